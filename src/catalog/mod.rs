@@ -1,0 +1,1 @@
+//! Rows about recordings. Only this module knows SQL.

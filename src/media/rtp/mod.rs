@@ -1,0 +1,5 @@
+//! Packets to frames: order first ([`reorder`]), then the payload formats ([`depacketize`]).
+
+pub mod depacketize;
+pub mod packet;
+pub mod reorder;

@@ -1,0 +1,1 @@
+//! Samples to fragments and segments.

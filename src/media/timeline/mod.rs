@@ -1,0 +1,1 @@
+//! RTP timestamps to ticks on the recording's timeline.

@@ -1,0 +1,1 @@
+//! The receive-only WebRTC peer. Only this module knows the WebRTC stack.

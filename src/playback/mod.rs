@@ -1,0 +1,1 @@
+//! Which stored bytes answer a request.

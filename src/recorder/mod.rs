@@ -1,0 +1,1 @@
+//! Recording: from a room's events and packets to stored fragments and rows.

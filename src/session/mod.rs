@@ -1,0 +1,1 @@
+//! What signalling and peer share: mediasoup's parameters, capability matching, the offer.

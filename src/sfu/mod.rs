@@ -1,0 +1,1 @@
+//! Attach drivers: how to enter a room and hear what happens in it.

@@ -1,0 +1,1 @@
+//! Where bytes live: a local folder.
