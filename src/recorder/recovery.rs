@@ -5,14 +5,12 @@
 
 use crate::catalog::{self, Catalog, Finish, NewSegment, Recording, Run, Segment, Status, Track};
 use crate::id::RecordingId;
-use crate::media::fmp4::index::{Entry, ENTRY_BYTES, Flags};
-use crate::media::fmp4::read::{self, Scanned};
+use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
+use crate::media::fmp4::read::{self, Scan};
+use crate::media::segment::{Policy, recover};
 use crate::storage::{self, Key, Store};
-use crate::time::{Ticks, Timescale};
 use bytes::{Bytes, BytesMut};
 
-/// A recovered segment is no longer than this, as the playlists' fixed target duration demands.
-const LONGEST_SEGMENT_MICROS: i64 = 3_500_000;
 /// More than an open segment can hold; what is beyond it in one step is read in the next.
 const STEP_BYTES: u64 = 32 << 20;
 
@@ -84,17 +82,31 @@ async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &T
     let run = runs.last().map_or(0, |run: &Run| run.number);
 
     let tail = read_tail(store, recording.id, track, from).await?;
-    let scan = read::scan(&tail);
-    let valid = if scan.init.is_some() { 0 } else { scan.valid };
-    let fragments: &[Scanned] = if scan.init.is_some() { &[] } else { &scan.fragments };
+    let mut scan = read::scan(&tail);
+    if scan.init.is_some() {
+        // An init segment without a row: no fragment can follow it (invariant of the writer's order).
+        scan = Scan::default();
+    }
+    let (valid, fragments) = (scan.valid, scan.fragments.as_slice());
     let first = segments.last().map_or(0, |segment| segment.number + 1);
-    let found: Vec<NewSegment> = group(fragments, timescale)
-        .enumerate()
-        .map(|(n, group)| new_segment(recording, track, run, first + n as u32, group, from))
-        .collect();
+    let found: Vec<NewSegment> =
+        recover::from_fragments(fragments, Policy::default(), timescale, track.codec.kind(), first)
+            .into_iter()
+            .map(|segment| NewSegment {
+                track: track.id,
+                run,
+                number: segment.number,
+                start: segment.start,
+                duration: segment.duration,
+                range: from + segment.range.start..from + segment.range.end,
+                samples: segment.samples,
+                sync: segment.sync,
+                wall: recording.started_at.plus(segment.start.to_micros(timescale)),
+            })
+            .collect();
     let mut media = store.reopen(&Key::media(recording.id, track.id), from + valid).await?;
     media.sync().await?;
-    rebuild_index(store, recording.id, track, &segments, &found, fragments, from).await?;
+    rebuild_index(store, recording.id, track, &segments, &found, &scan, from).await?;
     catalog.add_segments(&found).await?;
     let last = found.last().map(|segment| segment.start + segment.duration);
     let end = last.or(segments.last().map(|segment| segment.start + segment.duration)).unwrap_or_default();
@@ -114,43 +126,6 @@ async fn read_tail(store: &Store, recording: RecordingId, track: &Track, from: u
     Ok(tail.freeze())
 }
 
-/// Fragments of one segment each time: cut where a key frame begins a fragment after the target, or by length.
-fn group(fragments: &[Scanned], timescale: Timescale) -> impl Iterator<Item = &[Scanned]> {
-    let longest = Ticks::from_micros(LONGEST_SEGMENT_MICROS, timescale);
-    let mut rest = fragments;
-    std::iter::from_fn(move || {
-        let first = rest.first()?;
-        let fits = rest.iter().take_while(|next| next.start + next.duration - first.start <= longest).count();
-        let (group, remaining) = rest.split_at_checked(fits.max(1))?;
-        rest = remaining;
-        Some(group)
-    })
-}
-
-fn new_segment(
-    recording: &Recording,
-    track: &Track,
-    run: u32,
-    number: u32,
-    group: &[Scanned],
-    base: u64,
-) -> NewSegment {
-    let (start, sync, from) =
-        group.first().map_or((Ticks(0), false, 0), |first| (first.start, first.sync, first.range.start));
-    let (end, until) = group.last().map_or((start, from), |last| (last.start + last.duration, last.range.end));
-    NewSegment {
-        track: track.id,
-        run,
-        number,
-        start,
-        duration: end - start,
-        range: base + from..base + until,
-        samples: group.iter().map(|fragment| fragment.samples.len() as u32).sum(),
-        sync,
-        wall: recording.started_at.plus(start.to_micros(track.codec.timescale())),
-    }
-}
-
 /// The index holds what closed segments hold, then what the scan found.
 async fn rebuild_index(
     store: &Store,
@@ -158,28 +133,23 @@ async fn rebuild_index(
     track: &Track,
     segments: &[Segment],
     found: &[NewSegment],
-    fragments: &[Scanned],
+    scan: &Scan,
     base: u64,
 ) -> Result<(), Error> {
     let known: u64 = segments.iter().map(|segment| u64::from(segment.samples)).sum();
-    let mut index = store.reopen(&Key::index(recording, track.id), known * ENTRY_BYTES as u64).await?;
-    let mut bytes = BytesMut::new();
-    for fragment in fragments {
-        let at = base + fragment.range.start;
-        let opens_segment = found.iter().any(|segment| segment.range.start == at);
-        for (n, sample) in fragment.samples.iter().enumerate() {
-            let flags = Flags {
-                sync: sample.sync,
-                fragment: n == 0,
-                segment: n == 0 && opens_segment,
-                forced: n == 0 && opens_segment && !sample.sync,
-            };
-            let entry =
-                Entry { offset: base + sample.offset, size: sample.size, duration: sample.duration, flags };
-            bytes.extend_from_slice(&entry.encode());
+    let mut index = store.reopen(&Key::index(recording, track.id), known * ENTRY as u64).await?;
+    let mut entries = Index::rebuild(scan).entries;
+    for entry in &mut entries {
+        entry.offset += base;
+    }
+    for segment in found {
+        // Its first sample is the first one behind the segment's first byte.
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.offset > segment.range.start) {
+            let cut = if segment.sync { Flags::default() } else { Flags::CUT };
+            entry.flags = entry.flags.with(Flags::SEGMENT).with(cut);
         }
     }
-    index.append(bytes.freeze()).await?;
+    index.append(encode(&entries).into()).await?;
     index.sync().await?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! [init of run 0][fragment][fragment]...[init of run 1][fragment]...
 //! ```
 //!
-//! A run is a stretch with one set of codec parameters. The track knows every file offset beforehand, because nobody
+//! A run is a stretch with one set of codec parameters and no break. The track knows every file offset beforehand, because nobody
 //! else writes to its file.
 
 use super::stream::{self, Placed, Stream};
@@ -14,7 +14,8 @@ use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
 use crate::media::fmp4::{self, fragment::Fragment, init};
 use crate::media::rtp::packet::Packet;
-use crate::media::segment::{self, Policy, Segment, Segmenter};
+use crate::media::segment::segmenter::{self, Segmenter};
+use crate::media::segment::{self, Policy, Segment};
 use crate::media::{Codec, Kind, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
@@ -125,7 +126,6 @@ pub enum Error {
 
 struct Open {
     run: u32,
-    config: codec::Config,
     segmenter: Segmenter,
 }
 
@@ -137,15 +137,15 @@ pub struct Track {
     held: Option<Placed>,
     usual_length: u32,
     open: Option<Open>,
+    parameters: Option<codec::Config>,
     next_run: u32,
     next_segment: u32,
-    next_fragment: u32,
     position: u64,
     end: Option<Ticks>,
     refused: bool,
     counts: Counts,
     from_stream: Vec<stream::Output>,
-    from_segmenter: Vec<segment::Output>,
+    from_segmenter: Vec<segmenter::Output>,
 }
 
 impl Track {
@@ -160,9 +160,9 @@ impl Track {
             held: None,
             usual_length: ticks_to_u32(Ticks::from_micros(usual, timescale)),
             open: None,
+            parameters: None,
             next_run: 0,
             next_segment: 0,
-            next_fragment: 1,
             position: 0,
             end: None,
             refused: false,
@@ -200,8 +200,7 @@ impl Track {
             stream.finish(&mut items);
             self.take(items, out)?;
         }
-        self.release(out)?;
-        self.flush(out)
+        self.end_run(out)
     }
 
     /// A packet of the attached stream, in any order.
@@ -248,8 +247,7 @@ impl Track {
     fn refuse(&mut self, error: &codec::Error, out: &mut Vec<Output>) -> Result<(), Error> {
         if !self.refused {
             self.refused = true;
-            self.release(out)?;
-            self.flush(out)?;
+            self.end_run(out)?;
             out.push(Output::Refused(error.to_string()));
         }
         Ok(())
@@ -260,66 +258,72 @@ impl Track {
         if self.refused {
             return Ok(());
         }
-        let earliest = match (&self.held, self.end) {
-            (Some(held), _) => Some(held.at + Ticks(1)),
-            (None, end) => end,
-        };
+        if self.held.as_ref().is_some_and(|held| self.is_gap(frame.at - held.at)) {
+            self.end_run(out)?;
+        }
+        let earliest = self.held.as_ref().map(|held| held.at + Ticks(1)).or(self.end);
         if let Some(earliest) = earliest
             && frame.at < earliest
         {
             // A clock that stepped back. The timeline never does.
             frame.at = earliest;
         }
-        if let Some(held) = self.held.take() {
-            self.store_until(held, frame.at, out)?;
-        } else if let Some(end) = self.end
-            && frame.at > end
-        {
-            out.push(Output::Gap { start: end, duration: frame.at - end });
+        match self.held.take() {
+            Some(held) => {
+                let length = frame.at - held.at;
+                self.store(held, ticks_to_u32(length), out)?;
+                if USUAL_PICTURE_MICROS.contains(&length.to_micros(self.timescale)) {
+                    self.usual_length = ticks_to_u32(length);
+                }
+            }
+            None if !frame.sync => {
+                // A run begins with a key frame: a decoder that starts with its init segment has no other picture.
+                out.push(Output::NeedKeyframe);
+                return Ok(());
+            }
+            None => {
+                if let Some(end) = self.end.filter(|end| *end < frame.at) {
+                    out.push(Output::Gap { start: end, duration: frame.at - end });
+                }
+            }
         }
         self.held = Some(frame);
         Ok(())
     }
 
-    fn store_until(&mut self, frame: Placed, next: Ticks, out: &mut Vec<Output>) -> Result<(), Error> {
-        let length = next - frame.at;
-        let micros = length.to_micros(self.timescale);
+    fn is_gap(&self, step: Ticks) -> bool {
         let video = self.config.codec.kind() == Kind::Video;
         let longest = if video { LONGEST_PICTURE_MICROS } else { LONGEST_SOUND_MICROS };
-        if micros > longest {
-            let (start, usual) = (frame.at, frame.length.unwrap_or(self.usual_length));
-            self.store(frame, usual, out)?;
-            self.flush(out)?;
-            let end = start + Ticks(i64::from(usual));
-            out.push(Output::Gap { start: end, duration: next - end });
-            return Ok(());
-        }
-        let length = ticks_to_u32(length);
-        if USUAL_PICTURE_MICROS.contains(&micros) {
-            self.usual_length = length;
-        }
-        self.store(frame, length, out)
+        step.to_micros(self.timescale) > longest
     }
 
-    /// Stores the held frame with its own or the usual length.
-    fn release(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
-        let Some(frame) = self.held.take() else { return Ok(()) };
-        let length = frame.length.unwrap_or(self.usual_length);
-        self.store(frame, length, out)
+    /// Stores the held frame with its own or the usual length and closes what is open. There are no gaps inside a
+    /// run, so what comes next begins another.
+    fn end_run(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        if let Some(frame) = self.held.take() {
+            let length = frame.length.unwrap_or(self.usual_length);
+            self.store(frame, length, out)?;
+        }
+        self.flush(out)?;
+        self.open = None;
+        Ok(())
     }
 
     fn store(&mut self, frame: Placed, duration: u32, out: &mut Vec<Output>) -> Result<(), Error> {
-        if let Some(config) = frame.config
-            && self.open.as_ref().is_none_or(|open| open.config != config)
-        {
+        if frame.config.is_some() && frame.config != self.parameters {
+            self.parameters = frame.config;
             self.flush(out)?;
-            self.begin_run(config, frame.at, out)?;
+            self.open = None;
         }
-        let Some(open) = self.open.as_mut() else {
-            // No parameters yet: they are never guessed, so the frame cannot be stored.
-            out.push(Output::NeedKeyframe);
-            return Ok(());
-        };
+        if self.open.is_none() {
+            let Some(parameters) = self.parameters.clone() else {
+                // Parameters are never guessed.
+                out.push(Output::NeedKeyframe);
+                return Ok(());
+            };
+            self.begin_run(parameters, frame.at, out)?;
+        }
+        let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
         let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
         open.segmenter.push(sample, &mut self.from_segmenter)?;
@@ -346,16 +350,9 @@ impl Track {
         let range = self.position..self.position + bytes.len() as u64;
         self.position = range.end;
         self.next_run += 1;
-        self.open = Some(Open {
-            run: number,
-            config: config.clone(),
-            segmenter: Segmenter::new(
-                self.config.policy,
-                self.timescale,
-                self.config.codec.kind(),
-                segment::First { offset: range.end, segment: self.next_segment, fragment: self.next_fragment },
-            ),
-        });
+        let kind = self.config.codec.kind();
+        let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
+        self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
         out.push(Output::Run(Run { number, init: bytes, range, config, first, wall }));
         Ok(())
     }
@@ -372,12 +369,11 @@ impl Track {
         let run = self.open.as_ref().map_or(0, |open| open.run);
         for item in self.from_segmenter.drain(..) {
             match item {
-                segment::Output::Fragment(fragment) => {
+                segmenter::Output::Fragment(fragment) => {
                     self.position += fragment.bytes.len() as u64;
-                    self.next_fragment += 1;
                     out.push(Output::Fragment(fragment));
                 }
-                segment::Output::Segment(segment) => {
+                segmenter::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });

@@ -9,7 +9,6 @@ use crate::media::Codec;
 use crate::media::fmp4::index;
 use crate::storage::{self, Key, Store};
 use crate::time::{Ticks, WallTime};
-use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeSet, HashMap};
 use tokio::sync::mpsc;
 
@@ -144,7 +143,7 @@ impl Writer {
             }
             Output::Fragment(fragment) => {
                 files.media.append(fragment.bytes).await?;
-                files.index.append(encode(&fragment.entries)).await?;
+                files.index.append(index::encode(&fragment.entries).into()).await?;
             }
             Output::Segment { run, segment, wall } => {
                 self.unsynced.insert(track);
@@ -184,12 +183,4 @@ impl Writer {
         self.segments.clear();
         Ok(())
     }
-}
-
-fn encode(entries: &[index::Entry]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(entries.len() * index::ENTRY_BYTES);
-    for entry in entries {
-        bytes.extend_from_slice(&entry.encode());
-    }
-    bytes.freeze()
 }
