@@ -1,1 +1,3 @@
 //! RTP timestamps to ticks on the recording's timeline.
+
+pub mod unwrap;
