@@ -1,0 +1,135 @@
+//! Multivariant playlists (RFC 8216 4.3.4) of one participant: that person's video with that person's sound.
+
+use super::{line, quoted};
+use std::fmt::Write;
+
+/// Everything that a multivariant playlist says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// The picture.
+    pub video: Option<Variant>,
+    /// The sound: a rendition beside the picture, or the variant itself when there is none.
+    pub audio: Option<Rendition>,
+    /// Every segment of all tracks starts with a key frame.
+    pub independent: bool,
+}
+
+/// A picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Variant {
+    /// Its media playlist.
+    pub uri: String,
+    /// RFC 6381 strings of every encoding that it has used; the sound's is added.
+    pub codecs: Vec<String>,
+    /// Pixels; 0 when not known.
+    pub width: u32,
+    /// Pixels; 0 when not known.
+    pub height: u32,
+    /// Pictures in a second, if known.
+    pub frame_rate: Option<f64>,
+    /// Bits in a second of its heaviest segment, without sound.
+    pub bandwidth: u64,
+    /// Bits in a second of the whole, without sound.
+    pub average_bandwidth: u64,
+}
+
+/// A sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendition {
+    /// Its media playlist.
+    pub uri: String,
+    /// What a player's menu calls it: the participant's name. Users chose it, so it may hold anything.
+    pub name: String,
+    /// RFC 6381 string.
+    pub codec: String,
+    /// How many channels; 0 when not known.
+    pub channels: u8,
+    /// Bits in a second of its heaviest segment.
+    pub bandwidth: u64,
+    /// Bits in a second of the whole.
+    pub average_bandwidth: u64,
+}
+
+/// The only group of renditions.
+const GROUP: &str = "audio";
+
+/// The playlist's text. Without video and audio it has no variant; callers answer 404 before that.
+#[must_use]
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:7\n");
+    if snapshot.independent {
+        out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    match (&snapshot.video, &snapshot.audio) {
+        (Some(video), Some(audio)) => {
+            rendition(&mut out, audio);
+            variant(&mut out, video, Some(audio));
+        }
+        (Some(video), None) => variant(&mut out, video, None),
+        (None, Some(audio)) => variant(&mut out, &alone(audio), None),
+        (None, None) => {}
+    }
+    out
+}
+
+/// Sound without a picture.
+fn alone(audio: &Rendition) -> Variant {
+    Variant {
+        uri: audio.uri.clone(),
+        codecs: vec![audio.codec.clone()],
+        bandwidth: audio.bandwidth,
+        average_bandwidth: audio.average_bandwidth,
+        ..Variant::default()
+    }
+}
+
+/// `EXT-X-MEDIA` (4.3.4.1).
+fn rendition(out: &mut String, audio: &Rendition) {
+    let name =
+        Some(quoted(&audio.name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "Audio".to_owned());
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME=\"{name}\",DEFAULT=YES,AUTOSELECT=YES"
+    );
+    if audio.channels > 0 {
+        let _ = write!(out, ",CHANNELS=\"{}\"", audio.channels);
+    }
+    let _ = writeln!(out, ",URI=\"{}\"", quoted(&audio.uri));
+}
+
+/// `EXT-X-STREAM-INF` (4.3.4.2). A bandwidth covers the renditions too, and is never zero.
+fn variant(out: &mut String, video: &Variant, audio: Option<&Rendition>) {
+    let mut peak = video.bandwidth;
+    let mut average = video.average_bandwidth;
+    let mut codecs: Vec<String> = Vec::new();
+    if let Some(audio) = audio {
+        peak = peak.saturating_add(audio.bandwidth);
+        average = average.saturating_add(audio.average_bandwidth);
+    }
+    let strings = video.codecs.iter().chain(audio.map(|audio| &audio.codec));
+    for codec in strings.map(|codec| quoted(codec)).filter(|codec| !codec.is_empty()) {
+        if !codecs.contains(&codec) {
+            codecs.push(codec);
+        }
+    }
+    let average = average.max(1);
+    let _ = write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={average}", peak.max(average));
+    if !codecs.is_empty() {
+        let _ = write!(out, ",CODECS=\"{}\"", codecs.join(","));
+    }
+    if video.width > 0 && video.height > 0 {
+        let _ = write!(out, ",RESOLUTION={}x{}", video.width, video.height);
+    }
+    if let Some(rate) = video.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0) {
+        let _ = write!(out, ",FRAME-RATE={rate:.3}");
+    }
+    if audio.is_some() {
+        let _ = write!(out, ",AUDIO=\"{GROUP}\"");
+    }
+    let _ = writeln!(out, "\n{}", line(&video.uri));
+}
+
+#[cfg(test)]
+#[path = "multivariant_tests.rs"]
+mod tests;
