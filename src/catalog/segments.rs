@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 impl Catalog {
-    /// A run begins. Its init segment must be durable (invariant S2).
+    /// A run begins. Its init segment must be durable (invariant S4).
     ///
     /// # Errors
     /// [`Error::Database`].
