@@ -11,6 +11,8 @@ import { Tile } from './tile.ts';
 const AHEAD = 15;
 /** Who is silent for this long (ms) is not waited for any more. */
 const LOST_AFTER = 6000;
+/** Media that begins later than its playlist says is waited for this long (ms). */
+const HOLE_AFTER = 1500;
 /** A seek made to keep up aims this far (seconds) ahead, as it takes a moment itself. */
 const SEEK_LEAD = 0.2;
 const SEEK_PAUSE = 1500;
@@ -80,7 +82,7 @@ export class Member {
 
   /** Looks where it stands at this room time, and loads what will be wanted. */
   observe(now: number, time: number): void {
-    this.presence = presence({ start: this.participant.offset, end: this.end }, time);
+    this.presence = presence({ start: this.stream.begin, end: this.end }, time);
     const soon = this.presence === 'before' && this.participant.offset - time < AHEAD;
     if (this.playable && (this.presence === 'here' || soon)) this.stream.start(time);
     const waiting = this.presence === 'here' && this.playable && !this.stream.ready && !this.#atTail(time);
@@ -89,10 +91,16 @@ export class Member {
   }
 
   /** For how long (ms) it has kept the room waiting; 0 if it does not, or is given up. */
-  waiting(now: number): number {
+  waiting(now: number, time: number): number {
     if (this.#waitingSince === null) return 0;
     const waited = now - this.#waitingSince;
-    return waited > LOST_AFTER ? 0 : Math.max(1, waited);
+    const patience = this.#beforeHole(time) ? HOLE_AFTER : LOST_AFTER;
+    return waited > patience ? 0 : Math.max(1, waited);
+  }
+
+  /** True if nothing is loaded for this room time but something is for a later one. */
+  #beforeHole(time: number): boolean {
+    return coverage(this.stream.element.buffered, this.stream.toMedia(time)) === 'hole';
   }
 
   /** It is in the room, playing and not loading. */
@@ -114,8 +122,16 @@ export class Member {
     }
     this.#cancelEntry();
     if (element.ended) return;
+    const loaded = coverage(element.buffered, this.stream.toMedia(at.time));
+    if (!this.stream.ready && loaded === 'hole') {
+      // hls.js would jump over the hole, ahead of the room.
+      element.pause();
+      this.#place(at.time);
+      return;
+    }
     if (element.paused) this.#start(onBlocked);
-    if (this.stream.ready) this.#keepUp(at);
+    // An element that waits in a hole gets out of it only by a seek.
+    if (this.stream.ready || loaded === 'loaded') this.#keepUp(at);
   }
 
   #keepUp({ now, time, rate }: RoomPoint): void {
@@ -131,7 +147,7 @@ export class Member {
 
   /** True while it is about to come in: started a moment early, so that it sounds in time. */
   #enters({ time, rate, running, startLag }: RoomPoint, onBlocked: () => void): boolean {
-    const wait = (this.participant.offset - time) / rate - startLag;
+    const wait = (this.stream.begin - time) / rate - startLag;
     if (!running || !this.stream.ready || wait > 0.15) return false;
     if (this.#entry !== undefined) return true;
     this.stream.element.playbackRate = rate;
@@ -173,7 +189,7 @@ export class Member {
 
   /** Puts a standing element at its place; once, as a seek may land beside its aim. */
   #place(time: number): void {
-    const target = this.stream.toMedia(Math.max(time, this.participant.offset));
+    const target = this.stream.toMedia(time);
     const { element } = this.stream;
     if (element.readyState === 0 || element.seeking || this.#sought === target) return;
     if (Math.abs(element.currentTime - target) > 0.1) {
@@ -223,4 +239,14 @@ export class Member {
       video: element instanceof HTMLVideoElement,
     };
   }
+}
+
+/** Whether a time is loaded, lies before something loaded (a hole), or is still to be loaded. */
+function coverage(buffered: TimeRanges, time: number): 'loaded' | 'hole' | 'empty' {
+  let later = false;
+  for (let i = 0; i < buffered.length; i += 1) {
+    if (buffered.start(i) <= time && time < buffered.end(i)) return 'loaded';
+    later ||= buffered.start(i) > time;
+  }
+  return later ? 'hole' : 'empty';
 }

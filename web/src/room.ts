@@ -176,7 +176,8 @@ export class Room {
   }
 
   #settleHold(now: number): void {
-    const longest = Math.max(0, ...[...this.members.values()].map((member) => member.waiting(now)));
+    const time = this.clock.time(now);
+    const longest = Math.max(0, ...[...this.members.values()].map((member) => member.waiting(now, time)));
     if (longest === 0) {
       this.#eager = false;
       this.clock.hold(now, false);

@@ -59,6 +59,11 @@ export class Stream {
     return Math.max(0, room - this.#participant.offset - this.#origin);
   }
 
+  /** Room time of the first media that the element holds. */
+  get begin(): number {
+    return this.#participant.offset + Math.max(0, this.#origin);
+  }
+
   /** Room time of the end of its media, or null while it may still grow. */
   get end(): number | null {
     const details = this.#details;

@@ -2,6 +2,8 @@
 (() => {
   const errors = [];
   const stalls = [];
+  /** Buffered ranges of each source buffer: where its media lies on the player's timeline. */
+  const tracks = {};
   let element;
   let hls;
 
@@ -33,10 +35,15 @@
         reason: String(data.reason ?? data.error?.message ?? ''),
       });
     });
+    hls.on(Hls.Events.BUFFER_APPENDED, (_event, { timeRanges }) => {
+      for (const [kind, buffered] of Object.entries(timeRanges)) tracks[kind] = ranges(buffered);
+    });
     hls.loadSource(playlist);
     hls.attachMedia(element);
-    await until(() => element.readyState >= 3 || failed(), 30_000);
-    return !failed() && element.readyState >= 3;
+    await until(() => element.readyState >= 1 || failed(), 30_000);
+    // A hole at the start is passed only by playing.
+    await until(() => element.readyState >= 3 || failed(), 5_000);
+    return !failed() && element.readyState >= 1;
   }
 
   function failed() {
@@ -49,7 +56,8 @@
     if (readAll) watchFrames(numbers);
     const begun = performance.now();
     element.playbackRate = rate;
-    await element.play();
+    // Not awaited: with nothing to play it never settles, and that has to be reported.
+    element.play().catch((error) => errors.push({ at: 0, type: 'play', details: error.message, fatal: true }));
     let moved = performance.now();
     let last = element.currentTime;
     let stall = null;
@@ -84,6 +92,7 @@
       webkitAudioDecodedByteCount: element.webkitAudioDecodedByteCount,
       webkitVideoDecodedByteCount: element.webkitVideoDecodedByteCount,
       buffered: ranges(element.buffered),
+      tracks: { ...tracks },
     };
   }
 
