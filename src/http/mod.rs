@@ -1,1 +1,164 @@
-//! The HTTP API and the watch page.
+//! The HTTP API and the watch page. Only this module names axum, and only [`error`] maps errors to statuses.
+//!
+//! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1/recordings` needs a
+//! token, also those that do not exist, so that nothing can be learnt without one.
+
+mod assets;
+mod authenticate;
+mod delete;
+mod describe;
+mod error;
+mod extract;
+mod list;
+mod manifest;
+mod probes;
+mod range;
+mod start;
+mod stop;
+mod stream;
+
+use crate::auth::Verifier;
+use crate::catalog::Catalog;
+use crate::playback::fetch::Source;
+use crate::recorder::Supervisor;
+use crate::storage::Store;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use error::Problem;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+/// Largest request body.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// A start has to join a room first; nothing else takes long.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Rows.
+    pub catalog: Catalog,
+    /// Files.
+    pub store: Store,
+    /// Running recordings.
+    pub recorder: Supervisor,
+    /// Checks tokens.
+    pub verifier: Arc<Verifier>,
+}
+
+impl App {
+    fn source(&self) -> Source {
+        Source { catalog: self.catalog.clone(), store: self.store.clone() }
+    }
+}
+
+/// Which other origins' pages may read answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// All, with GET and HEAD only: players on any page, given a token.
+    #[default]
+    AnyToRead,
+    /// These, with every method.
+    Only(Vec<String>),
+}
+
+/// All routes.
+#[must_use]
+pub fn router(app: App, origins: &Origins) -> Router {
+    let playable = DefaultPredicate::new()
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("audio/mp4"));
+    Router::new()
+        .nest("/api/v1/recordings", recordings(&app))
+        .route("/healthz", get(probes::health))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
+        .route("/watch/{id}", get(assets::watch))
+        .route("/assets/{*path}", get(assets::asset))
+        .fallback(|| async { Problem::no_such_page() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .with_state(app)
+        .layer(CompressionLayer::new().compress_when(playable))
+        .layer(cors(origins))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+fn recordings(app: &App) -> Router<App> {
+    Router::new()
+        .route("/", get(list::list))
+        .route("/start", post(start::start))
+        .route("/{id}", get(describe::get).delete(delete::delete))
+        .route("/{id}/stop", post(stop::stop))
+        .route("/{id}/info", get(describe::info))
+        .route("/{id}/manifest.json", get(manifest::manifest))
+        .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
+        .route("/{id}/stream/{track}/{file}", get(stream::file))
+        .route("/{id}/stream/{*file}", get(stream::unknown))
+        .fallback(|| async { Problem::no_such_page() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate))
+}
+
+fn cors(origins: &Origins) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::RANGE, header::IF_NONE_MATCH])
+        .expose_headers([header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG, REQUEST_ID])
+        .max_age(Duration::from_secs(3600));
+    match origins {
+        Origins::AnyToRead => layer.allow_origin(Any).allow_methods([Method::GET, Method::HEAD]),
+        Origins::Only(names) => {
+            let names = names.iter().filter_map(|name| HeaderValue::from_str(name).ok());
+            layer.allow_origin(AllowOrigin::list(names)).allow_methods([
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::DELETE,
+            ])
+        }
+    }
+}
+
+/// The path without its query, which may hold a token.
+fn span(request: &Request) -> tracing::Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    tracing::info_span!(
+        "request",
+        http.method = %request.method(),
+        http.path = request.uri().path(),
+        http.route = route,
+        request.id = id,
+    )
+}
+
+/// Serves until `stop` is over and the requests that had begun are answered.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+#[cfg(test)]
+mod tests;

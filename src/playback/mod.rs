@@ -1,1 +1,66 @@
-//! Which stored bytes answer a request.
+//! Which stored bytes answer a request, and what the playlists say of them.
+//!
+//! Everything served is a view of the stored tracks: nothing is written here. The views of one participant start at
+//! that participant's first media ([`room::Room::zero_micros`]); stored ticks count from the recording's start, so the
+//! decode times of served fragments are moved. Where a track has no media a view has a fill ([`timeline`]), because a
+//! hole stalls or skips in every player: silence for sound, the last key frame again for pictures. Fills are computed
+//! when they are served, never stored and never counted as media.
+
+pub mod bandwidth;
+pub mod fetch;
+pub mod fill;
+pub mod presentation;
+pub mod room;
+pub mod support;
+pub mod timeline;
+
+use crate::id::{ParticipantId, TrackId};
+use crate::{catalog, media, storage};
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such recording, or it was deleted.
+    #[error("there is no such recording")]
+    NoRecording,
+    /// The recording has no such participant.
+    #[error("the recording has no participant {0}")]
+    NoParticipant(ParticipantId),
+    /// The recording has no such track.
+    #[error("the recording has no track {0}")]
+    NoTrack(TrackId),
+    /// The track has no such init segment.
+    #[error("the track has no init segment {0}")]
+    NoInit(u32),
+    /// The track has no such segment.
+    #[error("the track has no segment {0}")]
+    NoSegment(u32),
+    /// No segment has been closed yet, but the recording is running.
+    #[error("nothing has been recorded yet: the first segment takes a few seconds")]
+    NothingYet,
+    /// The recording ended without a single segment.
+    #[error("nothing was recorded")]
+    Nothing,
+    /// What there is does not play from HLS in any browser.
+    #[error("{codecs} does not play from HLS: {note}")]
+    NotPlayable {
+        /// The codecs that there are.
+        codecs: String,
+        /// Where it does play.
+        note: &'static str,
+    },
+    /// Rows could not be read.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// Bytes could not be read.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// Stored bytes are not what their rows say.
+    #[error("stored media of track {track} is damaged")]
+    Damaged {
+        /// The track.
+        track: TrackId,
+        /// What was found.
+        source: media::fmp4::Error,
+    },
+}

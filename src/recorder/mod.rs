@@ -1,1 +1,23 @@
 //! Recording: from a room's events and packets to stored fragments and rows.
+//!
+//! ```text
+//! peer --packets--> actor --> recording (pure) --> track (pure) --> actions
+//! room --events---> actor                                            |
+//!                                              writer <--bounded queue
+//! ```
+//!
+//! [`stream`] and [`track`] turn packets into what must be stored; [`recording`] knows who is there; [`actor`] pumps;
+//! [`writer`] stores in order; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
+//! process left.
+
+mod actor;
+pub mod progress;
+pub mod record;
+mod recording;
+pub mod recovery;
+pub mod stream;
+pub mod supervisor;
+pub mod track;
+mod writer;
+
+pub use supervisor::{Error, SourceSpec, StartRequest, Started, Stopped, Supervisor};

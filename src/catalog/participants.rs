@@ -1,0 +1,85 @@
+//! Table `recording_participants`.
+
+use super::row::{now, parsed, wall, wall_option};
+use super::{Catalog, Error, NewParticipant, Participant};
+use crate::id::{ParticipantId, RecordingId};
+use crate::time::WallTime;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+impl Catalog {
+    /// Somebody is in the room.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn add_participant(&self, new: &NewParticipant) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO recording_participants (id, recording_id, user_id, peer_id, display_name, joined_at,
+                                                 created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        )
+        .bind(new.id.to_string())
+        .bind(new.recording.to_string())
+        .bind(new.user_id.as_deref())
+        .bind(&new.peer_id)
+        .bind(&new.display_name)
+        .bind(new.joined_at.0)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Somebody left the room.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn participant_left(&self, id: ParticipantId, at: WallTime) -> Result<(), Error> {
+        self.set_left(id, Some(at)).await
+    }
+
+    /// Somebody who had left is back.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn participant_returned(&self, id: ParticipantId) -> Result<(), Error> {
+        self.set_left(id, None).await
+    }
+
+    async fn set_left(&self, id: ParticipantId, at: Option<WallTime>) -> Result<(), Error> {
+        let changed =
+            sqlx::query("UPDATE recording_participants SET left_at = $2, updated_at = $3 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(at.map(|at| at.0))
+                .bind(now())
+                .execute(&self.writer)
+                .await?;
+        if changed.rows_affected() == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
+    }
+
+    /// Everybody in a recording, in the order they came.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn participants(&self, recording: RecordingId) -> Result<Vec<Participant>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM recording_participants WHERE recording_id = $1 ORDER BY joined_at, id",
+        )
+        .bind(recording.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(participant).collect()
+    }
+}
+
+fn participant(row: &SqliteRow) -> Result<Participant, Error> {
+    Ok(Participant {
+        id: parsed(row, "id")?,
+        recording: parsed(row, "recording_id")?,
+        peer_id: row.try_get("peer_id")?,
+        display_name: row.try_get("display_name")?,
+        user_id: row.try_get("user_id")?,
+        joined_at: wall(row, "joined_at")?,
+        left_at: wall_option(row, "left_at")?,
+    })
+}

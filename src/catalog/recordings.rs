@@ -1,0 +1,207 @@
+//! Table `recordings`.
+
+use super::row::{integer, json, now, parsed, signed, status, wall, wall_option};
+use super::{Catalog, Error, Finish, NewRecording, Recording, Status};
+use crate::id::RecordingId;
+use crate::time::WallTime;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// Of what is stored, whatever form was asked for.
+const MIME_TYPE: &str = "video/mp4";
+
+impl Catalog {
+    /// A recording begins, with status `recording`.
+    ///
+    /// # Errors
+    /// [`Error::RoomBusy`] when another one of the room is running.
+    pub async fn create_recording(&self, new: &NewRecording) -> Result<(), Error> {
+        let made = sqlx::query(
+            "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
+                                     file_path, mime_type, source, metadata, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        )
+        .bind(new.id.to_string())
+        .bind(&new.room_id)
+        .bind(&new.title)
+        .bind(new.description.as_deref())
+        .bind(&new.started_by)
+        .bind(new.started_at.0)
+        .bind(Status::Recording.name())
+        .bind(&new.format)
+        .bind(format!("recordings/{}", new.id))
+        .bind(MIME_TYPE)
+        .bind(new.source.to_string())
+        .bind(new.metadata.to_string())
+        .bind(now())
+        .execute(&self.writer)
+        .await;
+        match made {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
+                match self.running_in_room(&new.room_id).await? {
+                    Some(running) => Err(Error::RoomBusy { running }),
+                    None => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The room's running recording.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn running_in_room(&self, room_id: &str) -> Result<Option<RecordingId>, Error> {
+        let found = sqlx::query(
+            "SELECT id FROM recordings WHERE room_id = $1 AND status IN ('pending', 'recording')",
+        )
+        .bind(room_id)
+        .fetch_optional(&self.reader)
+        .await?;
+        found.map(|row| parsed(&row, "id")).transpose()
+    }
+
+    /// A recording ends, and with it every track that had not ended.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn finish_recording(&self, id: RecordingId, finish: &Finish) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(
+            "UPDATE tracks SET ended_at = $2, updated_at = $3 WHERE recording_id = $1 AND ended_at IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(finish.stopped_at.0)
+        .bind(now())
+        .execute(&mut *change)
+        .await?;
+        let runs = sqlx::query(
+            "SELECT DISTINCT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
+             WHERE t.recording_id = $1 ORDER BY r.width * r.height DESC, r.codecs",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut *change)
+        .await?;
+        let (codecs, resolution) = summary(&runs)?;
+        let changed = sqlx::query(
+            "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, file_size_bytes = $5,
+                    error_message = $6, codecs = $7, resolution = $8, updated_at = $9
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(finish.status.name())
+        .bind(finish.stopped_at.0)
+        .bind(finish.duration_micros)
+        .bind(signed(finish.bytes))
+        .bind(finish.error.as_deref())
+        .bind(codecs)
+        .bind(resolution)
+        .bind(now())
+        .execute(&mut *change)
+        .await?;
+        found(changed.rows_affected())?;
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// One recording, deleted or not.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, Error> {
+        let found = sqlx::query("SELECT * FROM recordings WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        found.as_ref().map(recording).transpose()
+    }
+
+    /// Recordings that claim to be running. At start-up nothing is, so these were cut off.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn unfinished(&self) -> Result<Vec<Recording>, Error> {
+        let found = sqlx::query(
+            "SELECT * FROM recordings WHERE status IN ('pending', 'recording', 'processing') ORDER BY id",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        found.iter().map(recording).collect()
+    }
+
+    /// Hides a recording. Its files and other rows stay.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn delete_recording(&self, id: RecordingId, at: WallTime) -> Result<(), Error> {
+        let changed = sqlx::query(
+            "UPDATE recordings SET status = 'deleted', deleted_at = COALESCE(deleted_at, $2), updated_at = $3
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(at.0)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
+        found(changed.rows_affected())
+    }
+
+    /// Removes a recording's rows, all of them. Its files must be gone already.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
+        let changed = sqlx::query("DELETE FROM recordings WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&self.writer)
+            .await?;
+        found(changed.rows_affected())
+    }
+}
+
+/// All codec strings, largest picture first, and the largest picture.
+fn summary(runs: &[SqliteRow]) -> Result<(Option<String>, Option<String>), Error> {
+    let mut codecs: Vec<String> = Vec::new();
+    let mut resolution = None;
+    for row in runs {
+        let codec: String = row.try_get("codecs")?;
+        if !codecs.contains(&codec) {
+            codecs.push(codec);
+        }
+        let (width, height): (u32, u32) = (integer(row, "width")?, integer(row, "height")?);
+        if width > 0 && resolution.is_none() {
+            resolution = Some(format!("{width}x{height}"));
+        }
+    }
+    Ok(((!codecs.is_empty()).then(|| codecs.join(",")), resolution))
+}
+
+fn found(rows: u64) -> Result<(), Error> {
+    if rows == 0 { Err(Error::Missing { what: "recording" }) } else { Ok(()) }
+}
+
+pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
+    Ok(Recording {
+        id: parsed(row, "id")?,
+        room_id: row.try_get("room_id")?,
+        title: row.try_get("title")?,
+        description: row.try_get("description")?,
+        started_by: row.try_get("started_by")?,
+        started_at: wall(row, "started_at")?,
+        stopped_at: wall_option(row, "stopped_at")?,
+        duration_micros: row.try_get("duration_micros")?,
+        status: status(row, "status")?,
+        format: row.try_get("format")?,
+        bytes: integer(row, "file_size_bytes")?,
+        mime_type: row.try_get("mime_type")?,
+        resolution: row.try_get("resolution")?,
+        codecs: row.try_get("codecs")?,
+        error: row.try_get("error_message")?,
+        source: json(row, "source")?,
+        metadata: json(row, "metadata")?,
+        created_at: wall(row, "created_at")?,
+        updated_at: wall(row, "updated_at")?,
+        deleted_at: wall_option(row, "deleted_at")?,
+    })
+}

@@ -1,0 +1,175 @@
+//! Tables `runs` and `segments`: where in a track's file what lies.
+
+use super::row::{integer, parsed, range, signed, ticks, wall};
+use super::{Catalog, Error, NewRun, NewSegment, Run, Segment, Totals};
+use crate::id::{RecordingId, TrackId};
+use crate::time::Timescale;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+impl Catalog {
+    /// A run begins. Its init segment must be durable (invariant S4).
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn add_run(&self, new: &NewRun) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
+                               height, channels, timescale)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(new.track.to_string())
+        .bind(i64::from(new.number))
+        .bind(signed(new.init.start))
+        .bind(signed(new.init.end.saturating_sub(new.init.start)))
+        .bind(new.first.0)
+        .bind(new.wall.0)
+        .bind(&new.codecs)
+        .bind(i64::from(new.width))
+        .bind(i64::from(new.height))
+        .bind(i64::from(new.channels))
+        .bind(i64::from(new.timescale.0))
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Segments were closed: all of them get their rows, or none. Their bytes must be durable (invariant S4).
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn add_segments(&self, new: &[NewSegment]) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for segment in new {
+            sqlx::query(
+                "INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
+                                       byte_length, samples, sync, wall)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            )
+            .bind(segment.track.to_string())
+            .bind(i64::from(segment.number))
+            .bind(i64::from(segment.run))
+            .bind(segment.start.0)
+            .bind(segment.duration.0)
+            .bind(signed(segment.range.start))
+            .bind(signed(segment.range.end.saturating_sub(segment.range.start)))
+            .bind(i64::from(segment.samples))
+            .bind(segment.sync)
+            .bind(segment.wall.0)
+            .execute(&mut *change)
+            .await?;
+        }
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// The runs of a track in order.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn runs(&self, track: TrackId) -> Result<Vec<Run>, Error> {
+        let rows = sqlx::query("SELECT * FROM runs WHERE track_id = $1 ORDER BY number")
+            .bind(track.to_string())
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(run).collect()
+    }
+
+    /// The runs of all tracks of a recording, in order within each track.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn runs_of_recording(&self, recording: RecordingId) -> Result<Vec<Run>, Error> {
+        let rows = sqlx::query(
+            "SELECT r.* FROM runs r JOIN tracks t ON t.id = r.track_id WHERE t.recording_id = $1
+             ORDER BY r.track_id, r.number",
+        )
+        .bind(recording.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(run).collect()
+    }
+
+    /// The segments of a track in order.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn segments(&self, track: TrackId) -> Result<Vec<Segment>, Error> {
+        let rows = sqlx::query("SELECT * FROM segments WHERE track_id = $1 ORDER BY number")
+            .bind(track.to_string())
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(segment).collect()
+    }
+
+    /// One segment of a track.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn segment(&self, track: TrackId, number: u32) -> Result<Option<Segment>, Error> {
+        let found = sqlx::query("SELECT * FROM segments WHERE track_id = $1 AND number = $2")
+            .bind(track.to_string())
+            .bind(i64::from(number))
+            .fetch_optional(&self.reader)
+            .await?;
+        found.as_ref().map(segment).transpose()
+    }
+
+    /// Sums of every track of a recording that has segments.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn totals(&self, recording: RecordingId) -> Result<Vec<Totals>, Error> {
+        let rows = sqlx::query(
+            "SELECT s.track_id, COUNT(*) AS segments, CAST(SUM(s.byte_length) AS BIGINT) AS bytes,
+                    CAST(SUM(s.samples) AS BIGINT) AS samples, CAST(SUM(s.duration_ticks) AS BIGINT) AS media,
+                    MAX(s.start_ticks + s.duration_ticks) AS end_ticks
+             FROM segments s JOIN tracks t ON t.id = s.track_id
+             WHERE t.recording_id = $1 GROUP BY s.track_id",
+        )
+        .bind(recording.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(totals).collect()
+    }
+}
+
+fn run(row: &SqliteRow) -> Result<Run, Error> {
+    Ok(Run {
+        track: parsed(row, "track_id")?,
+        number: integer(row, "number")?,
+        init: range(row, "init_offset", "init_length")?,
+        first: ticks(row, "first_ticks")?,
+        wall: wall(row, "wall")?,
+        codecs: row.try_get("codecs")?,
+        width: integer(row, "width")?,
+        height: integer(row, "height")?,
+        channels: integer(row, "channels")?,
+        timescale: Timescale(integer(row, "timescale")?),
+    })
+}
+
+fn segment(row: &SqliteRow) -> Result<Segment, Error> {
+    Ok(Segment {
+        track: parsed(row, "track_id")?,
+        run: integer(row, "run")?,
+        number: integer(row, "number")?,
+        start: ticks(row, "start_ticks")?,
+        duration: ticks(row, "duration_ticks")?,
+        range: range(row, "byte_offset", "byte_length")?,
+        samples: integer(row, "samples")?,
+        sync: row.try_get("sync")?,
+        wall: wall(row, "wall")?,
+    })
+}
+
+fn totals(row: &SqliteRow) -> Result<Totals, Error> {
+    Ok(Totals {
+        track: parsed(row, "track_id")?,
+        segments: integer(row, "segments")?,
+        bytes: integer(row, "bytes")?,
+        samples: integer(row, "samples")?,
+        media: ticks(row, "media")?,
+        end: ticks(row, "end_ticks")?,
+    })
+}

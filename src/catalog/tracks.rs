@@ -1,0 +1,100 @@
+//! Table `tracks`.
+
+use super::row::{codec, kind, kind_name, now, parsed, wall_option};
+use super::{Catalog, Error, NewTrack, Track};
+use crate::id::{RecordingId, TrackId};
+use crate::time::{Ticks, WallTime};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+impl Catalog {
+    /// A source was announced. Nothing of it is stored yet.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn add_track(&self, new: &NewTrack) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO tracks (id, recording_id, participant_id, kind, source, codec, timescale, producer_id,
+                                 created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+        )
+        .bind(new.id.to_string())
+        .bind(new.recording.to_string())
+        .bind(new.participant.to_string())
+        .bind(kind_name(new.kind))
+        .bind(&new.source)
+        .bind(new.codec.name())
+        .bind(i64::from(new.codec.timescale().0))
+        .bind(&new.producer_id)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The track's first sample: when by the wall clock, and where on the recording's timeline.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn start_track(&self, id: TrackId, started_at: WallTime, start: Ticks) -> Result<(), Error> {
+        let changed =
+            sqlx::query("UPDATE tracks SET started_at = $2, start_ticks = $3, updated_at = $4 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(started_at.0)
+                .bind(start.0)
+                .bind(now())
+                .execute(&self.writer)
+                .await?;
+        found(changed.rows_affected())
+    }
+
+    /// No more media can come; `error` says why when that was not the sender's wish.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn end_track(&self, id: TrackId, at: WallTime, error: Option<String>) -> Result<(), Error> {
+        let changed = sqlx::query(
+            "UPDATE tracks SET ended_at = $2, error_message = COALESCE($3, error_message), updated_at = $4
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(at.0)
+        .bind(error)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
+        found(changed.rows_affected())
+    }
+
+    /// All tracks of a recording, in the order they were announced.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn tracks(&self, recording: RecordingId) -> Result<Vec<Track>, Error> {
+        let rows = sqlx::query("SELECT * FROM tracks WHERE recording_id = $1 ORDER BY created_at, id")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(track).collect()
+    }
+}
+
+fn found(rows: u64) -> Result<(), Error> {
+    if rows == 0 { Err(Error::Missing { what: "track" }) } else { Ok(()) }
+}
+
+fn track(row: &SqliteRow) -> Result<Track, Error> {
+    Ok(Track {
+        id: parsed(row, "id")?,
+        recording: parsed(row, "recording_id")?,
+        participant: parsed(row, "participant_id")?,
+        kind: kind(row, "kind")?,
+        source: row.try_get("source")?,
+        codec: codec(row, "codec")?,
+        producer_id: row.try_get("producer_id")?,
+        started_at: wall_option(row, "started_at")?,
+        start: row.try_get::<Option<i64>, _>("start_ticks")?.map(Ticks),
+        ended_at: wall_option(row, "ended_at")?,
+        error: row.try_get("error_message")?,
+    })
+}

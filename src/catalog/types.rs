@@ -1,0 +1,301 @@
+//! What the rows say, as types.
+
+use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::media::{Codec, Kind};
+use crate::time::{Ticks, Timescale, WallTime};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::ops::Range;
+
+/// Where a recording is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Asked for, not begun.
+    Pending,
+    /// Being made.
+    Recording,
+    /// Stopped, not yet whole.
+    Processing,
+    /// Whole.
+    Completed,
+    /// Ended by an error; what was stored plays.
+    Failed,
+    /// Kept elsewhere.
+    Archived,
+    /// Hidden, its bytes still there.
+    Deleted,
+}
+
+impl Status {
+    /// As the tables and the API write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Recording => "recording",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Archived => "archived",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Pending,
+            Self::Recording,
+            Self::Processing,
+            Self::Completed,
+            Self::Failed,
+            Self::Archived,
+            Self::Deleted,
+        ];
+        all.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Media may still come.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Pending | Self::Recording)
+    }
+}
+
+/// A recording that begins.
+#[derive(Clone, Debug, Default)]
+pub struct NewRecording {
+    /// Its identifier.
+    pub id: RecordingId,
+    /// The room, in mediasoup's or the application's words.
+    pub room_id: String,
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub description: Option<String>,
+    /// The `user_id` of who asked for it.
+    pub started_by: String,
+    /// Tick zero on the wall clock.
+    pub started_at: WallTime,
+    /// How the room was entered.
+    pub source: Value,
+    /// The application's own.
+    pub metadata: Value,
+    /// The form that was asked for: `mp4`, `webm` or `hls`. All are views of the same bytes.
+    pub format: String,
+}
+
+/// How a recording ended.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// [`Status::Completed`] or [`Status::Failed`].
+    pub status: Status,
+    /// When it ended.
+    pub stopped_at: WallTime,
+    /// Its length.
+    pub duration_micros: i64,
+    /// Bytes stored.
+    pub bytes: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// A recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Its identifier.
+    pub id: RecordingId,
+    /// The room.
+    pub room_id: String,
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub description: Option<String>,
+    /// The `user_id` of who asked for it.
+    pub started_by: String,
+    /// Tick zero on the wall clock.
+    pub started_at: WallTime,
+    /// When it ended.
+    pub stopped_at: Option<WallTime>,
+    /// Its length, once it ended.
+    pub duration_micros: Option<i64>,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The form that was asked for.
+    pub format: String,
+    /// Bytes stored, once it ended.
+    pub bytes: u64,
+    /// Of the stored files.
+    pub mime_type: Option<String>,
+    /// Largest picture, `WIDTHxHEIGHT`, once it ended.
+    pub resolution: Option<String>,
+    /// RFC 6381 strings of all runs, once it ended.
+    pub codecs: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How the room was entered.
+    pub source: Value,
+    /// The application's own.
+    pub metadata: Value,
+    /// When the row was made.
+    pub created_at: WallTime,
+    /// When the row last changed.
+    pub updated_at: WallTime,
+    /// When it was hidden.
+    pub deleted_at: Option<WallTime>,
+}
+
+/// Somebody is in the room.
+#[derive(Clone, Debug)]
+pub struct NewParticipant {
+    /// Its identifier.
+    pub id: ParticipantId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// mediasoup's identifier.
+    pub peer_id: String,
+    /// For people; may be empty.
+    pub display_name: String,
+    /// The application's identifier, if it told one.
+    pub user_id: Option<String>,
+    /// When the recorder first saw them.
+    pub joined_at: WallTime,
+}
+
+/// Somebody who is or was in the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Its identifier.
+    pub id: ParticipantId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// mediasoup's identifier.
+    pub peer_id: String,
+    /// For people; may be empty.
+    pub display_name: String,
+    /// The application's identifier.
+    pub user_id: Option<String>,
+    /// When the recorder first saw them.
+    pub joined_at: WallTime,
+    /// When they left.
+    pub left_at: Option<WallTime>,
+}
+
+/// A source of one participant.
+#[derive(Clone, Debug)]
+pub struct NewTrack {
+    /// Its identifier.
+    pub id: TrackId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Sound or pictures.
+    pub kind: Kind,
+    /// `camera`, `microphone` or `screen`.
+    pub source: String,
+    /// The codec.
+    pub codec: Codec,
+    /// mediasoup's identifier of the first producer.
+    pub producer_id: String,
+}
+
+/// A source of one participant, as far as it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// Its identifier.
+    pub id: TrackId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Sound or pictures.
+    pub kind: Kind,
+    /// `camera`, `microphone` or `screen`.
+    pub source: String,
+    /// The codec.
+    pub codec: Codec,
+    /// mediasoup's identifier of the first producer.
+    pub producer_id: String,
+    /// Wall clock of the first sample.
+    pub started_at: Option<WallTime>,
+    /// First tick on the recording's timeline, in the codec's timescale.
+    pub start: Option<Ticks>,
+    /// When no more media could come.
+    pub ended_at: Option<WallTime>,
+    /// Why it was refused or broke.
+    pub error: Option<String>,
+}
+
+/// A stretch of a track with one set of codec parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The track.
+    pub track: TrackId,
+    /// From 0 in each track.
+    pub number: u32,
+    /// Where its init segment lies in the track's file.
+    pub init: Range<u64>,
+    /// First tick on the recording's timeline.
+    pub first: Ticks,
+    /// The same on the wall clock.
+    pub wall: WallTime,
+    /// The `codecs` parameter (RFC 6381).
+    pub codecs: String,
+    /// Pixels; 0 for sound.
+    pub width: u32,
+    /// Pixels; 0 for sound.
+    pub height: u32,
+    /// 0 for pictures.
+    pub channels: u8,
+    /// Ticks per second.
+    pub timescale: Timescale,
+}
+
+/// A run that begins.
+pub type NewRun = Run;
+
+/// A closed segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The track.
+    pub track: TrackId,
+    /// Its run.
+    pub run: u32,
+    /// From 0 in each track, across runs.
+    pub number: u32,
+    /// First tick on the recording's timeline.
+    pub start: Ticks,
+    /// Its length, above zero.
+    pub duration: Ticks,
+    /// Where its fragments lie in the track's file.
+    pub range: Range<u64>,
+    /// Samples in it.
+    pub samples: u32,
+    /// It begins with a sync sample.
+    pub sync: bool,
+    /// Its first tick on the wall clock.
+    pub wall: WallTime,
+}
+
+/// A segment that was closed.
+pub type NewSegment = Segment;
+
+/// Sums over the segments of one track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// The track.
+    pub track: TrackId,
+    /// Closed segments.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their samples.
+    pub samples: u64,
+    /// Media in them, in ticks.
+    pub media: Ticks,
+    /// Where the last one ends, in ticks since the recording's start.
+    pub end: Ticks,
+}

@@ -1,0 +1,47 @@
+//! `DELETE /api/v1/recordings/{id}`
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer, Place, recording_id};
+use crate::auth::{Action, permit};
+use crate::clock::{Clock, SystemClock};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Delete {
+    #[serde(default)]
+    permanent: bool,
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(Delete { permanent }): Arguments<Delete>,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, if permanent { Action::Purge } else { Action::Delete })?;
+    let id = recording_id(&id)?;
+    let row = app.catalog.recording(id).await?;
+    let row = row.filter(|row| permanent || row.deleted_at.is_none()).ok_or_else(Problem::no_recording)?;
+    if row.status.is_running() {
+        let detail = "the recording is still running: stop it first";
+        return Err(Problem::new(StatusCode::CONFLICT, "still-recording", detail));
+    }
+    let at = row.deleted_at.unwrap_or_else(|| SystemClock.wall());
+    // Invariant S10: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
+    app.catalog.delete_recording(id, at).await?;
+    if permanent {
+        app.store.remove_recording(id).await?;
+        app.catalog.purge_recording(id).await?;
+    }
+    Ok(Json(json!({
+        "recording_id": id,
+        "status": "deleted",
+        "deleted_at": at.to_string(),
+        "message": if permanent { "the recording has been removed" } else { "the recording has been hidden" },
+    })))
+}

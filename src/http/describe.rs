@@ -1,0 +1,176 @@
+//! `GET /api/v1/recordings/{id}` and `/info`: a recording as JSON.
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Bearer, Place, recording_id};
+use crate::auth::{Action, permit};
+use crate::catalog::{Participant, Recording, Status, Track};
+use crate::media::Kind;
+use crate::playback::room::{Room, scale};
+use crate::playback::support;
+use crate::time::WallTime;
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+pub(super) async fn get(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let mut body = row(&room.recording);
+    put(&mut body, "duration_seconds", json!(room.duration_micros() / 1_000_000));
+    put(&mut body, "duration_us", json!(room.duration_micros()));
+    put(&mut body, "file_size_bytes", json!(room.bytes()));
+    put(&mut body, "participants", room.participants.iter().map(participant).collect());
+    put(&mut body, "tracks", room.tracks.iter().map(|own| track(&room, own)).collect());
+    Ok(Json(body))
+}
+
+pub(super) async fn info(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let stored = || room.tracks.iter().filter(|own| room.totals_of(own.id).is_some());
+    let together = support::together(stored().map(|own| own.codec));
+    let ready = stored().any(|own| support::of(own.codec).hls_js);
+    let recording = &room.recording;
+    let query = bearer.query();
+    Ok(Json(json!({ "data": {
+        "id": recording.id,
+        "title": recording.title,
+        "description": recording.description,
+        "status": recording.status,
+        "duration": seconds(room.duration_micros()),
+        "created_at": recording.created_at.to_string(),
+        "stopped_at": recording.stopped_at.map(text),
+        "size_bytes": room.bytes(),
+        "format": recording.format,
+        "codecs": codecs(&room),
+        "resolution": resolution(&room),
+        "streaming_ready": ready,
+        "streaming_url": ready.then(|| format!("{}/stream/playlist.m3u8{query}", base(recording))),
+        "manifest_url": format!("{}/manifest.json{query}", base(recording)),
+        "watch_url": format!("/watch/{}", recording.id),
+        "playable_on": together.players(),
+        "playback": together,
+        "tracks": room.tracks.iter().map(|own| track(&room, own)).collect::<Vec<_>>(),
+        // Nothing is measured yet, and nothing is made up.
+        "analytics": null,
+    }})))
+}
+
+/// The address of a recording.
+pub(super) fn base(recording: &Recording) -> String {
+    format!("/api/v1/recordings/{}", recording.id)
+}
+
+/// The columns of a recording.
+pub(super) fn row(recording: &Recording) -> Value {
+    json!({
+        "id": recording.id,
+        "room_id": recording.room_id,
+        "title": recording.title,
+        "description": recording.description,
+        "started_by": recording.started_by,
+        "started_at": recording.started_at.to_string(),
+        "stopped_at": recording.stopped_at.map(text),
+        "duration_seconds": recording.duration_micros.map(|micros| micros / 1_000_000),
+        "duration_us": recording.duration_micros,
+        "status": recording.status,
+        "format": recording.format,
+        "file_size_bytes": (recording.status != Status::Recording).then_some(recording.bytes),
+        "mime_type": recording.mime_type,
+        "resolution": recording.resolution,
+        "codecs": recording.codecs,
+        "error_message": recording.error,
+        "metadata": recording.metadata,
+        "created_at": recording.created_at.to_string(),
+        "updated_at": recording.updated_at.to_string(),
+        "deleted_at": recording.deleted_at.map(text),
+    })
+}
+
+/// Somebody.
+pub(super) fn participant(row: &Participant) -> Value {
+    json!({
+        "id": row.id,
+        "peer_id": row.peer_id,
+        "display_name": row.display_name,
+        "user_id": row.user_id,
+        "joined_at": row.joined_at.to_string(),
+        "left_at": row.left_at.map(text),
+    })
+}
+
+/// A track with where it plays. `offset_us` counts from the recording's start; `duration_us` reaches from the track's
+/// first media to its last, gaps included.
+pub(super) fn track(room: &Room, row: &Track) -> Value {
+    let run = room.largest_run(row.id);
+    let totals = room.totals_of(row.id);
+    let start = row.start.map(|start| start.to_micros(scale(row)));
+    let live = room.recording.status.is_running() && row.ended_at.is_none();
+    let plays = support::of(row.codec);
+    json!({
+        "id": row.id,
+        "participant_id": row.participant,
+        "kind": row.kind,
+        "source": row.source,
+        "codec": row.codec,
+        "codecs": run.map(|run| &run.codecs),
+        "width": run.map(|run| run.width),
+        "height": run.map(|run| run.height),
+        "channels": run.map(|run| run.channels),
+        "timescale": scale(row).0,
+        "producer_id": row.producer_id,
+        "started_at": row.started_at.map(text),
+        "ended_at": row.ended_at.map(text),
+        "offset_us": start,
+        "duration_us": start.zip(room.end_micros(row)).map(|(start, end)| end - start),
+        "segments": totals.map_or(0, |totals| totals.segments),
+        "samples": totals.map_or(0, |totals| totals.samples),
+        "bytes": totals.map_or(0, |totals| totals.bytes),
+        "live": live,
+        "state": if live { "live" } else { "ended" },
+        "error": row.error,
+        "playable_on": plays.players(),
+        "playback": plays,
+    })
+}
+
+pub(super) fn put(body: &mut Value, member: &str, value: Value) {
+    if let Value::Object(body) = body {
+        body.insert(member.to_owned(), value);
+    }
+}
+
+fn text(at: WallTime) -> String {
+    at.to_string()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "printed, not calculated with")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// Distinct RFC 6381 strings.
+fn codecs(room: &Room) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for run in &room.runs {
+        if !names.contains(&run.codecs.as_str()) {
+            names.push(&run.codecs);
+        }
+    }
+    names
+}
+
+fn resolution(room: &Room) -> Option<String> {
+    let videos = room.tracks.iter().filter(|own| own.kind == Kind::Video);
+    let run = videos.filter_map(|own| room.largest_run(own.id)).max_by_key(|run| run.width * run.height)?;
+    Some(format!("{}x{}", run.width, run.height))
+}

@@ -1,0 +1,81 @@
+//! `GET /api/v1/recordings`
+
+use super::App;
+use super::describe;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer};
+use crate::auth::{Action, permit};
+use crate::catalog::{Filter, Status};
+use crate::time::WallTime;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const DEFAULT_LIMIT: u32 = 10;
+const MAX_LIMIT: u32 = 100;
+
+/// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct List {
+    room_id: String,
+    user_id: String,
+    status: String,
+    from: String,
+    to: String,
+    q: String,
+    limit: String,
+    offset: String,
+    cursor: String,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    bearer: Bearer,
+    Arguments(arguments): Arguments<List>,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let filter = filter(arguments)?;
+    let page = app.catalog.list(&filter).await?;
+    Ok(Json(json!({
+        "recordings": page.rows.iter().map(describe::row).collect::<Vec<_>>(),
+        "total": page.total,
+        "limit": filter.limit,
+        "offset": filter.offset,
+        "next": page.next.map(|cursor| cursor.to_string()),
+    })))
+}
+
+fn filter(arguments: List) -> Result<Filter, Problem> {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let number = |name: &str, text: String, default: u32| match given(text) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| Problem::field(name, "must be a whole number from 0 on")),
+    };
+    let time = |name: &str, text: String| given(text).map(|text| wall(name, &text)).transpose();
+    let status = given(arguments.status).map(|name| {
+        Status::from_name(&name).ok_or_else(|| Problem::field("status", "is not the name of a status"))
+    });
+    let cursor = given(arguments.cursor)
+        .map(|text| text.parse().map_err(|_| Problem::field("cursor", "was not given out by a list")));
+    Ok(Filter {
+        room_id: given(arguments.room_id),
+        user_id: given(arguments.user_id),
+        status: status.transpose()?,
+        from: time("from", arguments.from)?,
+        to: time("to", arguments.to)?,
+        q: given(arguments.q),
+        limit: number("limit", arguments.limit, DEFAULT_LIMIT)?.clamp(1, MAX_LIMIT),
+        offset: number("offset", arguments.offset, 0)?,
+        cursor: cursor.transpose()?,
+    })
+}
+
+/// RFC 3339, or a day, which begins in UTC.
+fn wall(name: &str, text: &str) -> Result<WallTime, Problem> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| Some(day()?.timestamp()));
+    let stamp = stamp.ok_or_else(|| Problem::field(name, "must be a time such as 2026-01-31T12:00:00Z"))?;
+    Ok(WallTime(stamp.as_microsecond()))
+}

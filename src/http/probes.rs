@@ -1,0 +1,39 @@
+//! What operators and orchestrators ask. Without a token: nothing of a recording is told.
+
+use super::App;
+use super::error::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// The process answers.
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// A recording could be started and stored.
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    app.catalog.ping().await?;
+    let free = app.store.free_bytes().await?;
+    if free == 0 {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "disk-full", "no space left"));
+    }
+    Ok(Json(json!({ "status": "ready", "recordings_running": app.recorder.running_ids().len() })))
+}
+
+/// In the text format of Prometheus.
+pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let running = app.recorder.running_ids().len();
+    let free = app.store.free_bytes().await?;
+    let text = format!(
+        "# HELP tureen_recordings_running Recordings that run now.\n\
+         # TYPE tureen_recordings_running gauge\n\
+         tureen_recordings_running {running}\n\
+         # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
+         # TYPE tureen_storage_free_bytes gauge\n\
+         tureen_storage_free_bytes {free}\n"
+    );
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

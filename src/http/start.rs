@@ -1,0 +1,150 @@
+//! `POST /api/v1/recordings/start`
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Bearer, Body};
+use crate::auth::{Action, permit};
+use crate::recorder::{SourceSpec, StartRequest};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use url::Url;
+
+const MAX_ROOM_BYTES: usize = 512;
+const MAX_TITLE_BYTES: usize = 1024;
+const MAX_DESCRIPTION_BYTES: usize = 16 << 10;
+const MAX_URL_BYTES: usize = 4096;
+/// A week.
+const MAX_SECONDS: f64 = 604_800.0;
+
+/// The body. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes.
+#[derive(Debug, Deserialize)]
+pub(super) struct Start {
+    room_id: String,
+    title: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(default)]
+    source: Option<Source>,
+    #[serde(default)]
+    max_duration: Option<f64>,
+    #[serde(default)]
+    metadata: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Source {
+    mode: String,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    origin: Option<String>,
+    #[serde(default)]
+    display_name: Option<String>,
+}
+
+/// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
+/// refused instead of ignored.
+const NOT_YET: [&str; 9] = [
+    "outputs",
+    "layers",
+    "participants",
+    "kinds",
+    "sources",
+    "exclude",
+    "idle_timeout",
+    "webhooks",
+    "retention",
+];
+
+pub(super) async fn start(
+    State(app): State<App>,
+    bearer: Bearer,
+    Body(body): Body<Start>,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::Start)?;
+    let request = checked(body, &bearer.claims.user_id)?;
+    let room_id = request.room_id.clone();
+    // In a task of its own, so that a client who goes away leaves no half-joined room behind.
+    let recorder = app.recorder.clone();
+    let started = tokio::spawn(async move { recorder.start(request).await });
+    let started = started.await.map_err(|error| Problem::internal(&error))??;
+    let location = format!("/api/v1/recordings/{}", started.recording_id);
+    let body = json!({
+        "recording_id": started.recording_id,
+        "status": "recording",
+        "started_at": started.started_at.to_string(),
+        "room_id": room_id,
+        "message": "the recording has started",
+    });
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+}
+
+fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
+    text("room_id", &body.room_id, MAX_ROOM_BYTES)?;
+    text("title", &body.title, MAX_TITLE_BYTES)?;
+    if let Some(description) = body.description.as_deref().filter(|text| !text.is_empty()) {
+        text("description", description, MAX_DESCRIPTION_BYTES)?;
+    }
+    if let Some(format) = &body.format
+        && !matches!(format.as_str(), "mp4" | "webm" | "hls")
+    {
+        return Err(Problem::field("format", "must be mp4, webm or hls"));
+    }
+    let asked = |name: &&&str| match body.others.get(**name) {
+        None | Some(Value::Null) => false,
+        Some(value) => **name != "layers" || value != "max",
+    };
+    if let Some(name) = NOT_YET.iter().find(asked) {
+        return Err(Problem::field(name, "is not supported by this version"));
+    }
+    Ok(StartRequest {
+        room_id: body.room_id,
+        title: body.title,
+        description: body.description.filter(|text| !text.is_empty()),
+        started_by: user_id.to_owned(),
+        source: source(body.source)?,
+        metadata: Value::Object(body.metadata.unwrap_or_default()),
+        max_duration: body.max_duration.map(seconds).transpose()?,
+    })
+}
+
+fn text(field: &str, text: &str, limit: usize) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        Err(Problem::field(field, "must not be empty"))
+    } else if text.len() > limit {
+        Err(Problem::field(field, format!("must be at most {limit} bytes")))
+    } else {
+        Ok(())
+    }
+}
+
+fn seconds(value: f64) -> Result<Duration, Problem> {
+    if value > 0.0 && value <= MAX_SECONDS {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err(Problem::field("max_duration", "must be seconds, above 0 and at most a week"))
+    }
+}
+
+fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
+    let source = source.ok_or_else(|| Problem::field("source", "is required"))?;
+    if source.mode != "protoo" {
+        return Err(Problem::field("source.mode", "must be protoo in this version"));
+    }
+    let url = source.url.ok_or_else(|| Problem::field("source.url", "is required"))?;
+    text("source.url", &url, MAX_URL_BYTES)?;
+    let parsed = Url::parse(&url).map_err(|error| Problem::field("source.url", error))?;
+    if !matches!(parsed.scheme(), "ws" | "wss") || parsed.host().is_none() {
+        return Err(Problem::field("source.url", "must be a ws: or wss: URL"));
+    }
+    Ok(SourceSpec::Protoo { url, origin: source.origin, display_name: source.display_name })
+}

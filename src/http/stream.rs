@@ -1,0 +1,159 @@
+//! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments and fills.
+
+use super::App;
+use super::describe::base;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
+use super::range;
+use crate::auth::{Action, permit};
+use crate::id::{ParticipantId, RecordingId};
+use crate::playback::presentation;
+use crate::playback::room::Room;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+/// Of CMAF tracks, whatever they carry: players take it for sound as well.
+const SEGMENT_TYPE: &str = "video/mp4";
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Who {
+    #[serde(default)]
+    participant: Option<String>,
+}
+
+pub(super) async fn multivariant(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(Who { participant }): Arguments<Who>,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let participant: Option<ParticipantId> = participant
+        .filter(|text| !text.is_empty())
+        .map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")))
+        .transpose()?;
+    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let snapshot = presentation::multivariant(&app.catalog, &room, participant, &bearer.query()).await?;
+    Ok(playlist(&room, crate::media::hls::multivariant::render(&snapshot)))
+}
+
+/// A file of a track.
+pub(super) async fn file(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place((id, track, name)): Place<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let id = recording_id(&id)?;
+    let Some(name) = Name::parse(&name) else { return Err(no_file(id, &name)) };
+    let track = track_id(&track)?;
+    let source = app.source();
+    let fetched = match name {
+        Name::Playlist => {
+            let room = Room::load(&app.catalog, id).await?;
+            let list = presentation::media(&app.catalog, &room, track, &bearer.query()).await?;
+            return Ok(playlist(&room, list.render()));
+        }
+        Name::Init(run) => source.init(id, track, run).await?,
+        Name::Segment(number) => source.segment(id, track, number).await?,
+        Name::Fill { after, number } => source.fill(id, track, after, number).await?,
+    };
+    range::respond(fetched, SEGMENT_TYPE, &headers)
+}
+
+/// Whatever is no playlist and no file of a track.
+pub(super) async fn unknown(
+    bearer: Bearer,
+    Place((id, name)): Place<(String, String)>,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    Err(no_file(recording_id(&id)?, &name))
+}
+
+/// Clients of the earlier service ask for `.ts` segments; they learn where the playlist is.
+fn no_file(id: RecordingId, name: &str) -> Problem {
+    if !name.ends_with(".ts") {
+        return Problem::no_such_page();
+    }
+    let at = format!("/api/v1/recordings/{id}/stream/playlist.m3u8");
+    let detail = format!("segments are no longer MPEG-2 TS: the playlist {at} names those that there are");
+    Problem::new(StatusCode::NOT_FOUND, "no-transport-stream", detail).with("playlist", at)
+}
+
+/// A playlist grows while a recording runs, and may be mended afterwards: always asked for anew.
+fn playlist(room: &Room, text: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, PLAYLIST_TYPE.to_owned()),
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::LINK, format!("<{}/manifest.json>; rel=\"collection\"", base(&room.recording))),
+    ];
+    (headers, text).into_response()
+}
+
+/// The files of a track. Parsed strictly: there is one name for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Playlist,
+    Init(u32),
+    Segment(u32),
+    Fill { after: Option<u32>, number: u32 },
+}
+
+impl Name {
+    fn parse(name: &str) -> Option<Self> {
+        if name == "playlist.m3u8" {
+            return Some(Self::Playlist);
+        }
+        if let Some(run) = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4")) {
+            return number(run).map(Self::Init);
+        }
+        let stem = name.strip_suffix(".m4s")?;
+        if let Some(rest) = stem.strip_prefix("lead-") {
+            return Some(Self::Fill { after: None, number: number(rest)? });
+        }
+        if let Some(rest) = stem.strip_prefix("fill-") {
+            let (after, rest) = rest.split_once('-')?;
+            return Some(Self::Fill { after: Some(number(after)?), number: number(rest)? });
+        }
+        number(stem).map(Self::Segment)
+    }
+}
+
+/// A number as we print it: no sign, no leading zeros.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number: &u32| number.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_strictly() {
+        assert_eq!(Name::parse("playlist.m3u8"), Some(Name::Playlist));
+        assert_eq!(Name::parse("init-0.mp4"), Some(Name::Init(0)));
+        assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
+        assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill { after: None, number: 3 }));
+        assert_eq!(Name::parse("fill-7-0.m4s"), Some(Name::Fill { after: Some(7), number: 0 }));
+        for name in [
+            "",
+            ".m4s",
+            "-1.m4s",
+            "+1.m4s",
+            "01.m4s",
+            "4294967296.m4s",
+            "../1.m4s",
+            "1.m4s/..",
+            "init-.mp4",
+            "init-x.mp4",
+            "fill-1.m4s",
+            "1.ts",
+        ] {
+            assert_eq!(Name::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A recording with all that is known of it, loaded once for a request.
+
+use super::Error;
+use crate::catalog::{Catalog, Participant, Recording, Run, Totals, Track};
+use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::media::Kind;
+use crate::time::{Ticks, Timescale};
+
+/// The rows of a recording, segments excepted.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// The recording.
+    pub recording: Recording,
+    /// In the order they came.
+    pub participants: Vec<Participant>,
+    /// In the order they were announced.
+    pub tracks: Vec<Track>,
+    /// Of all tracks, in order within each.
+    pub runs: Vec<Run>,
+    /// Of the tracks that have segments.
+    pub totals: Vec<Totals>,
+}
+
+impl Room {
+    /// Loads a recording.
+    ///
+    /// # Errors
+    /// [`Error::NoRecording`] also for a deleted one.
+    pub async fn load(catalog: &Catalog, id: RecordingId) -> Result<Self, Error> {
+        let recording = catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
+        Ok(Self {
+            recording: recording.ok_or(Error::NoRecording)?,
+            participants: catalog.participants(id).await?,
+            tracks: catalog.tracks(id).await?,
+            runs: catalog.runs_of_recording(id).await?,
+            totals: catalog.totals(id).await?,
+        })
+    }
+
+    /// A participant of this recording.
+    ///
+    /// # Errors
+    /// [`Error::NoParticipant`].
+    pub fn participant(&self, id: ParticipantId) -> Result<&Participant, Error> {
+        self.participants.iter().find(|participant| participant.id == id).ok_or(Error::NoParticipant(id))
+    }
+
+    /// A track of this recording.
+    ///
+    /// # Errors
+    /// [`Error::NoTrack`].
+    pub fn track(&self, id: TrackId) -> Result<&Track, Error> {
+        self.tracks.iter().find(|track| track.id == id).ok_or(Error::NoTrack(id))
+    }
+
+    /// The tracks of a participant.
+    pub fn tracks_of(&self, participant: ParticipantId) -> impl Iterator<Item = &Track> {
+        self.tracks.iter().filter(move |track| track.participant == participant)
+    }
+
+    /// The runs of a track in order.
+    pub fn runs_of(&self, track: TrackId) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(move |run| run.track == track)
+    }
+
+    /// The run with the largest picture, the first of them; for sound the first run.
+    #[must_use]
+    pub fn largest_run(&self, track: TrackId) -> Option<&Run> {
+        self.runs_of(track)
+            .min_by_key(|run| (std::cmp::Reverse(u64::from(run.width) * u64::from(run.height)), run.number))
+    }
+
+    /// Sums over a track's segments; `None` before the first is closed.
+    #[must_use]
+    pub fn totals_of(&self, track: TrackId) -> Option<&Totals> {
+        self.totals.iter().find(|totals| totals.track == track)
+    }
+
+    /// Where a participant's first media lies on the recording's timeline, in microseconds. The views of that
+    /// participant count from there.
+    #[must_use]
+    pub fn zero_micros(&self, participant: ParticipantId) -> Option<i64> {
+        zero_micros(&self.tracks, participant)
+    }
+
+    /// The same in ticks of a track, 0 before there is any media.
+    #[must_use]
+    pub fn zero(&self, track: &Track) -> Ticks {
+        zero(&self.tracks, track)
+    }
+
+    /// Nothing will be added to what is there of a participant.
+    #[must_use]
+    pub fn ended(&self, participant: ParticipantId) -> bool {
+        let left = |row: &&Participant| row.id == participant && row.left_at.is_some();
+        !self.recording.status.is_running() || self.participants.iter().find(left).is_some()
+    }
+
+    /// Length of the recording in microseconds: up to now while it is running.
+    #[must_use]
+    pub fn duration_micros(&self) -> i64 {
+        let ends = self.tracks.iter().filter_map(|track| self.end_micros(track));
+        self.recording.duration_micros.or_else(|| ends.max()).unwrap_or(0)
+    }
+
+    /// Where a track's last segment ends, in microseconds since the recording's start.
+    #[must_use]
+    pub fn end_micros(&self, track: &Track) -> Option<i64> {
+        Some(self.totals_of(track.id)?.end.to_micros(scale(track)))
+    }
+
+    /// Bytes of all closed segments, or of the files once the recording has ended.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        if self.recording.status.is_running() {
+            self.totals.iter().map(|totals| totals.bytes).sum()
+        } else {
+            self.recording.bytes
+        }
+    }
+
+    /// The picture and the sound that stand for a participant: the camera (else the screen) and the microphone, of
+    /// those that have segments and that `plays` takes.
+    #[must_use]
+    pub fn presented(&self, participant: ParticipantId, plays: impl Fn(&Track) -> bool) -> Presented<'_> {
+        let first = |kind: Kind, source: &str| {
+            self.tracks_of(participant)
+                .filter(|track| track.kind == kind && plays(track) && self.totals_of(track.id).is_some())
+                .min_by_key(|track| (track.source != source, track.start, track.id))
+        };
+        Presented { video: first(Kind::Video, "camera"), audio: first(Kind::Audio, "microphone") }
+    }
+}
+
+/// What stands for a participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented<'a> {
+    /// Camera, else screen.
+    pub video: Option<&'a Track>,
+    /// Microphone, else other sound.
+    pub audio: Option<&'a Track>,
+}
+
+/// Ticks per second of a track.
+#[must_use]
+pub fn scale(track: &Track) -> Timescale {
+    track.codec.timescale()
+}
+
+/// See [`Room::zero_micros`].
+#[must_use]
+pub fn zero_micros(tracks: &[Track], participant: ParticipantId) -> Option<i64> {
+    let own = tracks.iter().filter(|track| track.participant == participant);
+    own.filter_map(|track| Some(track.start?.to_micros(scale(track)))).min()
+}
+
+/// See [`Room::zero`]. Microseconds are finer than ticks, so the track that defines the zero gets its own first tick
+/// back, and any other is at most half a tick off.
+#[must_use]
+pub fn zero(tracks: &[Track], track: &Track) -> Ticks {
+    Ticks::from_micros(zero_micros(tracks, track.participant).unwrap_or(0), scale(track))
+}

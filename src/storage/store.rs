@@ -1,0 +1,189 @@
+use super::key::{RECORDINGS, folder};
+use super::{Error, Key, Writer};
+use crate::id::RecordingId;
+use bytes::Bytes;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Most bytes of one read: far above any segment, and a bound on what one request can make us hold.
+pub const MAX_READ_BYTES: u64 = 64 << 20;
+
+/// A folder of recordings.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: Arc<Path>,
+}
+
+impl Store {
+    /// Opens the folder, making it if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be made.
+    pub async fn open(root: PathBuf) -> Result<Self, Error> {
+        let root: Arc<Path> = root.into();
+        let store = Self { root: Arc::clone(&root) };
+        blocking(move || {
+            let recordings = root.join(RECORDINGS);
+            fs::create_dir_all(&recordings)
+                .and_then(|()| sync_folder(&recordings))
+                .and_then(|()| sync_folder(&root))
+                .map_err(|source| Error::folder("make the folder", RECORDINGS, source))
+        })
+        .await?;
+        Ok(store)
+    }
+
+    /// A new empty file, its name durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when it is there already.
+    pub async fn create(&self, key: &Key) -> Result<Writer, Error> {
+        let (key, root) = (*key, Arc::clone(&self.root));
+        blocking(move || {
+            let made = || {
+                let parent = key.folder(&root);
+                fs::create_dir_all(&parent)?;
+                let file =
+                    OpenOptions::new().write(true).read(true).create_new(true).open(key.path(&root))?;
+                sync_folder(&parent)?;
+                sync_folder(&root.join(RECORDINGS))?;
+                Ok(file)
+            };
+            let file = made().map_err(|source| Error::file("create", key, source))?;
+            Ok(Writer::new(key, file, 0))
+        })
+        .await
+    }
+
+    /// Opens a file to go on after its first `truncate_to` bytes; what lies behind them is cut off. For recovery.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::Short`] when the file has fewer bytes than that.
+    pub async fn reopen(&self, key: &Key, truncate_to: u64) -> Result<Writer, Error> {
+        let (key, root) = (*key, Arc::clone(&self.root));
+        blocking(move || {
+            let io = |source| Error::file("reopen", key, source);
+            let file = OpenOptions::new().write(true).read(true).open(key.path(&root)).map_err(io)?;
+            let len = file.metadata().map_err(io)?.len();
+            if len < truncate_to {
+                return Err(Error::Short { key, len, wanted: truncate_to });
+            }
+            file.set_len(truncate_to).and_then(|()| file.sync_data()).map_err(io)?;
+            Ok(Writer::new(key, file, truncate_to))
+        })
+        .await
+    }
+
+    /// Exactly the bytes of `range`.
+    ///
+    /// # Errors
+    /// [`Error::Short`] when the file ends before them, [`Error::TooLarge`] over [`MAX_READ_BYTES`].
+    pub async fn read(&self, key: &Key, range: Range<u64>) -> Result<Bytes, Error> {
+        let (key, root) = (*key, Arc::clone(&self.root));
+        let wanted = range.end.saturating_sub(range.start);
+        if wanted > MAX_READ_BYTES {
+            return Err(Error::TooLarge { len: wanted, limit: MAX_READ_BYTES });
+        }
+        blocking(move || {
+            let io = |source| Error::file("read", key, source);
+            let file = File::open(key.path(&root)).map_err(io)?;
+            // The length is checked before anything is allocated: rows may be wrong.
+            let len = file.metadata().map_err(io)?.len();
+            if len < range.end {
+                return Err(Error::Short { key, len, wanted: range.end });
+            }
+            let mut bytes = vec![0; usize::try_from(wanted).unwrap_or_default()];
+            file.read_exact_at(&mut bytes, range.start).map_err(io)?;
+            Ok(Bytes::from(bytes))
+        })
+        .await
+    }
+
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn len(&self, key: &Key) -> Result<u64, Error> {
+        let (key, root) = (*key, Arc::clone(&self.root));
+        blocking(move || {
+            let found =
+                fs::metadata(key.path(&root)).map_err(|source| Error::file("measure", key, source))?;
+            Ok(found.len())
+        })
+        .await
+    }
+
+    /// Removes all files of a recording; removing them again is not an error.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the operating system refuses.
+    pub async fn remove_recording(&self, id: RecordingId) -> Result<(), Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let removed = match fs::remove_dir_all(folder(id, &root)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            };
+            removed
+                .and_then(|()| sync_folder(&root.join(RECORDINGS)))
+                .map_err(|source| Error::folder("remove recording", id.to_string(), source))
+        })
+        .await
+    }
+
+    /// Bytes of all stored files.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be read.
+    pub async fn usage(&self) -> Result<u64, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            total(&root.join(RECORDINGS)).map_err(|source| Error::folder("measure", RECORDINGS, source))
+        })
+        .await
+    }
+
+    /// Bytes that may still be written to the store's file system without privileges.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file system does not say.
+    pub async fn free_bytes(&self) -> Result<u64, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let found = rustix::fs::statvfs(&*root)
+                .map_err(|errno| Error::folder("measure the disk of", RECORDINGS, errno.into()))?;
+            Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        })
+        .await
+    }
+}
+
+/// Bytes of the files two levels below: `recordings/{recording}/{file}`.
+fn total(recordings: &Path) -> io::Result<u64> {
+    let mut sum = 0u64;
+    for recording in fs::read_dir(recordings)? {
+        // A recording may be removed while we count.
+        let Ok(files) = fs::read_dir(recording?.path()) else { continue };
+        for file in files {
+            sum = sum.saturating_add(file?.metadata().map(|found| found.len()).unwrap_or(0));
+        }
+    }
+    Ok(sum)
+}
+
+/// A name is durable only when its folder is (POSIX fsync says nothing of the entry).
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Error> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Cancelled)?
+}
