@@ -17,9 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long the TypeScript server waits for `join`.
-const JOIN_LIMIT: Duration = Duration::from_secs(10);
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Address {
@@ -82,7 +79,7 @@ async fn session(room: Arc<Room>, peer_id: String, remote: SocketAddr, socket: W
     room.enter(Arc::clone(&peer));
     room.tell(&peer, &Event::Hello);
     let mut reader = tokio::spawn(read(Arc::clone(&room), Arc::clone(&peer), stream));
-    let joining = tokio::time::sleep(JOIN_LIMIT);
+    let joining = tokio::time::sleep(room.shared.join_limit);
     tokio::pin!(joining);
     let mut limited = room.shared.dialect == Dialect::Ts;
     loop {

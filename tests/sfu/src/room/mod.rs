@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// What all rooms of one SFU share.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) webrtc_server: WebRtcServer,
     pub(crate) dialect: Dialect,
     pub(crate) consent_timeout: u8,
+    pub(crate) join_limit: Duration,
 }
 
 /// A room. Made by [`crate::Sfu::room`].
