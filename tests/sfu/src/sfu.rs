@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 /// How an SFU is to be.
@@ -58,7 +58,12 @@ pub(crate) struct Rooms {
     pub(crate) options: Options,
     shared: Shared,
     rooms: Mutex<HashMap<String, Arc<Room>>>,
+    /// One permit for each open WebSocket.
+    pub(crate) sessions: Arc<Semaphore>,
 }
+
+/// Most WebSockets at once.
+const SESSIONS: u32 = 1000;
 
 impl Rooms {
     pub(crate) async fn get(&self, id: &str) -> Result<Arc<Room>> {
@@ -103,7 +108,12 @@ impl Sfu {
             consent_timeout: options.consent_timeout,
             join_limit: options.join_limit,
         };
-        let rooms = Arc::new(Rooms { options, shared, rooms: Mutex::default() });
+        let rooms = Arc::new(Rooms {
+            options,
+            shared,
+            rooms: Mutex::default(),
+            sessions: Arc::new(Semaphore::new(SESSIONS as usize)),
+        });
         let stage = Arc::new(Stage::new(Arc::clone(&rooms)));
         let routes = Routes::new()
             .route("/", get(protoo::upgrade))
@@ -153,6 +163,11 @@ impl Sfu {
         self.stage.clear().await;
         for room in &rooms {
             room.close();
+        }
+        // Every session has said goodbye when all permits are back.
+        let ended = self.rooms.sessions.acquire_many(SESSIONS);
+        if tokio::time::timeout(Duration::from_secs(3), ended).await.is_err() {
+            tracing::warn!("a session did not end in time");
         }
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());

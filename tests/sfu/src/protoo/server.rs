@@ -56,7 +56,13 @@ pub(crate) async fn upgrade(
         Ok(None) => return (StatusCode::NOT_FOUND, format!("no room {room_id:?}\n")).into_response(),
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
     };
-    socket.protocols(["protoo"]).on_upgrade(move |socket| session(room, peer_id, remote, socket))
+    let Ok(permit) = Arc::clone(&rooms.sessions).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions\n").into_response();
+    };
+    socket.protocols(["protoo"]).on_upgrade(async move |socket| {
+        session(room, peer_id, remote, socket).await;
+        drop(permit);
+    })
 }
 
 /// The page that opens the socket must come from this host, as the TypeScript server asks.

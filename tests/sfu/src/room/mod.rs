@@ -37,7 +37,7 @@ impl Room {
     pub(crate) async fn create(id: &str, shared: Shared) -> Result<Arc<Room>> {
         let router = shared.worker.create_router(RouterOptions::new(codecs::router())).await?;
         let mut options = AudioLevelObserverOptions::default();
-        options.max_entries = NonZeroU16::MIN;
+        options.max_entries = NonZeroU16::new(8).unwrap();
         options.threshold = -40;
         options.interval = 800;
         let levels = router.create_audio_level_observer(options).await?;
@@ -109,7 +109,7 @@ impl Room {
         Value::Object(out)
     }
 
-    /// A participant's producer of a kind, the newest if there are several.
+    /// A participant's producer of a kind.
     pub fn producer(&self, peer_id: &str, kind: MediaKind) -> Option<Producer> {
         let peer = self.peer(peer_id)?;
         let state = peer.state.lock().unwrap();
