@@ -1,10 +1,15 @@
 //! `tureen record`: one recording, without a server.
 
-use super::Error;
 use super::progress::Progress;
+use super::supervisor::{Error, SourceSpec, StartRequest, Supervisor};
+use crate::catalog::{self, Catalog};
+use crate::clock::SystemClock;
 use crate::id::RecordingId;
-use crate::{catalog, storage};
+use crate::media::segment::Policy;
+use crate::peer;
+use crate::storage::{self, Store};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -59,8 +64,55 @@ pub enum Failure {
 /// When it cannot begin.
 pub async fn run(
     options: Options,
-    _stop: CancellationToken,
-    _tell: impl FnMut(&Progress),
+    stop: CancellationToken,
+    mut tell: impl FnMut(&Progress),
 ) -> Result<Recorded, Failure> {
-    Err(Error::SfuUnreachable(options.url).into())
+    let store = Store::open(options.out.clone()).await?;
+    let catalog = Catalog::open(&format!("sqlite:{}", options.out.join(CATALOGUE).display())).await?;
+    let supervisor = Supervisor::new(
+        catalog.clone(),
+        store,
+        Arc::new(SystemClock),
+        Policy::default(),
+        peer::Config::default(),
+    );
+    let room_id = options.room_id.unwrap_or_else(|| room_of(&options.url));
+    let started = supervisor
+        .start(StartRequest {
+            title: room_id.clone(),
+            room_id,
+            description: None,
+            started_by: "cli".to_owned(),
+            source: SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
+            metadata: serde_json::Value::Null,
+            max_duration: options.duration,
+        })
+        .await?;
+    let id = started.recording_id;
+    let mut seen = supervisor.progress(id).ok_or(Error::NotRunning)?;
+    let ended = supervisor.ended(id);
+    tokio::pin!(ended);
+    let stopped = loop {
+        tokio::select! {
+            stopped = &mut ended => break stopped?,
+            () = stop.cancelled() => break supervisor.stop(id).await?,
+            Ok(()) = seen.changed() => tell(&seen.borrow_and_update()),
+        }
+    };
+    let progress = seen.borrow().clone();
+    tell(&progress);
+    let row = catalog.recording(id).await?;
+    Ok(Recorded {
+        recording_id: id,
+        duration_micros: stopped.duration_micros,
+        progress,
+        error: row.and_then(|row| row.error),
+    })
+}
+
+fn room_of(url: &str) -> String {
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.query_pairs().find(|(name, _)| name == "roomId").map(|(_, id)| id.into_owned()))
+        .unwrap_or_else(|| "room".to_owned())
 }

@@ -1,12 +1,155 @@
-//! After a crash.
+//! After a crash: what a killed process had flushed becomes part of its recordings, and they are closed.
+//!
+//! The catalogue knows every closed segment. What lies behind the last of them in a track's file is scanned; whole
+//! fragments become a segment, a torn tail is cut off, and the sample index is made to agree.
 
-use crate::catalog::{self, Catalog};
-use crate::storage::Store;
+use crate::catalog::{self, Catalog, Finish, NewSegment, Recording, Run, Segment, Status, Track};
+use crate::id::RecordingId;
+use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
+use crate::media::fmp4::read::{self, Scan};
+use crate::media::segment::{Policy, recover};
+use crate::storage::{self, Key, Store};
+use bytes::{Bytes, BytesMut};
+
+/// More than an open segment can hold; what is beyond it in one step is read in the next.
+const STEP_BYTES: u64 = 32 << 20;
+
+/// Why a recording could not be brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder.
+    #[error("cannot read or mend media")]
+    Storage(#[from] storage::Error),
+    /// The catalogue.
+    #[error("cannot read or mend rows")]
+    Catalog(#[from] catalog::Error),
+}
 
 /// Closes every recording that the catalogue believes to be running. Returns how many.
 ///
 /// # Errors
-/// When the catalogue cannot be read.
-pub async fn run(catalog: &Catalog, _store: &Store) -> Result<usize, catalog::Error> {
-    Ok(catalog.unfinished().await?.len())
+/// When the catalogue cannot be read at all; a single recording that cannot be mended is told in the log.
+pub async fn run(catalog: &Catalog, store: &Store) -> Result<usize, Error> {
+    let unfinished = catalog.unfinished().await?;
+    let mut closed = 0;
+    for recording in &unfinished {
+        match close(catalog, store, recording).await {
+            Ok(()) => closed += 1,
+            Err(error) => {
+                tracing::error!(recording.id = %recording.id, %error, "an interrupted recording could not be closed");
+            }
+        }
+    }
+    Ok(closed)
+}
+
+async fn close(catalog: &Catalog, store: &Store, recording: &Recording) -> Result<(), Error> {
+    let mut duration_micros = 0;
+    let mut bytes = 0;
+    for track in catalog.tracks(recording.id).await? {
+        let end = mend(catalog, store, recording, &track).await?;
+        duration_micros = duration_micros.max(end.micros);
+        bytes += end.bytes;
+    }
+    let stopped_at = recording.started_at.plus(duration_micros);
+    for track in catalog.tracks(recording.id).await? {
+        catalog.end_track(track.id, stopped_at, track.error.clone()).await?;
+    }
+    let finish = Finish {
+        status: if duration_micros > 0 { Status::Completed } else { Status::Failed },
+        stopped_at,
+        duration_micros,
+        bytes,
+        error: Some("interrupted, and recovered when the recorder started again".to_owned()),
+    };
+    catalog.finish_recording(recording.id, &finish).await?;
+    tracing::warn!(recording.id = %recording.id, duration_micros, "an interrupted recording was closed");
+    Ok(())
+}
+
+struct End {
+    micros: i64,
+    bytes: u64,
+}
+
+async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &Track) -> Result<End, Error> {
+    let timescale = track.codec.timescale();
+    let segments = catalog.segments(track.id).await?;
+    let runs = catalog.runs(track.id).await?;
+    let known = segments.last().map(|segment| segment.range.end);
+    let init = runs.last().map(|run| run.init.end);
+    let Some(from) = known.max(init) else { return Ok(End { micros: 0, bytes: 0 }) };
+    let run = runs.last().map_or(0, |run: &Run| run.number);
+
+    let tail = read_tail(store, recording.id, track, from).await?;
+    let mut scan = read::scan(&tail);
+    if scan.init.is_some() {
+        // An init segment without a row: no fragment can follow it (invariant of the writer's order).
+        scan = Scan::default();
+    }
+    let (valid, fragments) = (scan.valid, scan.fragments.as_slice());
+    let first = segments.last().map_or(0, |segment| segment.number + 1);
+    let found: Vec<NewSegment> =
+        recover::from_fragments(fragments, Policy::default(), timescale, track.codec.kind(), first)
+            .into_iter()
+            .map(|segment| NewSegment {
+                track: track.id,
+                run,
+                number: segment.number,
+                start: segment.start,
+                duration: segment.duration,
+                range: from + segment.range.start..from + segment.range.end,
+                samples: segment.samples,
+                sync: segment.sync,
+                wall: recording.started_at.plus(segment.start.to_micros(timescale)),
+            })
+            .collect();
+    let mut media = store.reopen(&Key::media(recording.id, track.id), from + valid).await?;
+    media.sync().await?;
+    rebuild_index(store, recording.id, track, &segments, &found, &scan, from).await?;
+    catalog.add_segments(&found).await?;
+    let last = found.last().map(|segment| segment.start + segment.duration);
+    let end = last.or(segments.last().map(|segment| segment.start + segment.duration)).unwrap_or_default();
+    Ok(End { micros: end.to_micros(timescale), bytes: from + valid })
+}
+
+async fn read_tail(store: &Store, recording: RecordingId, track: &Track, from: u64) -> Result<Bytes, Error> {
+    let key = Key::media(recording, track.id);
+    let len = store.len(&key).await?;
+    let mut tail = BytesMut::new();
+    let mut at = from.min(len);
+    while at < len {
+        let until = len.min(at + STEP_BYTES);
+        tail.extend_from_slice(&store.read(&key, at..until).await?);
+        at = until;
+    }
+    Ok(tail.freeze())
+}
+
+/// The index holds what closed segments hold, then what the scan found.
+async fn rebuild_index(
+    store: &Store,
+    recording: RecordingId,
+    track: &Track,
+    segments: &[Segment],
+    found: &[NewSegment],
+    scan: &Scan,
+    base: u64,
+) -> Result<(), Error> {
+    let known: u64 = segments.iter().map(|segment| u64::from(segment.samples)).sum();
+    let mut index = store.reopen(&Key::index(recording, track.id), known * ENTRY as u64).await?;
+    let mut entries = Index::rebuild(scan).entries;
+    for entry in &mut entries {
+        entry.offset += base;
+    }
+    for segment in found {
+        // Its first sample is the first one behind the segment's first byte.
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.offset > segment.range.start) {
+            let cut = if segment.sync { Flags::default() } else { Flags::CUT };
+            entry.flags = entry.flags.with(Flags::SEGMENT).with(cut);
+        }
+    }
+    index.append(encode(&entries).into()).await?;
+    index.sync().await?;
+    Ok(())
 }

@@ -1,4 +1,100 @@
-//! One track.
+//! One track: placed frames to stored bytes. Pure: what must be done is returned, not done.
+//!
+//! A track is one source of one participant (a camera, a microphone, a screen). Its file is append-only:
+//!
+//! ```text
+//! [init of run 0][fragment][fragment]...[init of run 1][fragment]...
+//! ```
+//!
+//! A run is a stretch with one set of codec parameters and no break. The track knows every file offset beforehand, because nobody
+//! else writes to its file.
+
+use super::stream::{self, Placed, Stream};
+use crate::id::{RecordingId, TrackId};
+use crate::media::codec;
+use crate::media::fmp4::{self, fragment::Fragment, init};
+use crate::media::rtp::packet::Packet;
+use crate::media::segment::segmenter::{self, Segmenter};
+use crate::media::segment::{self, Policy, Segment};
+use crate::media::{Codec, Kind, Sample};
+use crate::time::{Moment, Ticks, Timescale, WallTime};
+use bytes::Bytes;
+use std::ops::Range;
+
+/// A pause between two frames that is longer than this is a gap, not a long frame.
+const LONGEST_PICTURE_MICROS: i64 = 3_000_000;
+const LONGEST_SOUND_MICROS: i64 = 500_000;
+/// Length of a picture whose successor never came and that had no predecessor.
+const DEFAULT_PICTURE_MICROS: i64 = 33_333;
+/// Length of an Opus packet unless its table of contents says otherwise.
+const DEFAULT_SOUND_MICROS: i64 = 20_000;
+/// Steps between timestamps that are credible as the usual length of a picture.
+const USUAL_PICTURE_MICROS: Range<i64> = 5_000..1_000_000;
+
+/// What never changes in the life of a track.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The recording it is part of.
+    pub recording: RecordingId,
+    /// The track.
+    pub track: TrackId,
+    /// mediasoup's id of the participant.
+    pub peer_id: String,
+    /// The codec.
+    pub codec: Codec,
+    /// Lengths of fragments and segments.
+    pub policy: Policy,
+    /// Tick zero of the recording.
+    pub start: Moment,
+    /// Tick zero of the recording on the wall clock.
+    pub start_wall: WallTime,
+}
+
+/// A stretch of one set of codec parameters begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// From 0 in each track.
+    pub number: u32,
+    /// The init segment.
+    pub init: Bytes,
+    /// Where the init segment lies in the track's file.
+    pub range: Range<u64>,
+    /// Parameters.
+    pub config: codec::Config,
+    /// First tick on the recording's timeline.
+    pub first: Ticks,
+    /// The same on the wall clock.
+    pub wall: WallTime,
+}
+
+/// What must be done for a track, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Append the init segment.
+    Run(Run),
+    /// Append the fragment.
+    Fragment(Fragment),
+    /// A segment of a run is whole.
+    Segment {
+        /// The run it belongs to.
+        run: u32,
+        /// Its place.
+        segment: Segment,
+        /// Its first tick on the wall clock.
+        wall: WallTime,
+    },
+    /// Nothing came between two ticks.
+    Gap {
+        /// First tick without media.
+        start: Ticks,
+        /// Its length.
+        duration: Ticks,
+    },
+    /// Ask the producer for a key frame.
+    NeedKeyframe,
+    /// The track ends here, for this reason.
+    Refused(String),
+}
 
 /// Counts of one track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,4 +111,282 @@ pub struct Counts {
     pub bytes: u64,
     /// Media stored, in microseconds.
     pub duration_micros: i64,
+}
+
+/// Errors of the pure path: always a defect or an absurd input, never the network's usual troubles.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The init segment or a fragment could not be written.
+    #[error("cannot write fragmented MP4")]
+    Fmp4(#[from] fmp4::Error),
+    /// The segmenter refused a sample.
+    #[error("cannot segment")]
+    Segment(#[from] segment::Error),
+}
+
+struct Open {
+    run: u32,
+    segmenter: Segmenter,
+}
+
+/// Placed frames in, actions out.
+pub struct Track {
+    config: Config,
+    timescale: Timescale,
+    stream: Option<Stream>,
+    held: Option<Placed>,
+    usual_length: u32,
+    open: Option<Open>,
+    parameters: Option<codec::Config>,
+    next_run: u32,
+    next_segment: u32,
+    position: u64,
+    end: Option<Ticks>,
+    refused: bool,
+    counts: Counts,
+    from_stream: Vec<stream::Output>,
+    from_segmenter: Vec<segmenter::Output>,
+}
+
+impl Track {
+    /// A track without a stream yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let timescale = config.codec.timescale();
+        let usual = if config.codec.kind() == Kind::Video { DEFAULT_PICTURE_MICROS } else { DEFAULT_SOUND_MICROS };
+        Self {
+            timescale,
+            stream: None,
+            held: None,
+            usual_length: ticks_to_u32(Ticks::from_micros(usual, timescale)),
+            open: None,
+            parameters: None,
+            next_run: 0,
+            next_segment: 0,
+            position: 0,
+            end: None,
+            refused: false,
+            counts: Counts::default(),
+            from_stream: Vec::new(),
+            from_segmenter: Vec::new(),
+            config,
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
+    #[must_use]
+    pub fn wants_keyframe(&self) -> bool {
+        !self.refused
+            && self.config.codec.kind() == Kind::Video
+            && (self.stream.as_ref().is_some_and(Stream::waits_for_key)
+                || self.open.as_ref().is_some_and(|open| open.segmenter.wants_keyframe()))
+    }
+
+    /// A consumer begins to deliver; the stream before it, if any, must have been detached.
+    pub fn attach(&mut self) {
+        self.stream = Some(Stream::new(self.config.codec, self.config.start));
+    }
+
+    /// The consumer is gone. What it delivered is stored; the track may go on with another stream.
+    pub fn detach(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        if let Some(stream) = self.stream.take() {
+            let mut items = std::mem::take(&mut self.from_stream);
+            stream.finish(&mut items);
+            self.take(items, out)?;
+        }
+        self.end_run(out)
+    }
+
+    /// A packet of the attached stream, in any order.
+    pub fn push(&mut self, packet: Packet, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.counts.packets += 1;
+        self.counts.recovered += u64::from(packet.recovered);
+        self.with_stream(out, |stream, items| stream.push(packet, items))
+    }
+
+    /// Time passes.
+    pub fn poll(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.with_stream(out, |stream, items| stream.poll(now, items))
+    }
+
+    /// Our own queue was full: packets are missing.
+    pub fn overflowed(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.with_stream(out, Stream::overflowed)
+    }
+
+    fn with_stream(
+        &mut self,
+        out: &mut Vec<Output>,
+        act: impl FnOnce(&mut Stream, &mut Vec<stream::Output>),
+    ) -> Result<(), Error> {
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.refused) else { return Ok(()) };
+        let mut items = std::mem::take(&mut self.from_stream);
+        act(stream, &mut items);
+        self.take(items, out)
+    }
+
+    fn take(&mut self, mut items: Vec<stream::Output>, out: &mut Vec<Output>) -> Result<(), Error> {
+        for item in items.drain(..) {
+            match item {
+                stream::Output::Frame(frame) => self.frame(frame, out)?,
+                stream::Output::Lost { packets } => self.counts.lost += packets,
+                stream::Output::NeedKeyframe => out.push(Output::NeedKeyframe),
+                stream::Output::Refused(error) => self.refuse(&error, out)?,
+            }
+        }
+        self.from_stream = items;
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: &codec::Error, out: &mut Vec<Output>) -> Result<(), Error> {
+        if !self.refused {
+            self.refused = true;
+            self.end_run(out)?;
+            out.push(Output::Refused(error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// A frame's length is known when its successor comes, so one frame is always held.
+    fn frame(&mut self, mut frame: Placed, out: &mut Vec<Output>) -> Result<(), Error> {
+        if self.refused {
+            return Ok(());
+        }
+        if self.held.as_ref().is_some_and(|held| self.is_gap(frame.at - held.at)) {
+            self.end_run(out)?;
+        }
+        let earliest = self.held.as_ref().map(|held| held.at + Ticks(1)).or(self.end);
+        if let Some(earliest) = earliest
+            && frame.at < earliest
+        {
+            // A clock that stepped back. The timeline never does.
+            frame.at = earliest;
+        }
+        match self.held.take() {
+            Some(held) => {
+                let length = frame.at - held.at;
+                self.store(held, ticks_to_u32(length), out)?;
+                if USUAL_PICTURE_MICROS.contains(&length.to_micros(self.timescale)) {
+                    self.usual_length = ticks_to_u32(length);
+                }
+            }
+            None if !frame.sync => {
+                // A run begins with a key frame: a decoder that starts with its init segment has no other picture.
+                out.push(Output::NeedKeyframe);
+                return Ok(());
+            }
+            None => {
+                if let Some(end) = self.end.filter(|end| *end < frame.at) {
+                    out.push(Output::Gap { start: end, duration: frame.at - end });
+                }
+            }
+        }
+        self.held = Some(frame);
+        Ok(())
+    }
+
+    fn is_gap(&self, step: Ticks) -> bool {
+        let video = self.config.codec.kind() == Kind::Video;
+        let longest = if video { LONGEST_PICTURE_MICROS } else { LONGEST_SOUND_MICROS };
+        step.to_micros(self.timescale) > longest
+    }
+
+    /// Stores the held frame with its own or the usual length and closes what is open. There are no gaps inside a
+    /// run, so what comes next begins another.
+    fn end_run(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        if let Some(frame) = self.held.take() {
+            let length = frame.length.unwrap_or(self.usual_length);
+            self.store(frame, length, out)?;
+        }
+        self.flush(out)?;
+        self.open = None;
+        Ok(())
+    }
+
+    fn store(&mut self, frame: Placed, duration: u32, out: &mut Vec<Output>) -> Result<(), Error> {
+        if frame.config.is_some() && frame.config != self.parameters {
+            self.parameters = frame.config;
+            self.flush(out)?;
+            self.open = None;
+        }
+        if self.open.is_none() {
+            let Some(parameters) = self.parameters.clone() else {
+                // Parameters are never guessed.
+                out.push(Output::NeedKeyframe);
+                return Ok(());
+            };
+            self.begin_run(parameters, frame.at, out)?;
+        }
+        let Some(open) = self.open.as_mut() else { return Ok(()) };
+        let size = frame.data.len() as u64;
+        let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
+        open.segmenter.push(sample, &mut self.from_segmenter)?;
+        self.counts.samples += 1;
+        self.counts.bytes += size;
+        self.counts.duration_micros += Ticks(i64::from(duration)).to_micros(self.timescale);
+        self.end = Some(frame.at + Ticks(i64::from(duration)));
+        self.drain_segmenter(out);
+        Ok(())
+    }
+
+    fn begin_run(&mut self, config: codec::Config, first: Ticks, out: &mut Vec<Output>) -> Result<(), Error> {
+        let number = self.next_run;
+        let wall = self.wall(first);
+        let origin = init::Origin {
+            recording: self.config.recording,
+            track: self.config.track,
+            run: number,
+            first,
+            wall,
+            participant: self.config.peer_id.clone(),
+        };
+        let bytes = init::write(&config, &origin)?;
+        let range = self.position..self.position + bytes.len() as u64;
+        self.position = range.end;
+        self.next_run += 1;
+        let kind = self.config.codec.kind();
+        let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
+        self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
+        out.push(Output::Run(Run { number, init: bytes, range, config, first, wall }));
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        if let Some(open) = self.open.as_mut() {
+            open.segmenter.flush(&mut self.from_segmenter)?;
+        }
+        self.drain_segmenter(out);
+        Ok(())
+    }
+
+    fn drain_segmenter(&mut self, out: &mut Vec<Output>) {
+        let run = self.open.as_ref().map_or(0, |open| open.run);
+        for item in self.from_segmenter.drain(..) {
+            match item {
+                segmenter::Output::Fragment(fragment) => {
+                    self.position += fragment.bytes.len() as u64;
+                    out.push(Output::Fragment(fragment));
+                }
+                segmenter::Output::Segment(segment) => {
+                    self.next_segment = segment.number + 1;
+                    let micros = segment.start.to_micros(self.timescale);
+                    out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
+                }
+            }
+        }
+    }
+
+    fn wall(&self, at: Ticks) -> WallTime {
+        self.config.start_wall.plus(at.to_micros(self.timescale))
+    }
+}
+
+fn ticks_to_u32(ticks: Ticks) -> u32 {
+    u32::try_from(ticks.0.max(1)).unwrap_or(u32::MAX)
 }

@@ -1,1 +1,178 @@
 //! Attach drivers: how to enter a room and hear what happens in it.
+//!
+//! mediasoup is a library and prescribes no signalling, so each application has its own. What all have in common is
+//! the [`Room`]: learn the router's capabilities, make a receive transport, join, connect the transport, and answer
+//! the consumers that the SFU then offers. [`protoo`] speaks the signalling of mediasoup-demo and its descendants.
+//!
+//! Order of calls: [`Room::enter`], [`Room::create_transport`], [`Room::join`], then [`Room::connect_transport`],
+//! then [`Room::next`] until [`Event::Closed`]. Consumers may be offered as soon as `join` is called; each comes
+//! paused and is resumed by [`Room::accept`], so the receiver is armed before the first packet.
+
+pub mod protoo;
+
+use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters};
+use url::Url;
+
+/// Where a room is and who we are in it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Address of the signalling: `wss://host:4443/`, with or without `roomId` and `peerId`.
+    pub url: Url,
+    /// HTTP `Origin` to send. By default `https://` and the URL's host: some servers refuse others.
+    pub origin: Option<String>,
+    /// The room, where the URL does not say it.
+    pub room_id: String,
+    /// Our name in the room, where the URL does not say it. Unique in the room.
+    pub peer_id: String,
+    /// Our name as people see it.
+    pub display_name: String,
+}
+
+/// A participant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// The application's name of it, as in [`Consumer::peer_id`].
+    pub id: String,
+    /// As people see it; empty if the application has none.
+    pub display_name: String,
+}
+
+/// Stands for a consumer that the SFU has offered and that is not answered yet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Offer(u64);
+
+/// What happens in a room.
+#[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "events are few and short-lived")]
+pub enum Event {
+    /// A participant has come in.
+    PeerJoined(PeerInfo),
+    /// A participant is gone: its id.
+    PeerLeft(String),
+    /// A participant has a new display name.
+    PeerRenamed(PeerInfo),
+    /// The SFU would send this. It waits for [`Room::accept`] or [`Room::reject`].
+    ConsumerOffered {
+        /// To answer with.
+        token: Offer,
+        /// What would be sent.
+        consumer: Consumer,
+    },
+    /// A consumer is over: its id.
+    ConsumerClosed(String),
+    /// The producer of this consumer is muted: nothing comes until it resumes.
+    ConsumerPaused(String),
+    /// The producer of this consumer sends again.
+    ConsumerResumed(String),
+    /// Other layers come. `None`: no layer at the moment.
+    ConsumerLayers {
+        /// mediasoup's consumer id.
+        consumer: String,
+        /// Spatial layer, from 0.
+        spatial: Option<u8>,
+        /// Temporal layer, from 0.
+        temporal: Option<u8>,
+    },
+    /// The SFU's opinion of a consumer's transmission, 0 to 10.
+    Score {
+        /// mediasoup's consumer id.
+        consumer: String,
+        /// From the SFU to us.
+        score: u8,
+        /// From the producer to the SFU.
+        producer_score: u8,
+    },
+    /// Who speaks, or nobody.
+    ActiveSpeaker(Option<String>),
+    /// The last event, repeated for every later call.
+    Closed(Reason),
+}
+
+/// Why a room has ended for us.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// We left.
+    #[error("left the room")]
+    Left,
+    /// The SFU ended it and wants no reconnection: room closed or kicked.
+    #[error("the SFU closed the session ({code} {reason})")]
+    Ended {
+        /// WebSocket close code.
+        code: u16,
+        /// Its text.
+        reason: String,
+    },
+    /// The signalling connection broke. A reconnection may help.
+    #[error("the signalling connection is lost: {0}")]
+    Lost(String),
+}
+
+/// Why something in a room failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is of no use.
+    #[error("unusable URL: {0}")]
+    Url(String),
+    /// Nobody answers there, or not as a signalling server.
+    #[error("cannot connect to the SFU's signalling: {0}")]
+    Connect(String),
+    /// The SFU answers and refuses: `code` is an HTTP status, a WebSocket close code or the application's own.
+    #[error("the SFU refused: {code} {reason}")]
+    Refused {
+        /// Code of the refusal.
+        code: u32,
+        /// Its text.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("the SFU did not answer {method} in time")]
+    Timeout {
+        /// The request, or `connect`.
+        method: String,
+    },
+    /// The SFU says what we cannot read.
+    #[error("unexpected answer of the SFU to {method}: {source}")]
+    Protocol {
+        /// The request or notification.
+        method: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The connection is over; [`Room::next`] gives the reason.
+    #[error("the connection to the room is over")]
+    Closed,
+}
+
+/// A room of an SFU, as a consuming participant sees it. Dropping it leaves the room.
+#[async_trait::async_trait]
+pub trait Room: Send {
+    /// What the router can do. First call.
+    async fn enter(&mut self) -> Result<RtpCapabilities, Error>;
+
+    /// A transport to receive on. Before [`Room::join`], because the SFU makes consumers on it while joining.
+    async fn create_transport(&mut self) -> Result<TransportParameters, Error>;
+
+    /// Become a participant with our [`capabilities`](crate::session::capabilities). Gives those who are there.
+    async fn join(&mut self, capabilities: &RtpCapabilities) -> Result<Vec<PeerInfo>, Error>;
+
+    /// Tell the SFU our DTLS fingerprint, from when on it answers our handshake.
+    async fn connect_transport(&mut self, id: &str, dtls: &DtlsParameters) -> Result<(), Error>;
+
+    /// The next event. Cancel-safe: nothing is lost when the future is dropped. After [`Event::Closed`] it stays so.
+    async fn next(&mut self) -> Event;
+
+    /// The receiver is armed: the SFU may send.
+    async fn accept(&mut self, offer: Offer) -> Result<(), Error>;
+
+    /// We do not want it.
+    async fn reject(&mut self, offer: Offer, reason: &str);
+
+    /// Ask for a key frame.
+    async fn request_keyframe(&mut self, consumer_id: &str) -> Result<(), Error>;
+
+    /// Ask for the highest spatial and temporal layers.
+    async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error>;
+
+    /// Leave the room. [`Room::next`] then gives [`Reason::Left`].
+    async fn leave(&mut self);
+}

@@ -9,9 +9,10 @@
 //! Flags: bit 0 a sync sample, bit 1 the first sample of a fragment, bit 2 the first sample of a segment,
 //! bit 3 (only together with bit 2) that segment had to be cut without a key frame.
 //!
-//! There are no gaps inside a run: the time of a sample is the run's first tick ([`super::init::Origin::first`])
-//! plus the durations of all samples before it. The index is written after the media it points at, so the media
-//! may be longer than the index and never the other way round; a torn last entry is ignored.
+//! There are no gaps inside a run: the time of a sample is its run's first tick ([`super::init::Origin::first`])
+//! plus the durations of the samples before it in that run. One index serves all runs of its file: a run's samples
+//! are those whose offsets lie between its init segment and the next. The media may be longer than the index after
+//! a crash, since it is written first; a torn last entry is ignored.
 
 use super::read::Scan;
 use crate::time::Ticks;

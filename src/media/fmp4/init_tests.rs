@@ -1,1 +1,91 @@
+use super::*;
+use crate::media::fmp4::testing::{config, origin as example};
+use mp4_atom::{Any, Decode, Moov};
+use std::io::Cursor;
 
+const CODECS: [Codec; 5] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus];
+
+fn moov(bytes: &[u8]) -> Moov {
+    let mut cursor = Cursor::new(bytes);
+    let Any::Ftyp(ftyp) = Any::decode(&mut cursor).unwrap() else { panic!("no ftyp first") };
+    assert_eq!(ftyp.major_brand, b"iso6".into());
+    let Any::Moov(moov) = Any::decode(&mut cursor).unwrap() else { panic!("no moov second") };
+    assert_eq!(cursor.position(), bytes.len() as u64, "something lies behind moov");
+    moov
+}
+
+#[test]
+fn every_codec_reads_back_as_it_was_meant() {
+    for codec in CODECS {
+        let config = config(codec);
+        let moov = moov(&write(&config, &example()).unwrap());
+        let [track] = moov.trak.as_slice() else { panic!("{codec:?}: not one track") };
+        assert_eq!(track.tkhd.track_id, 1);
+        assert_eq!(track.mdia.mdhd.timescale, codec.timescale().0);
+        let video = codec.kind() == Kind::Video;
+        assert_eq!(track.mdia.hdlr.handler, if video { b"vide".into() } else { b"soun".into() });
+        assert_eq!((track.mdia.minf.vmhd.is_some(), track.mdia.minf.smhd.is_some()), (video, !video));
+        assert_eq!(u32::from(track.tkhd.width.integer()), config.width);
+        assert_eq!(track.mdia.minf.stbl.stsd.codecs, [entry(&config.entry)]);
+        let trex = &moov.mvex.as_ref().unwrap().trex;
+        assert_eq!((trex.len(), trex[0].track_id, trex[0].default_sample_description_index), (1, 1, 1));
+        assert_eq!(moov.mvhd.creation_time, 1_792_000_000 + 2_082_844_800);
+    }
+}
+
+#[test]
+fn another_reader_accepts_it() {
+    for codec in CODECS {
+        let bytes = write(&config(codec), &example()).unwrap();
+        let size = bytes.len() as u64;
+        let file = mp4::Mp4Reader::read_header(Cursor::new(bytes), size).unwrap();
+        assert!(file.moov.mvex.is_some());
+        assert_eq!(file.tracks()[&1].timescale(), codec.timescale().0);
+    }
+}
+
+#[test]
+fn the_origin_reads_back() {
+    let bytes = write(&config(Codec::Vp9), &example()).unwrap();
+    assert_eq!(origin(&bytes).unwrap(), Some(example()));
+    // Of a whole file too.
+    let mut file = bytes.to_vec();
+    file.extend_from_slice(b"\0\0\0\x09mdat?torn");
+    assert_eq!(origin(&file).unwrap(), Some(example()));
+}
+
+#[test]
+fn a_file_of_another_writer_has_no_origin() {
+    assert_eq!(origin(b"").unwrap(), None);
+    assert_eq!(origin(b"\0\0\0\x08moov").unwrap(), None);
+    let other = b"\0\0\0\x20moov\0\0\0\x18uuid0123456789abcdef";
+    assert_eq!(origin(other).unwrap(), None);
+}
+
+fn with_origin(json: &[u8]) -> Vec<u8> {
+    let (mut uuid, mut moov) = (Vec::new(), Vec::new());
+    put(&mut uuid, b"uuid", &[ORIGIN.as_slice(), json].concat());
+    put(&mut moov, b"moov", &uuid);
+    moov
+}
+
+#[test]
+fn later_versions_and_damage_are_told_apart() {
+    assert!(matches!(origin(&with_origin(b"{\"version\":2}")), Err(Error::OriginVersion(2))));
+    assert!(matches!(origin(&with_origin(b"{\"version\":1}")), Err(Error::Origin(_))));
+    assert!(matches!(origin(&with_origin(b"{\"ver")), Err(Error::Origin(_))));
+}
+
+#[test]
+fn a_field_more_is_no_obstacle() {
+    let json = store(&example()).unwrap();
+    let more = String::from_utf8(json).unwrap().replacen('{', "{\"colour\":\"blue\",", 1);
+    assert_eq!(origin(&with_origin(more.as_bytes())).unwrap(), Some(example()));
+}
+
+#[test]
+fn a_boundless_name_is_refused() {
+    let long = Origin { participant: "x".repeat(LONGEST_PARTICIPANT + 1), ..example() };
+    let refused = write(&config(Codec::Opus), &long);
+    assert!(matches!(refused, Err(Error::ParticipantTooLong { length: 4097, limit: 4096 })));
+}

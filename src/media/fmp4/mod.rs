@@ -16,6 +16,8 @@ pub mod fragment;
 pub mod index;
 pub mod init;
 pub mod read;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// Why a file could not be written or understood.
 #[derive(Debug, thiserror::Error)]

@@ -17,9 +17,9 @@
 //!    Without key frames the segments stay 3.5 s long.
 //! 6. A sample cannot be split. One longer than 3.5 s is refused, so the recorder ends the run before that.
 
-mod policy;
-mod recover;
-mod segmenter;
+pub mod policy;
+pub mod recover;
+pub mod segmenter;
 
 pub use policy::Policy;
 pub use recover::{from_fragments, from_index};

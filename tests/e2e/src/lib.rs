@@ -1,1 +1,8 @@
+//! What the end-to-end tests, the demo and the benches share: the `tureen` program as a child process, its API, what
+//! it stored, and other people's readers of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+pub mod readers;
+pub mod recorder;
+pub mod stored;
+pub mod wait;

@@ -1,0 +1,68 @@
+# `make demo` shows the product, `make test` runs everything that `.ci/run` runs. Builds are kept outside the
+# checkout, so that a fresh clone does not build the C++ test room again.
+SHELL := /bin/bash
+CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tureen
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+BIN := $(CARGO_TARGET_DIR)/debug
+PROFILE ?= $(if $(CI),ci,default)
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup:
+	@tests/setup.sh all
+
+# --- the page and the scripts that need npm -------------------------------------------------------------------
+NPM_CI = npm ci --no-audit --no-fund --loglevel=error
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && $(NPM_CI)
+
+.PHONY: web
+web: web/dist/index.html ## Build the watch page
+
+web/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src -type f 2>/dev/null) web/package.json
+	cd web && npm run --silent build
+
+tests/sfu/browser/dist/publish.js: tests/sfu/browser/node_modules/.package-lock.json $(shell find tests/sfu/browser/src -type f 2>/dev/null)
+	cd tests/sfu/browser && npm run --silent build
+
+.PHONY: browser
+browser: tests/browser/node_modules/.package-lock.json tests/sfu/browser/dist/publish.js
+
+# --- build and check ---------------------------------------------------------------------------------------------
+.PHONY: build
+build: web ## Build the product only: no C++, no browser
+	cargo build --bin tureen
+
+.PHONY: build-all
+build-all: setup web browser
+	cargo build --workspace --all-targets
+
+.PHONY: fmt
+fmt:
+	cargo fmt --all
+
+.PHONY: check
+check: setup web browser ## Formatting, lints, types, documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items -p tureen
+	cd web && npm run --silent check
+	cargo nextest run --profile $(PROFILE) -p tureen --test architecture
+
+.PHONY: test
+test: build-all ## Install what is lacking and run every test
+	cd web && npm test --silent
+	cargo nextest run --profile $(PROFILE) --workspace
+
+.PHONY: deny
+deny: ## Licences and advisories of the dependencies
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+
+.PHONY: clean
+clean:
+	rm -rf web/dist tests/sfu/browser/dist

@@ -1,0 +1,190 @@
+//! Runs one recording: pumps events of the room and of the peer into the state machine and carries its actions out.
+
+use super::progress::Progress;
+use super::recording::{Action, Recording};
+use super::writer::Write;
+use crate::clock::Clock;
+use crate::peer::{self, Peer};
+use crate::session::Consumer;
+use crate::sfu::{self, Offer, Room};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// Packets taken in one go, so that a burst costs one wake-up.
+const BATCH: usize = 256;
+/// How often holes are given up and key frames asked for.
+const TICK: Duration = Duration::from_millis(50);
+/// Saying goodbye to a room that does not answer.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why a recording ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to stop, or its time was over.
+    Stopped,
+    /// The room ended it: closed, connection lost, kicked.
+    Room(String),
+    /// The media path ended and did not come back.
+    Transport(String),
+    /// It could not be stored.
+    Storage,
+}
+
+/// What the actor works with.
+pub struct Actor {
+    /// The room, joined.
+    pub room: Box<dyn Room>,
+    /// The receiving peer.
+    pub peer: Peer,
+    /// Its events.
+    pub events: mpsc::Receiver<peer::Event>,
+    /// The id of the receiving transport in the room.
+    pub transport_id: String,
+    /// The state machine.
+    pub recording: Recording,
+    /// The writer's queue.
+    pub writes: mpsc::Sender<Write>,
+    /// Where progress is told.
+    pub progress: watch::Sender<Progress>,
+    /// Ends the recording.
+    pub stop: CancellationToken,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Actor {
+    /// Runs until the recording ends. Everything received until then is in the writer's queue.
+    pub async fn run(mut self) -> End {
+        let mut state = Pump { connected: false, actions: Vec::new(), consumers: HashMap::new() };
+        let end = self.pump(&mut state).await;
+        self.recording.finish(self.clock.now(), &mut state.actions);
+        // Whatever the end was, what is in the queue is stored; a writer that failed has closed it.
+        let _ = self.carry_out(&mut state.actions).await;
+        self.progress.send_replace(self.recording.progress(self.clock.now()));
+        let _ = tokio::time::timeout(FAREWELL, self.room.leave()).await;
+        let _ = tokio::time::timeout(FAREWELL, self.peer.close()).await;
+        end
+    }
+
+    async fn pump(&mut self, state: &mut Pump) -> End {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let ended = tokio::select! {
+                () = self.stop.cancelled() => Some(End::Stopped),
+                event = self.room.next() => self.room_event(event, state).await,
+                taken = self.events.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        Some(End::Transport("the peer ended".to_owned()))
+                    } else {
+                        batch.drain(..).find_map(|event| self.peer_event(event, state))
+                    }
+                }
+                _ = tick.tick() => {
+                    self.recording.poll(self.clock.now(), &mut state.actions);
+                    self.progress.send_replace(self.recording.progress(self.clock.now()));
+                    None
+                }
+            };
+            if let Some(end) = ended {
+                return end;
+            }
+            if !self.carry_out(&mut state.actions).await {
+                return End::Storage;
+            }
+        }
+    }
+
+    async fn room_event(&mut self, event: sfu::Event, state: &mut Pump) -> Option<End> {
+        let now = self.clock.now();
+        match event {
+            sfu::Event::PeerJoined(peer) => self.recording.peer_joined(&peer, now, &mut state.actions),
+            sfu::Event::PeerLeft(peer) => self.recording.peer_left(&peer, now, &mut state.actions),
+            sfu::Event::ConsumerOffered { token, consumer } => self.consume(token, consumer, state).await,
+            sfu::Event::ConsumerClosed(id) => {
+                self.recording.consumer_closed(&id, &mut state.actions);
+                state.consumers.remove(&id);
+                if let Err(error) = self.peer.remove(&id).await {
+                    tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
+                }
+            }
+            sfu::Event::Closed(reason) => return Some(End::Room(reason.to_string())),
+            other => tracing::trace!(?other, "room event"),
+        }
+        None
+    }
+
+    /// Arms the receiver first and answers then, because the answer makes the SFU send.
+    async fn consume(&mut self, token: Offer, consumer: Consumer, state: &mut Pump) {
+        if consumer.codec().is_none() {
+            tracing::warn!(consumer.id = %consumer.id, "a codec that is not recorded is offered");
+            self.room.reject(token, "codec not recorded").await;
+            return;
+        }
+        if let Err(error) = self.arm(&consumer, state).await {
+            tracing::error!(consumer.id = %consumer.id, error = %error, "a consumer could not be added");
+            self.room.reject(token, "cannot receive").await;
+            return;
+        }
+        self.recording.consumer_opened(&consumer, self.clock.now(), &mut state.actions);
+        state.consumers.insert(consumer.id.clone(), consumer);
+        if let Err(error) = self.room.accept(token).await {
+            tracing::warn!(%error, "the room did not take our answer");
+        }
+    }
+
+    async fn arm(&mut self, consumer: &Consumer, state: &mut Pump) -> Result<(), String> {
+        self.peer.add(consumer).await.map_err(|error| error.to_string())?;
+        if !state.connected {
+            let dtls = self.peer.dtls_parameters();
+            self.room.connect_transport(&self.transport_id, &dtls).await.map_err(|error| error.to_string())?;
+            state.connected = true;
+        }
+        Ok(())
+    }
+
+    fn peer_event(&mut self, event: peer::Event, state: &mut Pump) -> Option<End> {
+        match event {
+            peer::Event::Packet { consumer, packet } => {
+                self.recording.packet(&consumer, packet, &mut state.actions);
+            }
+            peer::Event::Overflow { dropped } => {
+                tracing::warn!(dropped, "packets came faster than they were taken");
+                self.recording.overflowed(&mut state.actions);
+            }
+            peer::Event::Connected => tracing::info!("media path connected"),
+            peer::Event::Disconnected(reason) => return Some(End::Transport(reason)),
+            peer::Event::SenderReport { .. } => {}
+        }
+        None
+    }
+
+    /// `false` when the writer is gone.
+    async fn carry_out(&mut self, actions: &mut Vec<Action>) -> bool {
+        for action in actions.drain(..) {
+            match action {
+                Action::Write(write) => {
+                    if self.writes.send(write).await.is_err() {
+                        return false;
+                    }
+                }
+                Action::RequestKeyframes(consumers) => {
+                    let ids: Vec<&str> = consumers.iter().map(String::as_str).collect();
+                    self.peer.request_keyframes(&ids).await;
+                }
+            }
+        }
+        true
+    }
+}
+
+struct Pump {
+    connected: bool,
+    actions: Vec<Action>,
+    consumers: HashMap<String, Consumer>,
+}

@@ -1,0 +1,392 @@
+//! Starts and stops recordings, and knows which ones run.
+
+use super::actor::{Actor, End};
+use super::progress::Progress;
+use super::recording::Recording;
+use super::writer::{self, Writer};
+use crate::catalog::{self, Catalog, Finish, NewRecording, Status};
+use crate::clock::Clock;
+use crate::id::RecordingId;
+use crate::media::segment::Policy;
+use crate::peer::{self, Peer};
+use crate::session;
+use crate::sfu::{self, Room, protoo};
+use crate::storage::Store;
+use crate::time::WallTime;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Writes that may wait for the disk: at 25 participants about a minute of fragments.
+const WRITE_QUEUE: usize = 4096;
+/// Recordings at one time, a guard rather than a goal.
+const MAX_RUNNING: usize = 256;
+
+/// Where to attach.
+#[derive(Clone, Debug)]
+pub enum SourceSpec {
+    /// The signalling of mediasoup-demo and its descendants.
+    Protoo {
+        /// `ws:` or `wss:`; `roomId` and `peerId` are filled in when they are absent.
+        url: String,
+        /// The HTTP `Origin` to send.
+        origin: Option<String>,
+        /// The name other participants see.
+        display_name: Option<String>,
+    },
+}
+
+/// What to record.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// The room, any string.
+    pub room_id: String,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: Option<String>,
+    /// The user who asked for it.
+    pub started_by: String,
+    /// Where to attach.
+    pub source: SourceSpec,
+    /// The application's own data.
+    pub metadata: serde_json::Value,
+    /// Stop by itself after this time.
+    pub max_duration: Option<Duration>,
+}
+
+/// A recording that runs.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Its id.
+    pub recording_id: RecordingId,
+    /// Its tick zero.
+    pub started_at: WallTime,
+}
+
+/// A recording that ended.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// When.
+    pub stopped_at: WallTime,
+    /// Its length.
+    pub duration_micros: i64,
+}
+
+/// Why a recording could not be started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The room is being recorded by this one.
+    #[error("the room is already being recorded by {0}")]
+    AlreadyRecording(RecordingId),
+    /// The source does not make sense.
+    #[error("bad source: {0}")]
+    BadSource(String),
+    /// Nobody answers there, or not as an SFU does.
+    #[error("the SFU cannot be reached: {0}")]
+    SfuUnreachable(String),
+    /// The SFU answers and says no.
+    #[error("the SFU refused: {0}")]
+    SfuRefused(String),
+    /// Too many recordings at once.
+    #[error("too many recordings are running")]
+    TooMany,
+    /// No such recording is running.
+    #[error("the recording is not running")]
+    NotRunning,
+    /// The catalogue failed.
+    #[error("the catalogue failed")]
+    Catalog(#[from] catalog::Error),
+    /// The WebRTC stack failed.
+    #[error("the receiver could not be made")]
+    Peer(#[from] peer::Error),
+    /// The recording ended but its end could not be learnt.
+    #[error("the recording's end is not known")]
+    Lost,
+}
+
+struct Running {
+    room_id: String,
+    stop: CancellationToken,
+    progress: watch::Receiver<Progress>,
+    done: watch::Receiver<Option<Stopped>>,
+}
+
+struct Shared {
+    catalog: Catalog,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    peer: peer::Config,
+    running: Mutex<HashMap<RecordingId, Running>>,
+    tasks: TaskTracker,
+}
+
+/// All recordings of this process.
+#[derive(Clone)]
+pub struct Supervisor(Arc<Shared>);
+
+struct Joined {
+    room: Box<dyn Room>,
+    peer: Peer,
+    events: mpsc::Receiver<peer::Event>,
+    transport_id: String,
+    peers: Vec<sfu::PeerInfo>,
+}
+
+impl Supervisor {
+    /// A supervisor without recordings.
+    #[must_use]
+    pub fn new(catalog: Catalog, store: Store, clock: Arc<dyn Clock>, policy: Policy, peer: peer::Config) -> Self {
+        Self(Arc::new(Shared {
+            catalog,
+            store,
+            clock,
+            policy,
+            peer,
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Joins the room and records until [`stop`](Self::stop), the room's end or the time limit.
+    ///
+    /// # Errors
+    /// Every way in which it can fail to begin; nothing is left behind then.
+    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        let id = RecordingId::new();
+        let stop = CancellationToken::new();
+        let (progress, progress_seen) = watch::channel(Progress::default());
+        let (done, done_seen) = watch::channel(None);
+        self.reserve(
+            id,
+            Running { room_id: request.room_id.clone(), stop: stop.clone(), progress: progress_seen, done: done_seen },
+        )?;
+        match self.begin(id, request, stop, progress, done).await {
+            Ok(started) => Ok(started),
+            Err(error) => {
+                self.running().remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    fn reserve(&self, id: RecordingId, entry: Running) -> Result<(), Error> {
+        let mut running = self.running();
+        if let Some((other, _)) = running.iter().find(|(_, other)| other.room_id == entry.room_id) {
+            return Err(Error::AlreadyRecording(*other));
+        }
+        if running.len() >= MAX_RUNNING {
+            return Err(Error::TooMany);
+        }
+        running.insert(id, entry);
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        id: RecordingId,
+        request: StartRequest,
+        stop: CancellationToken,
+        progress: watch::Sender<Progress>,
+        done: watch::Sender<Option<Stopped>>,
+    ) -> Result<Started, Error> {
+        let joined = self.join(&request).await?;
+        let shared = &self.0;
+        let (start, started_at) = (shared.clock.now(), shared.clock.wall());
+        let mut recording = Recording::new(id, shared.policy, start, started_at);
+        shared.catalog.create_recording(&new_recording(id, &request, started_at)).await?;
+
+        let (writes, queue) = mpsc::channel(WRITE_QUEUE);
+        let writer = tokio::spawn(Writer::new(id, shared.store.clone(), shared.catalog.clone()).run(queue));
+        let mut first = Vec::new();
+        for peer in &joined.peers {
+            recording.peer_joined(peer, start, &mut first);
+        }
+        for action in first {
+            if let super::recording::Action::Write(write) = action {
+                let _ = writes.send(write).await;
+            }
+        }
+        let actor = Actor {
+            room: joined.room,
+            peer: joined.peer,
+            events: joined.events,
+            transport_id: joined.transport_id,
+            recording,
+            writes,
+            progress,
+            stop: stop.clone(),
+            clock: Arc::clone(&shared.clock),
+        };
+        if let Some(limit) = request.max_duration {
+            stop_after(stop, limit);
+        }
+        let supervisor = self.clone();
+        shared.tasks.spawn(async move {
+            let end = actor.run().await;
+            let stored = writer.await;
+            let stopped = supervisor.end(id, started_at, &end, stored).await;
+            supervisor.running().remove(&id);
+            done.send_replace(Some(stopped));
+        });
+        tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
+        Ok(Started { recording_id: id, started_at })
+    }
+
+    async fn join(&self, request: &StartRequest) -> Result<Joined, Error> {
+        let mut room = connect(&request.source, &request.room_id).await?;
+        let router = room.enter().await.map_err(from_sfu)?;
+        let transport = room.create_transport().await.map_err(from_sfu)?;
+        let transport_id = transport.id.clone();
+        let (peer, events) = Peer::open(self.0.peer.clone(), &router, transport).await?;
+        let peers = match room.join(&session::capabilities(&router)).await {
+            Ok(peers) => peers,
+            Err(error) => {
+                peer.close().await;
+                return Err(from_sfu(error));
+            }
+        };
+        Ok(Joined { room, peer, events, transport_id, peers })
+    }
+
+    async fn end(
+        &self,
+        id: RecordingId,
+        started_at: WallTime,
+        end: &End,
+        stored: Result<Result<u64, writer::Error>, tokio::task::JoinError>,
+    ) -> Stopped {
+        let clock = &self.0.clock;
+        let progress = self.running().get(&id).map(|running| running.progress.borrow().clone()).unwrap_or_default();
+        let (bytes, failure) = match stored {
+            Ok(Ok(bytes)) => (bytes, None),
+            Ok(Err(error)) => (0, Some(error.to_string())),
+            Err(error) => (0, Some(format!("the writer ended: {error}"))),
+        };
+        let reason = match end {
+            End::Stopped => None,
+            End::Room(reason) => Some(format!("the room ended the recording: {reason}")),
+            End::Transport(reason) => Some(format!("the media path was lost: {reason}")),
+            End::Storage => Some("it could not be stored".to_owned()),
+        };
+        let error = failure.clone().or(reason);
+        let kept = progress.total().samples > 0;
+        // What was recorded before a room went away is a recording; one without a sample, after an error, is not.
+        let status = if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
+        let stopped =
+            Stopped { stopped_at: started_at.plus(progress.elapsed_micros), duration_micros: progress.elapsed_micros };
+        if let Some(error) = &error {
+            tracing::warn!(recording.id = %id, error, "a recording ended before it was stopped");
+        }
+        let finish = Finish {
+            status,
+            stopped_at: stopped.stopped_at,
+            duration_micros: stopped.duration_micros,
+            bytes,
+            error,
+        };
+        if let Err(error) = self.0.catalog.finish_recording(id, &finish).await {
+            tracing::error!(recording.id = %id, %error, at = %clock.wall(), "a recording's end could not be stored");
+        }
+        stopped
+    }
+
+    /// Stops a recording and waits until everything is stored.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`].
+    pub async fn stop(&self, id: RecordingId) -> Result<Stopped, Error> {
+        let mut done = {
+            let running = self.running();
+            let entry = running.get(&id).ok_or(Error::NotRunning)?;
+            entry.stop.cancel();
+            entry.done.clone()
+        };
+        wait(&mut done).await
+    }
+
+    /// Waits until a recording ends by itself.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`].
+    pub async fn ended(&self, id: RecordingId) -> Result<Stopped, Error> {
+        let mut done = self.running().get(&id).ok_or(Error::NotRunning)?.done.clone();
+        wait(&mut done).await
+    }
+
+    /// The progress of a running recording.
+    #[must_use]
+    pub fn progress(&self, id: RecordingId) -> Option<watch::Receiver<Progress>> {
+        self.running().get(&id).map(|running| running.progress.clone())
+    }
+
+    /// Recordings that run now.
+    #[must_use]
+    pub fn running_ids(&self) -> Vec<RecordingId> {
+        self.running().keys().copied().collect()
+    }
+
+    /// Stops everything and waits until it is stored.
+    pub async fn shutdown(&self) {
+        for running in self.running().values() {
+            running.stop.cancel();
+        }
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<RecordingId, Running>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn wait(done: &mut watch::Receiver<Option<Stopped>>) -> Result<Stopped, Error> {
+    let stopped = done.wait_for(Option::is_some).await.map_err(|_| Error::Lost)?;
+    stopped.clone().ok_or(Error::Lost)
+}
+
+fn stop_after(stop: CancellationToken, limit: Duration) {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(limit) => stop.cancel(),
+            () = stop.cancelled() => {}
+        }
+    });
+}
+
+async fn connect(source: &SourceSpec, room_id: &str) -> Result<Box<dyn Room>, Error> {
+    match source {
+        SourceSpec::Protoo { url, origin, display_name } => {
+            let source = protoo::Source::new(url, room_id, origin.clone(), display_name.clone())
+                .map_err(|error| Error::BadSource(error.to_string()))?;
+            Ok(Box::new(protoo::connect(&source).await.map_err(from_sfu)?))
+        }
+    }
+}
+
+fn from_sfu(error: sfu::Error) -> Error {
+    match &error {
+        sfu::Error::Url(_) => Error::BadSource(error.to_string()),
+        sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
+        _ => Error::SfuUnreachable(error.to_string()),
+    }
+}
+
+fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) -> NewRecording {
+    let SourceSpec::Protoo { url, .. } = &request.source;
+    NewRecording {
+        id,
+        room_id: request.room_id.clone(),
+        title: request.title.clone(),
+        description: request.description.clone(),
+        started_by: request.started_by.clone(),
+        started_at,
+        source: serde_json::json!({ "mode": "protoo", "url": url }),
+        metadata: request.metadata.clone(),
+        format: "cmaf".to_owned(),
+    }
+}

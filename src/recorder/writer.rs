@@ -1,0 +1,186 @@
+//! Carries out what tracks want stored, in the order that `docs/design/storage.md` numbers.
+//!
+//! One writer task per recording, so that a slow disk never holds up the receiver: between them is a bounded queue.
+
+use super::track::Output;
+use crate::catalog::{self, Catalog, NewParticipant, NewRun, NewSegment, NewTrack};
+use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::media::Codec;
+use crate::media::fmp4::index;
+use crate::storage::{self, Key, Store};
+use crate::time::{Ticks, WallTime};
+use std::collections::{BTreeSet, HashMap};
+use tokio::sync::mpsc;
+
+/// Writes taken in one go: their segments share one transaction.
+const BATCH: usize = 256;
+
+/// One thing to store.
+#[derive(Debug)]
+pub enum Write {
+    /// A participant was seen.
+    Participant(NewParticipant),
+    /// A participant left.
+    ParticipantLeft(ParticipantId, WallTime),
+    /// A track begins; its files are made.
+    Track(NewTrack),
+    /// Something of a track. Only runs, fragments and segments are stored.
+    Media(TrackId, Output),
+    /// A track ended, perhaps refused.
+    EndTrack(TrackId, WallTime, Option<String>),
+}
+
+/// Why a recording could not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder.
+    #[error("cannot store media: {0}")]
+    Storage(#[from] storage::Error),
+    /// The catalogue.
+    #[error("cannot store rows: {0}")]
+    Catalog(#[from] catalog::Error),
+    /// Media of a track that was never begun: a defect.
+    #[error("track {0} has no file")]
+    NoFile(TrackId),
+}
+
+struct Files {
+    codec: Codec,
+    media: storage::Writer,
+    index: storage::Writer,
+    started: bool,
+}
+
+/// Stores what comes until the senders are gone; returns the bytes of media that were stored.
+pub struct Writer {
+    recording: RecordingId,
+    store: Store,
+    catalog: Catalog,
+    files: HashMap<TrackId, Files>,
+    unsynced: BTreeSet<TrackId>,
+    segments: Vec<NewSegment>,
+}
+
+impl Writer {
+    /// A writer of one recording.
+    #[must_use]
+    pub fn new(recording: RecordingId, store: Store, catalog: Catalog) -> Self {
+        Self {
+            recording,
+            store,
+            catalog,
+            files: HashMap::new(),
+            unsynced: BTreeSet::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// Runs until the queue is closed and empty.
+    ///
+    /// # Errors
+    /// The first failure ends it; what was stored before it stays.
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Write>) -> Result<u64, Error> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.recv_many(&mut batch, BATCH).await > 0 {
+            for write in batch.drain(..) {
+                self.carry_out(write).await?;
+            }
+            self.commit().await?;
+        }
+        for files in self.files.values_mut() {
+            files.media.sync().await?;
+            files.index.sync().await?;
+        }
+        Ok(self.files.values().map(|files| files.media.len()).sum())
+    }
+
+    async fn carry_out(&mut self, write: Write) -> Result<(), Error> {
+        match write {
+            Write::Participant(participant) => self.catalog.add_participant(&participant).await?,
+            Write::ParticipantLeft(id, at) => self.catalog.participant_left(id, at).await?,
+            Write::Track(track) => self.begin_track(&track).await?,
+            Write::Media(track, output) => self.media(track, output).await?,
+            Write::EndTrack(track, at, error) => {
+                // Its last segment comes before its end.
+                self.commit().await?;
+                self.catalog.end_track(track, at, error).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_track(&mut self, track: &NewTrack) -> Result<(), Error> {
+        let media = self.store.create(&Key::media(self.recording, track.id)).await?;
+        let index = self.store.create(&Key::index(self.recording, track.id)).await?;
+        self.files.insert(track.id, Files { codec: track.codec, media, index, started: false });
+        self.catalog.add_track(track).await?;
+        Ok(())
+    }
+
+    async fn media(&mut self, track: TrackId, output: Output) -> Result<(), Error> {
+        let files = self.files.get_mut(&track).ok_or(Error::NoFile(track))?;
+        match output {
+            Output::Run(run) => {
+                files.media.append(run.init).await?;
+                files.media.sync().await?;
+                if !std::mem::replace(&mut files.started, true) {
+                    self.catalog.start_track(track, run.wall, run.first).await?;
+                }
+                self.catalog
+                    .add_run(&NewRun {
+                        track,
+                        number: run.number,
+                        init: run.range,
+                        first: run.first,
+                        wall: run.wall,
+                        codecs: run.config.string,
+                        width: run.config.width,
+                        height: run.config.height,
+                        channels: run.config.channels,
+                        timescale: files.codec.timescale(),
+                    })
+                    .await?;
+            }
+            Output::Fragment(fragment) => {
+                files.media.append(fragment.bytes).await?;
+                files.index.append(index::encode(&fragment.entries).into()).await?;
+            }
+            Output::Segment { run, segment, wall } => {
+                self.unsynced.insert(track);
+                self.segments.push(NewSegment {
+                    track,
+                    run,
+                    number: segment.number,
+                    start: segment.start,
+                    duration: segment.duration,
+                    range: segment.range,
+                    samples: segment.samples,
+                    sync: segment.sync,
+                    wall,
+                });
+            }
+            Output::Gap { start, duration } => {
+                let Ticks(ticks) = duration;
+                tracing::info!(track.id = %track, start = start.0, ticks, "gap in a track");
+            }
+            Output::NeedKeyframe | Output::Refused(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Makes closed segments durable, then tells of them (invariant: a row never points at bytes that a power cut
+    /// can take away).
+    async fn commit(&mut self) -> Result<(), Error> {
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        for track in std::mem::take(&mut self.unsynced) {
+            if let Some(files) = self.files.get_mut(&track) {
+                files.media.sync().await?;
+            }
+        }
+        self.catalog.add_segments(&self.segments).await?;
+        self.segments.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The WebSocket under protoo: one task that owns it, sorts what comes in and sends what goes out.
+//!
+//! The task never waits for the room's owner: responses go to whoever asked, notifications and requests into a
+//! bounded queue. When that is full, what the next message of its kind replaces is dropped; anything else ends the
+//! connection, because a room whose events are lost is not known any more.
+
+use super::super::{Error, Reason};
+use super::dialect::transient;
+use super::envelope::{self, Failure, Message};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Frame};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use url::Url;
+
+/// Largest message taken, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
+/// Notifications and requests that wait for the room's owner.
+const QUEUE: usize = 1024;
+/// Between pings of ours.
+const PING: Duration = Duration::from_secs(15);
+/// Silence after which the connection is taken for dead.
+const DEAD: Duration = Duration::from_secs(45);
+/// The close code by which protoo says: do not come back.
+pub(super) const NO_RETRY: u16 = 4000;
+
+/// What goes out.
+pub(super) enum Command {
+    /// Text, as it is.
+    Text(String),
+    /// A request, and who waits for the answer.
+    Request { id: u64, text: String, reply: oneshot::Sender<Result<Value, Failure>> },
+    /// Close it.
+    Leave,
+}
+
+/// What comes in besides responses.
+#[derive(Debug, PartialEq)]
+pub(super) enum Incoming {
+    Request { id: u64, method: String, data: Value },
+    Notification { method: String, data: Value },
+}
+
+/// Our end of the task.
+pub(super) struct Socket {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) incoming: mpsc::Receiver<Incoming>,
+    end: Arc<OnceLock<Reason>>,
+}
+
+type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+impl Socket {
+    /// Connect and start the task.
+    pub(super) async fn connect(url: &Url, origin: &str) -> Result<Self, Error> {
+        let mut request = url.as_str().into_client_request().map_err(|e| Error::Url(e.to_string()))?;
+        let origin = HeaderValue::from_str(origin).map_err(|e| Error::Url(format!("origin: {e}")))?;
+        let headers = request.headers_mut();
+        headers.insert("Origin", origin);
+        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("protoo"));
+        let config =
+            WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+        let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
+        let (stream, _) = connecting.await.map_err(|e| refusal(&e))?;
+        let (commands, from_room) = mpsc::channel(64);
+        let (to_room, incoming) = mpsc::channel(QUEUE);
+        let end = Arc::new(OnceLock::new());
+        let task = Task { stream, to_room, pending: HashMap::new(), heard: Instant::now() };
+        tokio::spawn(task.run(from_room, end.clone()));
+        Ok(Self { commands, incoming, end })
+    }
+
+    /// Why it is over, once the queue of incoming messages has ended.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        self.end.get().cloned()
+    }
+}
+
+/// A failed connection: refused with a status by someone, or nobody there.
+fn refusal(error: &SocketError) -> Error {
+    match error {
+        SocketError::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let said: String = String::from_utf8_lossy(body).chars().take(200).collect();
+            let status = response.status();
+            let reason =
+                if said.trim().is_empty() { status.canonical_reason().unwrap_or("").into() } else { said };
+            Error::Refused { code: u32::from(status.as_u16()), reason }
+        }
+        other => Error::Connect(other.to_string()),
+    }
+}
+
+struct Task {
+    stream: Stream,
+    to_room: mpsc::Sender<Incoming>,
+    pending: HashMap<u64, oneshot::Sender<Result<Value, Failure>>>,
+    heard: Instant,
+}
+
+impl Task {
+    /// Until it is over.
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, end: Arc<OnceLock<Reason>>) {
+        let mut ticks = interval_at(Instant::now() + PING, PING);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let reason = loop {
+            let step = tokio::select! {
+                command = commands.recv() => self.send(command).await,
+                frame = self.stream.next() => self.take(frame),
+                _ = ticks.tick() => self.tick().await,
+            };
+            if let Err(reason) = step {
+                break reason;
+            }
+        };
+        // The reason first: whoever finds the queues over asks for it.
+        let _ = end.set(reason);
+        let Self { mut stream, to_room, pending, .. } = self;
+        drop((to_room, pending, commands));
+        let left = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+        // The other side may be gone or slow: saying goodbye is not waited for long.
+        let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(Some(left))).await;
+    }
+
+    async fn send(&mut self, command: Option<Command>) -> Result<(), Reason> {
+        let text = match command {
+            Some(Command::Text(text)) => text,
+            Some(Command::Request { id, text, reply }) => {
+                // Those who gave up waiting.
+                self.pending.retain(|_, waiting| !waiting.is_closed());
+                self.pending.insert(id, reply);
+                text
+            }
+            // Dropping the room leaves it.
+            Some(Command::Leave) | None => return Err(Reason::Left),
+        };
+        self.stream.send(Frame::text(text)).await.map_err(|e| Reason::Lost(e.to_string()))
+    }
+
+    async fn tick(&mut self) -> Result<(), Reason> {
+        if self.heard.elapsed() > DEAD {
+            return Err(Reason::Lost(format!("nothing heard for {} s", DEAD.as_secs())));
+        }
+        self.stream.send(Frame::Ping(Vec::new().into())).await.map_err(|e| Reason::Lost(e.to_string()))
+    }
+
+    fn take(&mut self, frame: Option<Result<Frame, SocketError>>) -> Result<(), Reason> {
+        self.heard = Instant::now();
+        match frame {
+            Some(Ok(Frame::Text(text))) => self.message(&text),
+            Some(Ok(Frame::Close(frame))) => Err(closed(frame)),
+            // Pings are answered by the WebSocket itself.
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(Reason::Lost(error.to_string())),
+            None => Err(Reason::Lost("the connection ended".to_owned())),
+        }
+    }
+
+    fn message(&mut self, text: &str) -> Result<(), Reason> {
+        let incoming = match envelope::parse(text) {
+            Some(Message::Response { id, result }) => {
+                match self.pending.remove(&id) {
+                    // Whoever asked may have given up.
+                    Some(reply) => drop(reply.send(result)),
+                    None => tracing::debug!(id, "response to nothing asked"),
+                }
+                return Ok(());
+            }
+            Some(Message::Request { id, method, data }) => Incoming::Request { id, method, data },
+            Some(Message::Notification { method, data }) => Incoming::Notification { method, data },
+            None => {
+                tracing::warn!(bytes = text.len(), "message of the SFU that is not protoo");
+                return Ok(());
+            }
+        };
+        match self.to_room.try_send(incoming) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(Incoming::Notification { method, .. }))
+                if transient(&method) =>
+            {
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                Err(Reason::Lost("the SFU says more than can be taken".to_owned()))
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Reason::Left),
+        }
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Reason {
+    match frame {
+        Some(frame) if u16::from(frame.code) == NO_RETRY => {
+            Reason::Ended { code: NO_RETRY, reason: frame.reason.to_string() }
+        }
+        Some(frame) => {
+            Reason::Lost(format!("closed by the SFU ({} {})", u16::from(frame.code), frame.reason))
+        }
+        None => Reason::Lost("closed by the SFU".to_owned()),
+    }
+}

@@ -1,0 +1,59 @@
+// mp4box.mjs FILE...: what mp4box.js (GPAC's parser) reads from an MP4. Several files are read as one,
+// in order: an init segment and its segments. Prints one line of JSON.
+import { readFile } from 'node:fs/promises';
+import { createFile, MP4BoxBuffer } from 'mp4box';
+import { readArgs, report } from './lib/args.mjs';
+
+const { positionals } = readArgs({}, 'usage: mp4box.mjs FILE...');
+if (positionals.length === 0) {
+  console.error('usage: mp4box.mjs FILE...');
+  process.exit(2);
+}
+
+await report(async () => {
+  const file = createFile();
+  const errors = [];
+  file.onError = (module, message) => errors.push(`${module}: ${message}`);
+  let info = null;
+  file.onReady = (read) => {
+    info = read;
+  };
+  let offset = 0;
+  for (const path of positionals) {
+    const bytes = await readFile(path);
+    file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(new Uint8Array(bytes).buffer, offset));
+    offset += bytes.byteLength;
+  }
+  file.flush();
+  if (!info) throw new Error(`no moov box was found: ${errors.join('; ')}`);
+  return {
+    brands: info.brands,
+    fragmented: info.isFragmented,
+    timescale: info.timescale,
+    bytes: offset,
+    boxes: file.boxes.map((box) => box.type),
+    errors,
+    tracks: info.tracks.map((track) => describe(track, file.getTrackSamplesInfo(track.id))),
+  };
+});
+
+function describe(track, samples) {
+  const ticks = samples.reduce((sum, sample) => sum + sample.duration, 0);
+  return {
+    id: track.id,
+    type: track.type ?? track.name,
+    codec: track.codec,
+    timescale: track.timescale,
+    samples: samples.length,
+    syncSamples: samples.filter((sample) => sample.is_sync).length,
+    bytes: samples.reduce((sum, sample) => sum + sample.size, 0),
+    firstDts: samples[0]?.dts ?? null,
+    ticks,
+    seconds: ticks / track.timescale,
+    // A hole or an overlap: where a sample does not begin at the end of the one before it.
+    breaks: samples.filter((sample, i) => i > 0 && sample.dts !== samples[i - 1].dts + samples[i - 1].duration).length,
+    reordered: samples.filter((sample) => sample.cts !== sample.dts).length,
+    ...(track.video ? { width: track.video.width, height: track.video.height } : {}),
+    ...(track.audio ? { sampleRate: track.audio.sample_rate, channels: track.audio.channel_count } : {}),
+  };
+}

@@ -1,0 +1,246 @@
+//! Participants that publish fixtures by themselves: frame-exact, looping, in real time.
+//!
+//! All fixture participants begin at a whole second of wall time, with the file at its beginning, so
+//! flashes and beeps of all of them coincide, and with those of the browser publisher.
+
+mod ledger;
+mod stream;
+
+pub use ledger::{Ledger, SentFrame};
+
+use crate::fixture::{Codec, Fixture};
+use crate::protoo::Event;
+use crate::room::{Room, peer::Peer};
+use crate::rtp::Vp9Mode;
+use anyhow::{Context, Result, ensure};
+use mediasoup::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use stream::Stream;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// Which key frames of the file are sent. Pictures go on in any case, as if nothing were missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyFrames {
+    /// Every one. Requests for more are counted and ignored.
+    #[default]
+    All,
+    /// The first, then never again.
+    OnlyFirst,
+    /// None: mediasoup forwards nothing to a consumer of H264, VP8 or VP9.
+    Never,
+}
+
+impl KeyFrames {
+    fn allow(self, sent: u64) -> bool {
+        match self {
+            KeyFrames::All => true,
+            KeyFrames::OnlyFirst => sent == 0,
+            KeyFrames::Never => false,
+        }
+    }
+}
+
+/// A participant to be.
+#[derive(Debug, Clone, Default)]
+pub struct Publish {
+    /// Its id in the room, and the CNAME of its streams.
+    pub peer_id: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// What it shows.
+    pub video: Option<Fixture>,
+    /// What it says.
+    pub audio: Option<Fixture>,
+    /// The first picture to send; sound begins at the same instant of its file.
+    pub start_at_frame: u32,
+    /// Which key frames are sent.
+    pub key_frames: KeyFrames,
+    /// How VP9 is packetized.
+    pub vp9: Vp9Mode,
+    /// RTP timestamp of the first frame of every stream; random if not given.
+    pub first_timestamp: Option<u32>,
+    /// Sequence number of the first packet of every stream; random if not given.
+    pub first_sequence: Option<u16>,
+}
+
+/// One instant on both clocks, the beginning of all streams of a participant.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    start: Instant,
+    wall_us: u64,
+}
+
+impl Clock {
+    /// The next whole second of wall time that is at least 50 ms away.
+    fn next_second() -> Clock {
+        let now = Instant::now();
+        let wall =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as u64;
+        let wall_us = (wall + 50_000).next_multiple_of(1_000_000);
+        Clock { start: now + Duration::from_micros(wall_us - wall), wall_us }
+    }
+
+    /// Wall time now, by the monotonic clock since the beginning: steps of the host's clock do not show.
+    fn wall_now(&self) -> u64 {
+        self.wall_us + self.start.elapsed().as_micros() as u64
+    }
+}
+
+/// A participant that publishes. It stays until [`Publisher::leave`].
+pub struct Publisher {
+    room: Arc<Room>,
+    peer: Arc<Peer>,
+    publish: Publish,
+    clock: Clock,
+    streams: Mutex<Streams>,
+}
+
+#[derive(Default)]
+struct Streams {
+    audio: Option<Stream>,
+    video: Option<Stream>,
+    ended: Vec<Ledger>,
+}
+
+impl Streams {
+    fn live(&self) -> impl Iterator<Item = &Stream> {
+        self.audio.iter().chain(&self.video)
+    }
+}
+
+impl Room {
+    /// Brings in a participant that publishes fixtures. Returns when its producers exist; the first
+    /// frame is due within about a second.
+    pub async fn publish(self: &Arc<Room>, publish: Publish) -> Result<Publisher> {
+        ensure!(!publish.peer_id.is_empty(), "a participant needs a peer_id");
+        let sound = |fixture: &Fixture| fixture.codec == Codec::Opus;
+        ensure!(publish.audio.as_ref().is_none_or(sound), "audio must be Opus");
+        ensure!(!publish.video.as_ref().is_some_and(sound), "video must not be Opus");
+        let peer = Arc::new(Peer::new(&publish.peer_id, stream::nowhere(), None));
+        self.enter(Arc::clone(&peer));
+        self.join(&peer, |state| {
+            state.display_name = publish.display_name.clone();
+            state.device =
+                json!({"flag": "fixture", "name": "Fixture", "version": env!("CARGO_PKG_VERSION")});
+        });
+        self.tell_others(&peer.id, &Event::NewPeer(peer.info()));
+        let (audio, video) = (publish.audio.clone(), publish.video.clone());
+        let streams = Mutex::new(Streams::default());
+        let clock = Clock::next_second();
+        let publisher = Publisher { room: Arc::clone(self), peer, publish, clock, streams };
+        let mut streams = publisher.streams.lock().await;
+        if let Some(fixture) = audio {
+            streams.audio = Some(publisher.open(fixture, clock).await?);
+        }
+        if let Some(fixture) = video {
+            streams.video = Some(publisher.open(fixture, clock).await?);
+        }
+        drop(streams);
+        Ok(publisher)
+    }
+}
+
+impl Publisher {
+    /// The participant's id.
+    pub fn peer_id(&self) -> &str {
+        &self.peer.id
+    }
+
+    /// Mutes: sending stops and the producers pause, which consumers are told.
+    pub async fn pause(&self) -> Result<()> {
+        for stream in self.streams.lock().await.live() {
+            stream.pause().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a pause. RTP time has gone on; video begins with the file's next key frame.
+    pub async fn resume(&self) -> Result<()> {
+        for stream in self.streams.lock().await.live() {
+            stream.resume().await?;
+        }
+        Ok(())
+    }
+
+    /// Mutes sound alone.
+    pub async fn pause_audio(&self) -> Result<()> {
+        self.streams.lock().await.audio.as_ref().context("no sound is sent")?.pause().await
+    }
+
+    /// Pauses the picture alone.
+    pub async fn pause_video(&self) -> Result<()> {
+        self.streams.lock().await.video.as_ref().context("no video is sent")?.pause().await
+    }
+
+    /// Camera off: the video producer closes.
+    pub async fn close_video(&self) -> Result<()> {
+        let mut streams = self.streams.lock().await;
+        let stream = streams.video.take().context("no video is sent")?;
+        let id = stream.producer.id();
+        let ledger = stream.stop().await;
+        streams.ended.push(ledger);
+        self.room.unpublish(&self.peer, id)
+    }
+
+    /// Camera on again: a new producer with a new SSRC and a new clock, at a whole second.
+    pub async fn open_video(&self, fixture: Fixture) -> Result<()> {
+        let mut streams = self.streams.lock().await;
+        ensure!(streams.video.is_none(), "video is sent already");
+        streams.video = Some(self.open(fixture, Clock::next_second()).await?);
+        Ok(())
+    }
+
+    /// Leaves the room. Gives the ledgers of all its streams.
+    pub async fn leave(self) -> Vec<Ledger> {
+        let mut streams = self.streams.lock().await;
+        let (audio, video) = (streams.audio.take(), streams.video.take());
+        for stream in [audio, video].into_iter().flatten() {
+            let ledger = stream.stop().await;
+            streams.ended.push(ledger);
+        }
+        self.room.leave(&self.peer);
+        std::mem::take(&mut streams.ended)
+    }
+
+    /// The ledgers of all streams so far, ended ones first.
+    pub async fn ledgers(&self) -> Vec<Ledger> {
+        let streams = self.streams.lock().await;
+        let mut ledgers = streams.ended.clone();
+        ledgers.extend(streams.live().map(Stream::ledger));
+        ledgers
+    }
+
+    /// All frames of a kind that were sent so far, over all producers of that kind.
+    pub async fn ledger(&self, kind: MediaKind) -> Vec<SentFrame> {
+        let kind = if kind == MediaKind::Audio { "audio" } else { "video" };
+        self.ledgers().await.into_iter().filter(|l| l.kind == kind).flat_map(|l| l.frames).collect()
+    }
+
+    /// How often mediasoup has asked for a key frame of the video that is being sent.
+    pub async fn keyframe_requests(&self) -> u64 {
+        self.streams.lock().await.video.as_ref().map_or(0, Stream::keyframe_requests)
+    }
+
+    /// Wall time of the first frame, microseconds since 1970.
+    pub fn began_at(&self) -> u64 {
+        self.clock.wall_us
+    }
+
+    async fn open(&self, fixture: Fixture, clock: Clock) -> Result<Stream> {
+        let source = fixture.codec.kind();
+        let stream = Stream::start(&self.room, &self.publish, fixture, clock).await?;
+        self.room.published(&self.peer, stream.producer.clone(), json!({"source": source})).await;
+        Ok(stream)
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.room.leave(&self.peer);
+    }
+}

@@ -1,0 +1,100 @@
+//! Consumers: made paused, offered by a `newConsumer` request, resumed once that is answered.
+
+use super::Room;
+use super::peer::{Peer, Published};
+use crate::protoo::{Event, NewConsumer};
+use anyhow::{Context, Result};
+use mediasoup::prelude::*;
+use std::sync::{Arc, Weak};
+
+impl Room {
+    /// Gives `to` a consumer of what `from` has published. Runs by itself; failures are logged.
+    pub(crate) fn consume(self: &Arc<Room>, to: Arc<Peer>, from: Arc<Peer>, published: Published) {
+        if to.outbox.is_none() {
+            return;
+        }
+        let room = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = room.offer(&to, &from, &published).await {
+                tracing::warn!(room = room.id, to = to.id, from = from.id, %error, "no consumer");
+            }
+        });
+    }
+
+    async fn offer(self: &Arc<Room>, to: &Arc<Peer>, from: &Arc<Peer>, published: &Published) -> Result<()> {
+        let Published { producer, app_data } = published;
+        let (capabilities, transport) = {
+            let state = to.state.lock().unwrap();
+            let transport = state.transports.values().find(|t| t.consuming).map(|t| t.transport.clone());
+            (state.capabilities.clone(), transport)
+        };
+        let Some(capabilities) = capabilities else { return Ok(()) }; // a peer that only publishes
+        if !self.router.can_consume(&producer.id(), &capabilities) {
+            anyhow::bail!("the peer's capabilities do not allow it to consume producer {}", producer.id());
+        }
+        let transport = transport.context("the peer has no transport for consuming")?;
+        let mut options = ConsumerOptions::new(producer.id(), capabilities);
+        options.paused = true;
+        options.enable_rtx = Some(true);
+        options.ignore_dtx = true;
+        let consumer = transport.consume(options).await?;
+        let id = consumer.id();
+        to.state.lock().unwrap().consumers.insert(id, consumer.clone());
+        self.follow(to, &consumer);
+        let offer = NewConsumer {
+            peer_id: from.id.clone(),
+            transport_id: transport.id(),
+            consumer: consumer.clone(),
+            app_data: app_data.clone(),
+        };
+        let outbox = to.outbox.as_ref().context("a fixture consumes nothing")?;
+        let (method, data) = offer.render(self.shared.dialect);
+        outbox.request(method, data).await?;
+        consumer.resume().await?;
+        self.tell(to, &Event::ConsumerScore { id, score: consumer.score() });
+        Ok(())
+    }
+
+    /// Passes on what mediasoup says of a consumer.
+    fn follow(self: &Arc<Room>, to: &Arc<Peer>, consumer: &Consumer) {
+        let id = consumer.id();
+        let (room, peer) = (Arc::downgrade(self), Arc::downgrade(to));
+        let tell = move |event: Event| tell(&room, &peer, &event);
+        let closed = tell.clone();
+        let peer = Arc::downgrade(to);
+        consumer
+            .on_producer_close(move || {
+                if let Some(peer) = peer.upgrade() {
+                    let removed = peer.state.lock().unwrap().consumers.remove(&id);
+                    drop(removed);
+                }
+                closed(Event::ConsumerClosed { id });
+            })
+            .detach();
+        consumer
+            .on_producer_pause({
+                let tell = tell.clone();
+                move || tell(Event::ConsumerPaused { id })
+            })
+            .detach();
+        consumer
+            .on_producer_resume({
+                let tell = tell.clone();
+                move || tell(Event::ConsumerResumed { id })
+            })
+            .detach();
+        consumer
+            .on_score({
+                let tell = tell.clone();
+                move |score| tell(Event::ConsumerScore { id, score: score.clone() })
+            })
+            .detach();
+        consumer.on_layers_change(move |layers| tell(Event::LayersChanged { id, layers: *layers })).detach();
+    }
+}
+
+fn tell(room: &Weak<Room>, peer: &Weak<Peer>, event: &Event) {
+    if let (Some(room), Some(peer)) = (room.upgrade(), peer.upgrade()) {
+        room.tell(&peer, event);
+    }
+}

@@ -1,0 +1,257 @@
+//! A room: one mediasoup router, its participants, and what they hear of one another.
+
+pub(crate) mod codecs;
+mod consume;
+pub(crate) mod peer;
+
+use crate::protoo::{Dialect, Event};
+use anyhow::{Context, Result};
+use mediasoup::prelude::*;
+use peer::{Peer, Published};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, Weak};
+
+/// What all rooms of one SFU share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) worker: Worker,
+    pub(crate) webrtc_server: WebRtcServer,
+    pub(crate) dialect: Dialect,
+    pub(crate) consent_timeout: u8,
+}
+
+/// A room. Made by [`crate::Sfu::room`].
+pub struct Room {
+    id: String,
+    pub(crate) shared: Shared,
+    pub(crate) router: Router,
+    levels: AudioLevelObserver,
+    peers: Mutex<HashMap<String, Arc<Peer>>>,
+}
+
+impl Room {
+    pub(crate) async fn create(id: &str, shared: Shared) -> Result<Arc<Room>> {
+        let router = shared.worker.create_router(RouterOptions::new(codecs::router())).await?;
+        let mut options = AudioLevelObserverOptions::default();
+        options.max_entries = NonZeroU16::MIN;
+        options.threshold = -40;
+        options.interval = 800;
+        let levels = router.create_audio_level_observer(options).await?;
+        let room =
+            Arc::new(Room { id: id.to_owned(), shared, router, levels, peers: Mutex::new(HashMap::new()) });
+        room.hear_levels();
+        Ok(room)
+    }
+
+    /// The room's name, the `roomId` of its URL.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The ids of those who have joined.
+    pub fn peer_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.joined().iter().map(|peer| peer.id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Ends a participant's session as the application's server would: close code 4000 for one at a
+    /// WebSocket. False if there is no such participant.
+    pub fn kick(&self, peer_id: &str) -> bool {
+        let Some(peer) = self.peer(peer_id) else { return false };
+        self.leave(&peer);
+        true
+    }
+
+    /// Ends the sessions of all who are connected by WebSocket, with close code 4000.
+    pub fn close(&self) {
+        let peers: Vec<Arc<Peer>> = self.peers.lock().unwrap().values().cloned().collect();
+        for peer in peers.iter().filter(|peer| peer.outbox.is_some()) {
+            self.leave(peer);
+        }
+    }
+
+    /// What mediasoup counts of every producer and consumer, as JSON.
+    pub async fn stats(&self) -> Value {
+        let peers: Vec<Arc<Peer>> = self.peers.lock().unwrap().values().cloned().collect();
+        let mut out = serde_json::Map::new();
+        for peer in peers {
+            let (producers, consumers) = {
+                let state = peer.state.lock().unwrap();
+                let producers: Vec<Published> = state.producers.values().cloned().collect();
+                let consumers: Vec<Consumer> = state.consumers.values().cloned().collect();
+                (producers, consumers)
+            };
+            let (mut sent, mut received) = (Vec::new(), Vec::new());
+            for Published { producer, app_data } in producers {
+                sent.push(json!({"id": producer.id(), "kind": producer.kind(), "type": producer.r#type(),
+                    "paused": producer.paused(), "appData": app_data, "score": producer.score(),
+                    "mimeType": producer.rtp_parameters().codecs.first().map(RtpCodecParameters::mime_type),
+                    "stats": producer.get_stats().await.unwrap_or_default()}));
+            }
+            for consumer in consumers {
+                received.push(
+                    json!({"id": consumer.id(), "kind": consumer.kind(), "type": consumer.r#type(),
+                    "producerId": consumer.producer_id(), "paused": consumer.paused(),
+                    "currentLayers": consumer.current_layers(), "score": consumer.score(),
+                    "stats": consumer.get_stats().await.unwrap_or_default()}),
+                );
+            }
+            out.insert(
+                peer.id.clone(),
+                json!({"joined": peer.joined(), "producers": sent, "consumers": received}),
+            );
+        }
+        Value::Object(out)
+    }
+
+    /// A participant's producer of a kind, the newest if there are several.
+    pub fn producer(&self, peer_id: &str, kind: MediaKind) -> Option<Producer> {
+        let peer = self.peer(peer_id)?;
+        let state = peer.state.lock().unwrap();
+        state.producers.values().map(|p| &p.producer).find(|p| p.kind() == kind && !p.closed()).cloned()
+    }
+
+    pub(crate) fn peer(&self, id: &str) -> Option<Arc<Peer>> {
+        self.peers.lock().unwrap().get(id).cloned()
+    }
+
+    fn joined(&self) -> Vec<Arc<Peer>> {
+        self.peers.lock().unwrap().values().filter(|peer| peer.joined()).cloned().collect()
+    }
+
+    /// Takes a participant in. One with the same id is put out first, as the demo's server does.
+    pub(crate) fn enter(&self, peer: Arc<Peer>) {
+        if let Some(old) = self.peer(&peer.id) {
+            tracing::info!(room = self.id, peer = peer.id, "a peer of this id is here already: closing it");
+            self.leave(&old);
+        }
+        self.peers.lock().unwrap().insert(peer.id.clone(), peer);
+    }
+
+    /// Lets a participant join: it is told of those present, they are told of it, and it gets a consumer
+    /// of everything that is published. Gives those present.
+    pub(crate) fn join(&self, peer: &Arc<Peer>, set: impl FnOnce(&mut peer::State)) -> Joined {
+        let peers = self.peers.lock().unwrap();
+        let others: Vec<Arc<Peer>> =
+            peers.values().filter(|other| other.id != peer.id && other.joined()).cloned().collect();
+        let mut state = peer.state.lock().unwrap();
+        set(&mut state);
+        state.joined = true;
+        drop(state);
+        let published = others
+            .iter()
+            .flat_map(|other| {
+                let state = other.state.lock().unwrap();
+                state.producers.values().map(|p| (Arc::clone(other), p.clone())).collect::<Vec<_>>()
+            })
+            .collect();
+        Joined { others, published }
+    }
+
+    /// Tells everyone else who has joined.
+    pub(crate) fn tell_others(&self, about: &str, event: &Event) {
+        for peer in self.joined().iter().filter(|peer| peer.id != about) {
+            self.tell(peer, event);
+        }
+    }
+
+    pub(crate) fn tell(&self, peer: &Peer, event: &Event) {
+        if let Some(outbox) = &peer.outbox {
+            for (method, data) in event.render(self.shared.dialect) {
+                outbox.notify(method, data);
+            }
+        }
+    }
+
+    /// Takes note of a producer and gives a consumer of it to everyone else who has joined.
+    pub(crate) async fn published(self: &Arc<Room>, peer: &Arc<Peer>, producer: Producer, app_data: Value) {
+        let published = Published { producer: producer.clone(), app_data };
+        let others: Vec<Arc<Peer>> = {
+            // Under the lock that `join` takes, so that a joining peer gets the producer exactly once.
+            let peers = self.peers.lock().unwrap();
+            peer.state.lock().unwrap().producers.insert(producer.id(), published.clone());
+            peers.values().filter(|other| other.id != peer.id && other.joined()).cloned().collect()
+        };
+        for other in others {
+            self.consume(other, Arc::clone(peer), published.clone());
+        }
+        if producer.kind() == MediaKind::Audio {
+            let options = RtpObserverAddProducerOptions::new(producer.id());
+            if let Err(error) = self.levels.add_producer(options).await {
+                tracing::debug!(%error, "the level observer refused a producer");
+            }
+        }
+    }
+
+    /// Closes one producer; its consumers close with it.
+    pub(crate) fn unpublish(&self, peer: &Peer, id: ProducerId) -> Result<()> {
+        let removed = peer.state.lock().unwrap().producers.remove(&id);
+        removed.map(drop).with_context(|| format!("producer with id \"{id}\" not found"))
+    }
+
+    /// Puts a participant out, with all that is its own.
+    pub(crate) fn leave(&self, peer: &Arc<Peer>) {
+        {
+            let mut peers = self.peers.lock().unwrap();
+            if !peers.get(&peer.id).is_some_and(|present| Arc::ptr_eq(present, peer)) {
+                return;
+            }
+            peers.remove(&peer.id);
+        }
+        if let Some(outbox) = &peer.outbox {
+            outbox.close();
+        }
+        let (joined, made) = {
+            let mut state = peer.state.lock().unwrap();
+            let made = (
+                std::mem::take(&mut state.producers),
+                std::mem::take(&mut state.consumers),
+                std::mem::take(&mut state.transports),
+            );
+            (std::mem::take(&mut state.joined), made)
+        };
+        drop(made); // mediasoup closes what has no owner
+        if joined {
+            tracing::info!(room = self.id, peer = peer.id, "left");
+            self.tell_others(&peer.id, &Event::PeerClosed { peer_id: peer.id.clone() });
+        }
+    }
+
+    fn hear_levels(self: &Arc<Room>) {
+        let room: Weak<Room> = Arc::downgrade(self);
+        self.levels
+            .on_volumes({
+                let room = room.clone();
+                move |volumes| {
+                    let Some(room) = room.upgrade() else { return };
+                    let volumes: Vec<(String, i8)> = volumes
+                        .iter()
+                        .filter_map(|v| {
+                            Some((v.producer.app_data().downcast_ref::<Owner>()?.0.clone(), v.volume))
+                        })
+                        .collect();
+                    room.tell_others("", &Event::Speaking { volumes });
+                }
+            })
+            .detach();
+        self.levels
+            .on_silence(move || {
+                if let Some(room) = room.upgrade() {
+                    room.tell_others("", &Event::Speaking { volumes: Vec::new() });
+                }
+            })
+            .detach();
+    }
+}
+
+/// Whom a newly joined participant finds.
+pub(crate) struct Joined {
+    pub(crate) others: Vec<Arc<Peer>>,
+    pub(crate) published: Vec<(Arc<Peer>, Published)>,
+}
+
+/// mediasoup's note on a producer: the participant it belongs to.
+pub(crate) struct Owner(pub(crate) String);

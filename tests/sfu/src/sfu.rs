@@ -1,0 +1,165 @@
+//! The SFU as a whole: one mediasoup worker, one UDP port for media, one TCP port for signalling, pages
+//! and control.
+
+use crate::control;
+use crate::protoo::{self, Dialect};
+use crate::room::{Room, Shared};
+use anyhow::{Context, Result};
+use axum::Router as Routes;
+use axum::routing::get;
+use mediasoup::prelude::*;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::JoinHandle;
+
+/// How an SFU is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which signalling it speaks.
+    pub dialect: Dialect,
+    /// TCP port of signalling on 127.0.0.1; any free one if not given.
+    pub port: Option<u16>,
+    /// Refuse rooms that were not made by [`Sfu::room`], with HTTP 404; else they are made on the way.
+    pub strict_rooms: bool,
+    /// Seconds without a STUN binding request after which mediasoup gives a transport up; 0 is never.
+    pub consent_timeout: u8,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { dialect: Dialect::Old, port: None, strict_rooms: false, consent_timeout: 20 }
+    }
+}
+
+/// A running SFU.
+pub struct Sfu {
+    rooms: Arc<Rooms>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+/// Its rooms by name.
+pub(crate) struct Rooms {
+    pub(crate) options: Options,
+    shared: Shared,
+    rooms: Mutex<HashMap<String, Arc<Room>>>,
+}
+
+impl Rooms {
+    pub(crate) async fn get(&self, id: &str) -> Result<Arc<Room>> {
+        let mut rooms = self.rooms.lock().await;
+        if let Some(room) = rooms.get(id) {
+            return Ok(Arc::clone(room));
+        }
+        let room = Room::create(id, self.shared.clone()).await?;
+        rooms.insert(id.to_owned(), Arc::clone(&room));
+        Ok(room)
+    }
+
+    pub(crate) async fn known(&self, id: &str) -> Option<Arc<Room>> {
+        self.rooms.lock().await.get(id).cloned()
+    }
+
+    /// The room that a participant asks for; None if it may not be made for it.
+    pub(crate) async fn for_peer(&self, id: &str) -> Result<Option<Arc<Room>>> {
+        if self.options.strict_rooms { Ok(self.known(id).await) } else { self.get(id).await.map(Some) }
+    }
+
+    pub(crate) async fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.rooms.lock().await.keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+}
+
+impl Sfu {
+    /// Starts the worker and listens.
+    pub async fn start(options: Options) -> Result<Sfu> {
+        let worker = WorkerManager::new().create_worker(WorkerSettings::default()).await?;
+        let listen_infos = WebRtcServerListenInfos::new(listen(None));
+        let webrtc_server = worker.create_webrtc_server(WebRtcServerOptions::new(listen_infos)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port.unwrap_or(0))).await;
+        let listener = listener.context("listening for signalling")?;
+        let address = listener.local_addr()?;
+        let shared = Shared {
+            worker,
+            webrtc_server,
+            dialect: options.dialect,
+            consent_timeout: options.consent_timeout,
+        };
+        let rooms = Arc::new(Rooms { options, shared, rooms: Mutex::default() });
+        let routes = Routes::new()
+            .route("/", get(protoo::upgrade))
+            .with_state(Arc::clone(&rooms))
+            .merge(control::routes(Arc::clone(&rooms)))
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            tokio::select! {
+                result = axum::serve(listener, routes) => if let Err(error) = result {
+                    tracing::error!(%error, "the server ended");
+                },
+                _ = stopped => {}
+            }
+        });
+        Ok(Sfu { rooms, address, stop: Some(stop), server })
+    }
+
+    /// WebSocket URL of a room, to which a participant adds `&peerId=`.
+    pub fn url(&self, room: &str) -> String {
+        format!("ws://{}/?roomId={room}", self.address)
+    }
+
+    /// Where pages and control routes are.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A room, made if it is not there yet.
+    pub async fn room(&self, id: &str) -> Result<Arc<Room>> {
+        self.rooms.get(id).await
+    }
+
+    /// Names of all rooms.
+    pub async fn room_ids(&self) -> Vec<String> {
+        self.rooms.ids().await
+    }
+
+    /// Closes all rooms with code 4000, as a server that is shut down in order, and stops listening.
+    pub async fn stop(mut self) {
+        let rooms: Vec<Arc<Room>> = self.rooms.rooms.lock().await.drain().map(|(_, room)| room).collect();
+        for room in &rooms {
+            room.close();
+        }
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.server).await;
+    }
+}
+
+impl Drop for Sfu {
+    /// Without [`Sfu::stop`]: as if the process had been killed, nobody is told.
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A UDP port on 127.0.0.1.
+pub(crate) fn listen(port: Option<u16>) -> ListenInfo {
+    ListenInfo {
+        protocol: Protocol::Udp,
+        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        announced_address: None,
+        expose_internal_ip: false,
+        port,
+        port_range: None,
+        flags: None,
+        send_buffer_size: None,
+        recv_buffer_size: None,
+    }
+}

@@ -1,0 +1,35 @@
+/**
+ * The token of this page. It arrives in the address, `#token=JWT` or `?token=JWT`, or is pasted; it
+ * lives in memory and goes out only as an Authorization header, only to our own origin.
+ */
+
+/** Finds a token in an address; null if there is none. The fragment wins over the query. */
+export function tokenFrom(url: URL): string | null {
+  const fragment = new URLSearchParams(url.hash.replace(/^#/, ''));
+  return clean(fragment.get('token') ?? url.searchParams.get('token') ?? '');
+}
+
+/** Takes what a person pasted: a bare token, a header line, or a whole address that holds one. */
+export function tokenFromPaste(pasted: string): string | null {
+  const trimmed = pasted.trim();
+  if (/^https?:\/\//i.test(trimmed) && URL.canParse(trimmed)) return tokenFrom(new URL(trimmed));
+  return clean(trimmed.replace(/^(authorization:\s*)?bearer\s+/i, ''));
+}
+
+/** When a JWT ends, in milliseconds since 1970; null if it does not say or cannot be read. */
+export function expiryOf(token: string): number | null {
+  try {
+    const payload = token.split('.')[1] ?? '';
+    const claims: unknown = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
+    const exp = (claims as { exp?: unknown }).exp;
+    return typeof exp === 'number' ? exp * 1000 : null;
+  } catch {
+    return null;
+  }
+}
+
+// A header value must not hold spaces or line breaks; RFC 6750 2.1 gives the alphabet of a token.
+function clean(token: string): string | null {
+  const trimmed = token.trim();
+  return /^[A-Za-z0-9\-._~+/]+=*$/.test(trimmed) ? trimmed : null;
+}

@@ -1,0 +1,160 @@
+/**
+ * The page `/watch/{id}`: plays a recording, or a recording in the making, with all its participants in
+ * step. The room manifest says who there is; each participant has playlists of their own.
+ */
+import { ApiError, getJson } from './api.ts';
+import { byId, Controls } from './controls.ts';
+import { expiryOf, tokenFrom, tokenFromPaste } from './credential.ts';
+import { readManifest, type Manifest } from './manifest.ts';
+import { Room } from './room.ts';
+
+/** How often to look and correct, and how often to ask who has come (ms). */
+const TICK = 100;
+const REFRESH = 2000;
+
+declare global {
+  interface Window {
+    /** For tests and for the curious: the state of the page, and its controls. */
+    tureen?: {
+      state(): Record<string, unknown>;
+      play(): void;
+      pause(): void;
+      seek(time: number): void;
+      goLive(): void;
+      setSpeed(speed: number): void;
+    };
+  }
+}
+
+const title = byId('title', HTMLElement);
+const status = byId('status', HTMLElement);
+const message = byId('message', HTMLElement);
+const tokenForm = byId('token-form', HTMLFormElement);
+const tokenInput = byId('token', HTMLTextAreaElement);
+const tokenError = byId('token-error', HTMLElement);
+
+const recordingId = decodeURIComponent(location.pathname.split('/').filter(Boolean)[1] ?? '');
+let token = takeToken();
+let refresh: ReturnType<typeof setTimeout> | undefined;
+
+const room = new Room(byId('tiles', HTMLElement), {
+  token: () => token,
+  refused: () => askForToken('The server refused the token.'),
+});
+const controls = new Controls(room);
+room.onBlocked = () => say('Press play to start: the browser wants a gesture before sound.');
+
+/** Takes the token from the address; out of the query, which servers and histories keep. */
+function takeToken(): string | null {
+  const url = new URL(location.href);
+  const found = tokenFrom(url);
+  if (found && url.searchParams.has('token')) {
+    url.searchParams.delete('token');
+    url.hash = `token=${found}`;
+    history.replaceState(null, '', url);
+  }
+  return found;
+}
+
+async function load(): Promise<void> {
+  clearTimeout(refresh);
+  let again = true;
+  try {
+    const path = `/api/v1/recordings/${encodeURIComponent(recordingId)}/manifest.json`;
+    const manifest = readManifest(await getJson(path, token), recordingId);
+    message.hidden = true;
+    tokenForm.hidden = true;
+    show(manifest);
+    again = manifest.live || manifest.status === 'processing';
+  } catch (error) {
+    again = failed(error);
+  }
+  if (again) refresh = setTimeout(() => void load(), REFRESH);
+}
+
+/** Shows an error; true if it may pass by itself. */
+function failed(error: unknown): boolean {
+  if (error instanceof ApiError && error.needsToken) {
+    askForToken(error.message);
+    return false;
+  }
+  message.textContent = error instanceof Error ? error.message : String(error);
+  message.hidden = false;
+  return error instanceof ApiError && (error.status === 0 || error.status >= 500 || room.manifest !== null);
+}
+
+function show(manifest: Manifest): void {
+  const first = room.manifest === null;
+  const before = room.manifest?.status;
+  const joined = room.update(manifest);
+  const name = manifest.title || manifest.roomId || 'Recording';
+  title.textContent = name;
+  document.title = name;
+  byId('controls', HTMLElement).hidden = false;
+  if (manifest.participants.length === 0) {
+    say(manifest.live ? 'Nobody has sent anything yet.' : 'This recording holds no media.');
+  } else if (joined.length > 0) {
+    say(`${joined.join(', ')} joined.`);
+  } else if (first || before !== manifest.status) {
+    say(manifest.live ? 'Being recorded now.' : manifest.status === 'completed' ? '' : `Recording ${manifest.status}.`);
+  }
+  if (first && manifest.live) startLive();
+}
+
+/** While it is live one wants the present: as soon as the edge is known, unless they have moved. */
+function startLive(): void {
+  const now = performance.now();
+  room.play(now);
+  const wait = setInterval(() => {
+    if (room.livePosition === null && room.live && room.clock.playing) return;
+    clearInterval(wait);
+    if (room.clock.playing) room.goLive(performance.now());
+  }, TICK);
+}
+
+function say(text: string): void {
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function askForToken(reason: string): void {
+  if (!tokenForm.hidden) return;
+  const expiry = token ? expiryOf(token) : null;
+  if (!token) tokenError.textContent = '';
+  else if (expiry !== null && expiry < Date.now()) {
+    tokenError.textContent = `The token expired at ${new Date(expiry).toLocaleString()}.`;
+  } else tokenError.textContent = reason;
+  message.hidden = true;
+  tokenForm.hidden = false;
+  tokenInput.focus();
+}
+
+tokenForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const pasted = tokenFromPaste(tokenInput.value);
+  if (!pasted) {
+    tokenError.textContent = 'This is no token: expected three parts of letters and digits with dots between.';
+    return;
+  }
+  token = pasted;
+  tokenInput.value = '';
+  tokenForm.hidden = true;
+  // The address is kept as it is: whoever pastes a token may not want it there.
+  void load().then(() => room.retry(performance.now()));
+});
+
+setInterval(() => {
+  const now = performance.now();
+  room.tick(now);
+  controls.show(now);
+}, TICK);
+
+window.tureen = {
+  state: () => ({ recording: recordingId, ...room.state(performance.now()) }),
+  play: () => room.play(performance.now()),
+  pause: () => room.pause(performance.now()),
+  seek: (time) => room.seek(performance.now(), time),
+  goLive: () => room.goLive(performance.now()),
+  setSpeed: (speed) => room.setSpeed(performance.now(), speed),
+};
+
+void load();

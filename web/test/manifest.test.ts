@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readManifest } from '../src/manifest.ts';
+import { supportOf } from '../src/support.ts';
+
+const STARTED = '2026-01-01T10:00:00Z';
+
+function track(over: Record<string, unknown> = {}) {
+  return {
+    id: 't',
+    kind: 'video',
+    source: 'camera',
+    codec: 'h264',
+    codecs: 'avc1.42e01f',
+    width: 640,
+    height: 360,
+    offset_us: 5_000_000,
+    started_at: '2026-01-01T10:00:05Z',
+    duration_us: 10_000_000,
+    live: false,
+    playlist: '/x.m3u8',
+    ...over,
+  };
+}
+
+function manifest(participants: unknown[], recording: Record<string, unknown> = {}) {
+  return {
+    recording: { id: 'r', title: 'T', room_id: 'room', status: 'completed', started_at: STARTED, ...recording },
+    participants,
+  };
+}
+
+test('a whole manifest is read', () => {
+  const read = readManifest(
+    manifest(
+      [
+        {
+          id: 'p2',
+          peer_id: 'peer2',
+          display_name: 'Bea',
+          offset_us: 5_000_000,
+          left_at: '2026-01-01T10:00:15Z',
+          playlist: '/p2.m3u8',
+          tracks: [track()],
+        },
+        { id: 'p1', display_name: 'Ada', offset_us: 0, tracks: [track({ started_at: STARTED, offset_us: 0 })] },
+      ],
+      { duration_us: 20_000_000 },
+    ),
+    'r',
+  );
+  assert.equal(read.live, false);
+  assert.equal(read.duration, 20);
+  assert.deepEqual(read.participants.map((p) => [p.id, p.name, p.offset, p.end]), [
+    ['p1', 'Ada', 0, 10],
+    ['p2', 'Bea', 5, 15],
+  ]);
+  assert.equal(read.participants[1]?.playlist, '/p2.m3u8');
+});
+
+test('a participant is open while the recording and one of their tracks are live', () => {
+  const person = (over: object) => ({ id: 'p', offset_us: 5e6, tracks: [track({ live: true })], ...over });
+  const end = (over: object, status = 'recording') =>
+    readManifest(manifest([person(over)], { status }), 'r').participants[0]?.end;
+  assert.equal(end({}), null);
+  assert.equal(end({ left_at: '2026-01-01T10:00:12Z' }), 15);
+  assert.equal(end({ tracks: [track({ live: false })] }), 15);
+  assert.equal(end({}, 'completed'), 15);
+});
+
+test('absent and wrong fields get plain defaults', () => {
+  const read = readManifest(
+    { recording: { status: 7, duration_us: 'long' }, participants: [{ id: 'a b' }, null, 3, {}, { id: '' }] },
+    'r 1',
+  );
+  assert.equal(read.id, 'r 1');
+  assert.equal(read.duration, 0);
+  assert.equal(read.live, false);
+  assert.deepEqual(read.participants.map((p) => [p.id, p.name, p.offset, p.end, p.tracks.length]), [
+    ['a b', 'a b', 0, null, 0],
+  ]);
+  assert.equal(
+    read.participants[0]?.playlist,
+    '/api/v1/recordings/r%201/stream/playlist.m3u8?participant=a%20b',
+  );
+  assert.deepEqual(readManifest({}, 'r').participants, []);
+  assert.throws(() => readManifest([], 'r'), /not a JSON object/);
+  assert.throws(() => readManifest('x', 'r'), /not a JSON object/);
+});
+
+test('an offset that is missing is taken from wall times', () => {
+  const offset = (from: object) => readManifest(manifest([{ id: 'p', ...from }]), 'r').participants[0]?.offset;
+  assert.equal(offset({ zero_at: '2026-01-01T10:00:03.250Z', joined_at: STARTED }), 3.25);
+  assert.equal(offset({ joined_at: '2026-01-01T10:00:02Z' }), 2);
+  assert.equal(offset({ offset_us: -5 }), 0);
+});
+
+function supportFor(...tracks: object[]) {
+  const [person] = readManifest(manifest([{ id: 'p', tracks }]), 'r').participants;
+  assert.ok(person);
+  return supportOf(person, (_kind, codecs) => !codecs.startsWith('hvc1'));
+}
+
+test('what plays is said, and what does not is said with its reason', () => {
+  assert.deepEqual(supportFor(track(), track({ kind: 'audio', codec: 'opus', codecs: 'opus' })), {
+    video: true,
+    audio: true,
+    note: '',
+  });
+  const vp8 = supportFor(track({ codec: 'vp8', codecs: 'vp08.00.41.08', playable_on: ['a WebM download'] }));
+  assert.equal(vp8.video, false);
+  assert.match(vp8.note, /VP8.*a WebM download/);
+  const hevc = supportFor(track({ codec: 'hevc', codecs: 'hvc1.1.6.L93' }));
+  assert.equal(hevc.video, false);
+  assert.match(hevc.note, /hevc/);
+  const refused = supportFor(track({ error: 'B-frames' }));
+  assert.equal(refused.video, false);
+  assert.match(refused.note, /B-frames/);
+});
+
+test('a track without a codec string is tried', () => {
+  assert.equal(supportFor(track({ codec: '', codecs: '' })).video, true);
+});
