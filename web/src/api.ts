@@ -1,5 +1,8 @@
 /** Requests to the service, and its errors (RFC 9457 problem documents) as text for people. */
 
+/** An answer is awaited this long (ms). */
+const PATIENCE = 10_000;
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -15,17 +18,17 @@ export class ApiError extends Error {
 }
 
 /** GET of a JSON document of our own origin. Throws ApiError; status 0 means no answer at all. */
-export async function getJson(path: string, token: string | null, signal?: AbortSignal): Promise<unknown> {
+export async function getJson(path: string, token: string | null): Promise<unknown> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (token) headers['Authorization'] = `Bearer ${token}`;
   let response: Response;
+  let body: string;
   try {
-    response = await fetch(path, { headers, cache: 'no-store', ...(signal ? { signal } : {}) });
-  } catch (cause) {
-    if (signal?.aborted) throw cause;
+    response = await fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+    body = await response.text();
+  } catch {
     throw new ApiError(0, 'The server does not answer.');
   }
-  const body = await response.text();
   if (!response.ok) throw new ApiError(response.status, problemText(body, response.status));
   try {
     return JSON.parse(body);

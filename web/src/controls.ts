@@ -74,7 +74,7 @@ export class Controls {
 
   #showLanes(length: number): void {
     const lanes = [...this.#room.members.values()].map((member) => {
-      const start = member.participant.offset;
+      const { start } = member.participant;
       return { start, end: member.stream.edge?.listed ?? member.end ?? length };
     });
     const key = JSON.stringify([length.toFixed(1), lanes.map((lane) => [lane.start, lane.end.toFixed(1)])]);

@@ -21,17 +21,27 @@ export interface Track {
   error: string;
   /** Where it plays, as the server puts it. */
   playableOn: string[];
-  /** Its media playlist, or empty if it has none. */
+  /** The server's own words on where it plays, if it does not play from HLS; or empty. */
+  refusal: string;
+  /** Room time of its first media. */
+  start: number;
+  /** Its media playlist, or empty. */
   playlist: string;
+  /** It has media already; false if the server says that there is no playlist yet. */
+  listed: boolean;
 }
 
+/** A tile: a participant, or something else that they send beside camera and microphone. */
 export interface Participant {
   id: string;
   name: string;
-  /** Room time of its first media: the zero of its own playlists. */
+  /** Room time of the participant's first media: the zero of all their playlists. */
   offset: number;
+  /** Room time from which this tile has something. */
+  start: number;
   /** Room time of its end; null while it is still being recorded. */
   end: number | null;
+  /** Empty while there is nothing to play. */
   playlist: string;
   tracks: Track[];
 }
@@ -62,8 +72,9 @@ export function readManifest(document: unknown, id: string): Manifest {
   const startedAt = wallTime(recording['started_at']);
   const participants = list(top['participants'])
     .map((entry) => readParticipant(entry, id, startedAt, live))
-    .filter((participant) => participant !== null);
-  participants.sort((a, b) => a.offset - b.offset || (a.id < b.id ? -1 : 1));
+    .filter((participant) => participant !== null)
+    .sort((a, b) => a.offset - b.offset || (a.id < b.id ? -1 : 1))
+    .flatMap(withExtras);
   const ends = participants.flatMap((p) => [p.end ?? 0, ...p.tracks.map((t) => t.end)]);
   return {
     id: text(recording['id']) || id,
@@ -98,27 +109,59 @@ function readParticipant(
     .filter((track) => track !== null);
   const media = Math.max(0, ...tracks.map((track) => track.end));
   const left = since(startedAt, from['left_at']);
-  const going = live && left === null && tracks.some((track) => track.live);
+  const going = live && left === null && from['state'] !== 'ended' && tracks.some((track) => track.live);
   const end = going ? null : media > offset ? media : (left ?? null);
   return {
     id,
     name: text(from['display_name']) || text(from['peer_id']) || id,
     offset,
+    start: offset,
     end,
     playlist:
-      text(from['playlist']) ||
-      `/api/v1/recordings/${encodeURIComponent(recordingId)}/stream/playlist.m3u8` +
-        `?participant=${encodeURIComponent(id)}`,
+      from['playlist'] === undefined
+        ? `/api/v1/recordings/${encodeURIComponent(recordingId)}/stream/playlist.m3u8` +
+          `?participant=${encodeURIComponent(id)}`
+        : text(from['playlist']),
     tracks,
   };
+}
+
+/**
+ * A participant's playlist presents one picture and one sound: camera and microphone first, then whoever
+ * came first. What they send beside it, such as a screen, becomes a tile of its own.
+ */
+function withExtras(participant: Participant): Participant[] {
+  const listed = participant.tracks.filter((track) => track.playlist && !track.error && !track.refusal);
+  const beside = (kind: 'audio' | 'video', first: string) =>
+    listed
+      .filter((track) => track.kind === kind)
+      .sort(
+        (a, b) =>
+          Number(a.source !== first) - Number(b.source !== first) || a.start - b.start || (a.id < b.id ? -1 : 1),
+      )
+      .slice(1);
+  const extras = [...beside('video', 'camera'), ...beside('audio', 'microphone')];
+  const main = { ...participant, tracks: participant.tracks.filter((track) => !extras.includes(track)) };
+  return [
+    main,
+    ...extras.map((track) => ({
+      ...participant,
+      id: `${participant.id}/${track.id}`,
+      name: `${participant.name} (${track.source || track.kind})`,
+      start: Math.max(participant.offset, track.start),
+      end: participant.end === null && track.live ? null : track.end,
+      playlist: track.playlist,
+      tracks: [track],
+    })),
+  ];
 }
 
 function readTrack(entry: unknown, startedAt: number, offset: number, live: boolean): Track | null {
   const from = fields(entry);
   const kind = text(from?.['kind']);
   if (!from || (kind !== 'audio' && kind !== 'video')) return null;
-  // The wall time is unambiguous; an offset alone is counted from the recording's start.
-  const start = since(startedAt, from['started_at']) ?? seconds(from['offset_us']) ?? offset;
+  const start = seconds(from['offset_us']) ?? since(startedAt, from['started_at']) ?? offset;
+  const playback = fields(from['playback']);
   return {
     id: text(from['id']),
     kind,
@@ -127,11 +170,14 @@ function readTrack(entry: unknown, startedAt: number, offset: number, live: bool
     codecs: text(from['codecs']),
     width: number(from['width']) ?? 0,
     height: number(from['height']) ?? 0,
+    start,
     end: Math.max(start, offset) + (seconds(from['duration_us']) ?? 0),
     live: live && from['live'] !== false,
     error: text(from['error']),
     playableOn: readPlayableOn(from['playable_on']),
+    refusal: playback?.['hls_js'] === false ? text(playback['note']) || 'it does not play from HLS' : '',
     playlist: text(from['playlist']),
+    listed: from['playlist'] !== null,
   };
 }
 

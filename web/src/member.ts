@@ -77,25 +77,33 @@ export class Member {
   /** There is something in it that this browser plays. */
   get playable(): boolean {
     const { video, audio } = this.tile.support;
-    return video || audio || this.participant.tracks.length === 0;
+    return this.participant.playlist !== '' && (video || audio || this.participant.tracks.length === 0);
   }
 
   /** Looks where it stands at this room time, and loads what will be wanted. */
   observe(now: number, time: number): void {
     this.presence = presence({ start: this.stream.begin, end: this.end }, time);
-    const soon = this.presence === 'before' && this.participant.offset - time < AHEAD;
-    if (this.playable && (this.presence === 'here' || soon)) this.stream.start(time);
+    const soon = this.presence === 'before' && this.participant.start - time < AHEAD;
+    if (this.playable && (this.presence === 'here' || soon)) this.stream.start(Math.max(time, this.stream.begin));
     const waiting = this.presence === 'here' && this.playable && !this.stream.ready && !this.#atTail(time);
     if (!waiting) this.#waitingSince = null;
     else this.#waitingSince ??= now;
   }
 
-  /** For how long (ms) it has kept the room waiting; 0 if it does not, or is given up. */
-  waiting(now: number, time: number): number {
+  /**
+   * For how long (ms) it has kept the room waiting; 0 if it does not, or is given up. `alone` says that
+   * nobody else could go on, so that giving up would help nobody.
+   */
+  waiting(now: number, time: number, alone: boolean): number {
     if (this.#waitingSince === null) return 0;
     const waited = now - this.#waitingSince;
-    const patience = this.#beforeHole(time) ? HOLE_AFTER : LOST_AFTER;
+    const patience = this.#beforeHole(time) ? HOLE_AFTER : alone ? Number.POSITIVE_INFINITY : LOST_AFTER;
     return waited > patience ? 0 : Math.max(1, waited);
+  }
+
+  /** It is in the room and has what it needs. */
+  get going(): boolean {
+    return this.presence === 'here' && this.playable && this.#waitingSince === null;
   }
 
   /** True if nothing is loaded for this room time but something is for a later one. */
@@ -171,7 +179,9 @@ export class Member {
     this.#waitingSince = null;
     this.#sought = null;
     this.#trimming = false;
-    if (this.stream.started && this.stream.element.readyState > 0) this.#seek(now, this.stream.toMedia(time));
+    if (this.stream.started && this.stream.element.readyState > 0) {
+      this.#seek(now, this.stream.toMedia(Math.max(time, this.stream.begin)));
+    }
   }
 
   show(now: number, context: AudioContext | null): void {
@@ -180,7 +190,8 @@ export class Member {
     if (heard) this.#level ??= new Level(context, element);
     this.tile.show({
       presence: this.presence,
-      start: this.participant.offset,
+      start: this.participant.start,
+      empty: !this.playable && this.participant.end === null,
       waiting: this.#waitingSince !== null && now - this.#waitingSince > 300,
       problem: this.stream.problem,
       level: heard ? (this.#level?.read() ?? 0) : 0,
@@ -189,7 +200,7 @@ export class Member {
 
   /** Puts a standing element at its place; once, as a seek may land beside its aim. */
   #place(time: number): void {
-    const target = this.stream.toMedia(time);
+    const target = this.stream.toMedia(Math.max(time, this.stream.begin));
     const { element } = this.stream;
     if (element.readyState === 0 || element.seeking || this.#sought === target) return;
     if (Math.abs(element.currentTime - target) > 0.1) {

@@ -29,6 +29,7 @@ export class Room {
   /** How late (seconds) elements were at the last start. */
   #startLag = 0.08;
   #speed = 1;
+  #joinLive = false;
   #volume = 1;
   #muted = false;
   #context: AudioContext | null = null;
@@ -79,10 +80,7 @@ export class Room {
       startLag: this.#startLag,
     };
     for (const member of this.members.values()) {
-      member.follow(at, () => {
-        this.pause(now);
-        this.onBlocked();
-      });
+      member.follow(at, () => this.#blocked(now));
       member.show(now, this.#context);
     }
   }
@@ -92,6 +90,10 @@ export class Room {
     if (!this.#context && typeof AudioContext !== 'undefined') this.#context = new AudioContext();
     void this.#context?.resume().catch(() => undefined);
     if (!this.live && this.clock.time(now) >= this.length - 0.1) this.seek(now, 0);
+    if (this.#joinLive) {
+      this.#joinLive = false;
+      this.goLive(now);
+    }
     this.#eager = true;
     this.clock.hold(now, true);
     this.clock.play(now);
@@ -177,7 +179,9 @@ export class Room {
 
   #settleHold(now: number): void {
     const time = this.clock.time(now);
-    const longest = Math.max(0, ...[...this.members.values()].map((member) => member.waiting(now, time)));
+    const members = [...this.members.values()];
+    const alone = !members.some((member) => member.going);
+    const longest = Math.max(0, ...members.map((member) => member.waiting(now, time, alone)));
     if (longest === 0) {
       this.#eager = false;
       this.clock.hold(now, false);
@@ -214,6 +218,13 @@ export class Room {
     if (live !== null && speed === 'jump') this.#jump(now, live);
     else if (typeof speed === 'number') this.clock.setRate(now, speed);
     if (!this.live) this.#following = false;
+  }
+
+  /** The browser wants a gesture before it plays sound; a live room is then joined at its edge. */
+  #blocked(now: number): void {
+    this.pause(now);
+    this.#joinLive = this.live;
+    this.onBlocked();
   }
 
   #finish(now: number): void {

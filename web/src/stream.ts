@@ -61,7 +61,7 @@ export class Stream {
 
   /** Room time of the first media that the element holds. */
   get begin(): number {
-    return this.#participant.offset + Math.max(0, this.#origin);
+    return Math.max(this.#participant.start, this.#participant.offset + this.#origin);
   }
 
   /** Room time of the end of its media, or null while it may still grow. */
@@ -89,7 +89,7 @@ export class Stream {
 
   /** Begins loading, so that playing can begin at this room time. */
   start(room: number): void {
-    if (this.started || this.#destroyed) return;
+    if (this.started || this.#destroyed || !this.#participant.playlist) return;
     if (!Hls.isSupported()) {
       this.problem = 'This browser has no Media Source Extensions, which this page needs.';
       return;

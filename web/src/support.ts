@@ -15,22 +15,10 @@ export interface Support {
 export function supportOf(participant: Participant, probe: Probe): Support {
   const notes: string[] = [];
   const playable = (track: Track): boolean => {
-    const what = track.source === 'screen' ? 'The screen' : track.kind === 'video' ? 'The picture' : 'The sound';
-    if (track.error) {
-      notes.push(`${what} could not be recorded: ${track.error}`);
-      return false;
-    }
-    if (isVp8(track)) {
-      const where = track.playableOn.length ? `: ${track.playableOn.join(', ')}` : ' as WebM, not as HLS';
-      notes.push(`${what} is VP8, which no browser plays from HLS. It plays${where}.`);
-      return false;
-    }
-    if (track.codecs && !probe(track.kind, track.codecs)) {
-      const where = track.playableOn.length ? ` It plays on: ${track.playableOn.join(', ')}.` : '';
-      notes.push(`${what} is ${track.codec || track.codecs}, which this browser does not play.${where}`);
-      return false;
-    }
-    return true;
+    const reason = whyNot(track, probe);
+    if (reason) notes.push(reason);
+    // What is announced but not listed yet is not in the participant's playlist either.
+    return !reason && track.listed;
   };
   const tracks = participant.tracks.map((track) => ({ track, plays: playable(track) }));
   return {
@@ -38,6 +26,18 @@ export function supportOf(participant: Participant, probe: Probe): Support {
     audio: tracks.some(({ track, plays }) => track.kind === 'audio' && plays),
     note: [...new Set(notes)].join(' '),
   };
+}
+
+function whyNot(track: Track, probe: Probe): string {
+  const what = track.source === 'screen' ? 'The screen' : track.kind === 'video' ? 'The picture' : 'The sound';
+  if (track.error) return `${what} could not be recorded: ${track.error}.`;
+  const elsewhere = track.playableOn.length ? ` It plays in: ${track.playableOn.join(', ')}.` : '';
+  if (track.refusal) return `${what} does not play here: ${track.refusal}.`;
+  if (isVp8(track)) return `${what} is VP8, which no browser plays from HLS.${elsewhere}`;
+  if (track.codecs && !probe(track.kind, track.codecs)) {
+    return `${what} is ${track.codec || track.codecs}, which this browser does not play.${elsewhere}`;
+  }
+  return '';
 }
 
 function isVp8(track: Track): boolean {

@@ -9,6 +9,8 @@ export interface TileState {
   /** Room time of the first media, for 'joins at'. */
   start: number;
   waiting: boolean;
+  /** Here, but nothing of them can be played yet. */
+  empty: boolean;
   problem: string;
   level: number;
 }
@@ -63,6 +65,9 @@ export class Tile {
     this.#volume.value = '1';
     this.#volume.setAttribute('aria-label', `Volume of ${name}`);
     this.#volume.addEventListener('input', () => this.#setMuted(false));
+    const silent = !this.support.audio && participant.tracks.length > 0;
+    this.#mute.hidden = silent;
+    this.#volume.hidden = silent;
     bar.append(this.#name, this.#mute, this.#volume);
     this.root.append(this.#state, this.#note, bar);
     this.#setMuted(false);
@@ -99,6 +104,7 @@ function stateText(state: TileState): string {
   if (state.presence === 'before') return `Not here yet: joins at ${clockText(state.start)}`;
   if (state.presence === 'left') return 'Left';
   if (state.problem) return state.problem;
+  if (state.empty) return 'Nothing to play yet';
   return state.waiting ? 'Loading…' : '';
 }
 

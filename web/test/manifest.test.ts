@@ -88,6 +88,32 @@ test('absent and wrong fields get plain defaults', () => {
   assert.throws(() => readManifest('x', 'r'), /not a JSON object/);
 });
 
+test('a screen beside a camera becomes a tile of its own, from its own start', () => {
+  const screen = track({ id: 's', source: 'screen', offset_us: 8_000_000, duration_us: 3_000_000, playlist: '/s.m3u8' });
+  const person = { id: 'p', display_name: 'Ada', offset_us: 1_000_000, playlist: '/p.m3u8' };
+  const tiles = (...tracks: object[]) =>
+    readManifest(manifest([{ ...person, tracks }]), 'r').participants.map((tile) => [
+      tile.id,
+      tile.name,
+      tile.offset,
+      tile.start,
+      tile.playlist,
+      tile.tracks.map((own) => own.id),
+    ]);
+  assert.deepEqual(tiles(screen, track({ id: 'c' })), [
+    ['p', 'Ada', 1, 1, '/p.m3u8', ['c']],
+    ['p/s', 'Ada (screen)', 1, 8, '/s.m3u8', ['s']],
+  ]);
+  assert.deepEqual(tiles(screen), [['p', 'Ada', 1, 1, '/p.m3u8', ['s']]]);
+  const vp8 = track({ id: 'c', codec: 'vp8', playback: { hls_js: false, note: 'no' } });
+  assert.equal(tiles(screen, vp8).length, 1, 'the screen is what the playlist presents');
+});
+
+test('nothing to play yet is told from a playlist that was not named', () => {
+  const [person] = readManifest(manifest([{ id: 'p', playlist: null, tracks: [] }]), 'r').participants;
+  assert.equal(person?.playlist, '');
+});
+
 test('an offset that is missing is taken from wall times', () => {
   const offset = (from: object) => readManifest(manifest([{ id: 'p', ...from }]), 'r').participants[0]?.offset;
   assert.equal(offset({ zero_at: '2026-01-01T10:00:03.250Z', joined_at: STARTED }), 3.25);
@@ -116,6 +142,16 @@ test('what plays is said, and what does not is said with its reason', () => {
   const refused = supportFor(track({ error: 'B-frames' }));
   assert.equal(refused.video, false);
   assert.match(refused.note, /B-frames/);
+});
+
+test('the server says itself what does not play', () => {
+  const { note, video } = supportFor(track({ codec: 'vp8', playback: { hls_js: false, note: 'VP8 plays in VLC' } }));
+  assert.equal(note, 'The picture does not play here: VP8 plays in VLC.');
+  assert.equal(video, false);
+});
+
+test('a track that is announced but not listed yet is not awaited', () => {
+  assert.deepEqual(supportFor(track({ playlist: null })), { video: false, audio: false, note: '' });
 });
 
 test('a track without a codec string is tried', () => {

@@ -76,12 +76,10 @@ impl Reorder {
             self.pass(packet, out);
             return;
         }
+        let arrival = packet.arrival;
         if sequence < next || self.held.contains_key(&sequence) {
             self.late += 1;
-            return;
-        }
-        let arrival = packet.arrival;
-        if sequence == next {
+        } else if sequence == next {
             self.pass(packet, out);
             self.drain(out);
         } else {

@@ -52,9 +52,10 @@
     let lit = false;
     const frame = (now, { mediaTime, expectedDisplayTime }) => {
       const image = picture.pixels(element);
-      const flash = picture.isLit(image);
+      const state = tureen.state();
+      // A picture that stands there before time passes, or while a seek lands, is no flash.
+      const flash = picture.isLit(image) && state.playing && !state.held;
       if (flash && !lit) {
-        const state = tureen.state();
         const member = state.participants.find((participant) => participant.id === id);
         record.flashes.push({
           // In the recording: the picture's own time on the room's timeline.

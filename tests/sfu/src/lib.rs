@@ -9,6 +9,7 @@
 
 mod control;
 pub mod fixture;
+mod forward;
 mod protoo;
 mod publish;
 mod room;
@@ -16,6 +17,7 @@ pub mod rtp;
 mod sfu;
 
 pub use fixture::{Codec, Fixture};
+pub use forward::{PlainFeed, Ports, Tap};
 pub use mediasoup::prelude::MediaKind;
 pub use protoo::Dialect;
 pub use publish::{KeyFrames, Ledger, Publish, Publisher, SentFrame};

@@ -5,7 +5,7 @@ use clap::Parser;
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tureen_sfu::{Codec, Dialect, Fixture, Options, Publish, Publisher, Sfu};
+use tureen_sfu::{Codec, Dialect, Fixture, Options, Publish, Sfu};
 
 /// Prints one line of JSON with its URLs, then serves until standard input closes or Ctrl-C.
 #[derive(Debug, Parser)]
@@ -57,10 +57,8 @@ async fn main() -> Result<()> {
         json!({"ws_url": sfu.url(&args.room), "http_url": sfu.http_url(), "rooms": sfu.room_ids().await});
     println!("{line}");
     let serving = async {
-        let publishers = publish(&sfu, &args).await?;
-        std::future::pending::<()>().await;
-        drop(publishers);
-        anyhow::Ok(())
+        publish(&sfu, &args).await?;
+        std::future::pending::<Result<()>>().await
     };
     tokio::select! {
         result = serving => result?,
@@ -70,16 +68,14 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn publish(sfu: &Sfu, args: &Args) -> Result<Vec<Publisher>> {
-    let room = sfu.room(&args.room).await?;
-    let mut publishers = Vec::new();
+async fn publish(sfu: &Sfu, args: &Args) -> Result<()> {
     for number in 0..args.participants {
         if number > 0 && args.late_ms > 0 {
             tokio::time::sleep(Duration::from_millis(args.late_ms)).await;
         }
-        publishers.push(room.publish(participant(number, &args.codec)?).await?);
+        sfu.publish(&args.room, participant(number, &args.codec)?).await?;
     }
-    Ok(publishers)
+    Ok(())
 }
 
 /// The second participant, and every other one after it, is told from the first by colour and pitch.

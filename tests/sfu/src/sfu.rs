@@ -1,8 +1,9 @@
 //! The SFU as a whole: one mediasoup worker, one UDP port for media, one TCP port for signalling, pages
 //! and control.
 
-use crate::control;
+use crate::control::{self, Stage};
 use crate::protoo::{self, Dialect};
+use crate::publish::{Publish, Publisher};
 use crate::room::{Room, Shared};
 use anyhow::{Context, Result};
 use axum::Router as Routes;
@@ -11,8 +12,9 @@ use mediasoup::prelude::*;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 /// How an SFU is to be.
@@ -24,19 +26,28 @@ pub struct Options {
     pub port: Option<u16>,
     /// Refuse rooms that were not made by [`Sfu::room`], with HTTP 404; else they are made on the way.
     pub strict_rooms: bool,
+    /// How long a participant of the TypeScript dialect may take to join before it is closed.
+    pub join_limit: Duration,
     /// Seconds without a STUN binding request after which mediasoup gives a transport up; 0 is never.
     pub consent_timeout: u8,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { dialect: Dialect::Old, port: None, strict_rooms: false, consent_timeout: 20 }
+        Options {
+            dialect: Dialect::Old,
+            port: None,
+            strict_rooms: false,
+            join_limit: Duration::from_secs(10),
+            consent_timeout: 20,
+        }
     }
 }
 
 /// A running SFU.
 pub struct Sfu {
     rooms: Arc<Rooms>,
+    stage: Arc<Stage>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
@@ -47,7 +58,12 @@ pub(crate) struct Rooms {
     pub(crate) options: Options,
     shared: Shared,
     rooms: Mutex<HashMap<String, Arc<Room>>>,
+    /// One permit for each open WebSocket.
+    pub(crate) sessions: Arc<Semaphore>,
 }
+
+/// Most WebSockets at once.
+const SESSIONS: u32 = 1000;
 
 impl Rooms {
     pub(crate) async fn get(&self, id: &str) -> Result<Arc<Room>> {
@@ -90,12 +106,19 @@ impl Sfu {
             webrtc_server,
             dialect: options.dialect,
             consent_timeout: options.consent_timeout,
+            join_limit: options.join_limit,
         };
-        let rooms = Arc::new(Rooms { options, shared, rooms: Mutex::default() });
+        let rooms = Arc::new(Rooms {
+            options,
+            shared,
+            rooms: Mutex::default(),
+            sessions: Arc::new(Semaphore::new(SESSIONS as usize)),
+        });
+        let stage = Arc::new(Stage::new(Arc::clone(&rooms)));
         let routes = Routes::new()
             .route("/", get(protoo::upgrade))
             .with_state(Arc::clone(&rooms))
-            .merge(control::routes(Arc::clone(&rooms)))
+            .merge(control::routes(Arc::clone(&stage)))
             .into_make_service_with_connect_info::<SocketAddr>();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
@@ -106,7 +129,7 @@ impl Sfu {
                 _ = stopped => {}
             }
         });
-        Ok(Sfu { rooms, address, stop: Some(stop), server })
+        Ok(Sfu { rooms, stage, address, stop: Some(stop), server })
     }
 
     /// WebSocket URL of a room, to which a participant adds `&peerId=`.
@@ -124,6 +147,11 @@ impl Sfu {
         self.rooms.get(id).await
     }
 
+    /// Brings in a participant whom the control routes can steer, and who stays as long as the SFU runs.
+    pub async fn publish(&self, room: &str, publish: Publish) -> Result<Arc<Publisher>> {
+        self.stage.publish(room, publish).await
+    }
+
     /// Names of all rooms.
     pub async fn room_ids(&self) -> Vec<String> {
         self.rooms.ids().await
@@ -132,8 +160,14 @@ impl Sfu {
     /// Closes all rooms with code 4000, as a server that is shut down in order, and stops listening.
     pub async fn stop(mut self) {
         let rooms: Vec<Arc<Room>> = self.rooms.rooms.lock().await.drain().map(|(_, room)| room).collect();
+        self.stage.clear().await;
         for room in &rooms {
             room.close();
+        }
+        // Every session has said goodbye when all permits are back.
+        let ended = self.rooms.sessions.acquire_many(SESSIONS);
+        if tokio::time::timeout(Duration::from_secs(3), ended).await.is_err() {
+            tracing::warn!("a session did not end in time");
         }
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());

@@ -17,9 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long the TypeScript server waits for `join`.
-const JOIN_LIMIT: Duration = Duration::from_secs(10);
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Address {
@@ -59,7 +56,13 @@ pub(crate) async fn upgrade(
         Ok(None) => return (StatusCode::NOT_FOUND, format!("no room {room_id:?}\n")).into_response(),
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
     };
-    socket.protocols(["protoo"]).on_upgrade(move |socket| session(room, peer_id, remote, socket))
+    let Ok(permit) = Arc::clone(&rooms.sessions).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions\n").into_response();
+    };
+    socket.protocols(["protoo"]).on_upgrade(async move |socket| {
+        session(room, peer_id, remote, socket).await;
+        drop(permit);
+    })
 }
 
 /// The page that opens the socket must come from this host, as the TypeScript server asks.
@@ -82,7 +85,7 @@ async fn session(room: Arc<Room>, peer_id: String, remote: SocketAddr, socket: W
     room.enter(Arc::clone(&peer));
     room.tell(&peer, &Event::Hello);
     let mut reader = tokio::spawn(read(Arc::clone(&room), Arc::clone(&peer), stream));
-    let joining = tokio::time::sleep(JOIN_LIMIT);
+    let joining = tokio::time::sleep(room.shared.join_limit);
     tokio::pin!(joining);
     let mut limited = room.shared.dialect == Dialect::Ts;
     loop {

@@ -196,7 +196,7 @@ impl Publisher {
     }
 
     /// Leaves the room. Gives the ledgers of all its streams.
-    pub async fn leave(self) -> Vec<Ledger> {
+    pub async fn leave(&self) -> Vec<Ledger> {
         let mut streams = self.streams.lock().await;
         let (audio, video) = (streams.audio.take(), streams.video.take());
         for stream in [audio, video].into_iter().flatten() {

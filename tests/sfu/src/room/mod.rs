@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// What all rooms of one SFU share.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) webrtc_server: WebRtcServer,
     pub(crate) dialect: Dialect,
     pub(crate) consent_timeout: u8,
+    pub(crate) join_limit: Duration,
 }
 
 /// A room. Made by [`crate::Sfu::room`].
@@ -35,7 +37,7 @@ impl Room {
     pub(crate) async fn create(id: &str, shared: Shared) -> Result<Arc<Room>> {
         let router = shared.worker.create_router(RouterOptions::new(codecs::router())).await?;
         let mut options = AudioLevelObserverOptions::default();
-        options.max_entries = NonZeroU16::MIN;
+        options.max_entries = NonZeroU16::new(8).unwrap();
         options.threshold = -40;
         options.interval = 800;
         let levels = router.create_audio_level_observer(options).await?;
@@ -107,7 +109,7 @@ impl Room {
         Value::Object(out)
     }
 
-    /// A participant's producer of a kind, the newest if there are several.
+    /// A participant's producer of a kind.
     pub fn producer(&self, peer_id: &str, kind: MediaKind) -> Option<Producer> {
         let peer = self.peer(peer_id)?;
         let state = peer.state.lock().unwrap();
