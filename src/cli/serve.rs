@@ -3,8 +3,11 @@
 use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
+use crate::clock::SystemClock;
 use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
 use crate::http::{self, App};
+use crate::media::segment::Policy;
+use crate::peer;
 use crate::recorder::{Supervisor, recovery};
 use crate::storage::Store;
 use anyhow::Context;
@@ -69,7 +72,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
 /// The recorder of a service.
 pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
-    Supervisor::new(catalog, store)
+    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer::Config::default())
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

@@ -46,7 +46,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct App {
     /// Rows.
     pub catalog: Catalog,

@@ -1,8 +1,6 @@
 //! A recording made up for tests: real fragments in real files, with their rows.
 
-use crate::catalog::{
-    Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status, Track,
-};
+use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::fmp4::{fragment, index};
 use crate::media::{Codec, Kind, Sample};
@@ -125,11 +123,6 @@ impl Fixture {
             error: None,
         };
         self.catalog.finish_recording(self.recording, &finish).await.unwrap();
-    }
-
-    pub(crate) async fn row(&self, track: TrackId) -> Track {
-        let tracks = self.catalog.tracks(self.recording).await.unwrap();
-        tracks.into_iter().find(|row| row.id == track).unwrap()
     }
 }
 
