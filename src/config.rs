@@ -1,1 +1,174 @@
-//! Configuration from the environment and the command line.
+//! Configuration of the service, from the environment and the command line.
+
+use crate::http::Origins;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// Below this a secret is weaker than the signature it makes (RFC 7518 3.2).
+pub const STRONG_SECRET_BYTES: usize = 32;
+/// The secret that is made when none is given, in the folder of recordings.
+const DEVELOPMENT_SECRET: &str = ".jwt-secret";
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Everybody on the network could read the development secret's tokens.
+    #[error("without JWT_SECRET the service listens on loopback only, not on {0}: set JWT_SECRET")]
+    NotLoopback(IpAddr),
+    /// The development secret cannot be kept.
+    #[error("cannot read or write {path}")]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Where recordings and their catalogue are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// Folder of the recordings
+    #[arg(long = "dir", env = "RECORDINGS_DIR", default_value = "recordings")]
+    pub recordings_dir: PathBuf,
+    /// Database [default: sqlite:RECORDINGS_DIR/tureen.db]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+impl Place {
+    /// The database's URL.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let own = || format!("sqlite:{}", self.recordings_dir.join("tureen.db").display());
+        self.database_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(own)
+    }
+}
+
+/// What signs tokens.
+#[derive(Clone, clap::Args)]
+pub struct Signing {
+    /// Secret that signs tokens (HS256), at least 32 bytes
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
+    jwt_secret: Option<String>,
+}
+
+/// A secret, and whether the operator chose it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Made by us, for development.
+    pub made: bool,
+}
+
+impl Signing {
+    /// The configured secret, else the one kept in the folder, else a new one that is kept there for its owner only.
+    ///
+    /// # Errors
+    /// [`Error::Secret`].
+    pub fn secret(&self, folder: &Path) -> Result<Secret, Error> {
+        if let Some(given) = self.jwt_secret.as_deref().filter(|given| !given.is_empty()) {
+            return Ok(Secret { bytes: given.as_bytes().to_vec(), made: false });
+        }
+        let path = folder.join(DEVELOPMENT_SECRET);
+        match kept(folder, &path) {
+            Ok(bytes) => Ok(Secret { bytes, made: true }),
+            Err(source) => Err(Error::Secret { path, source }),
+        }
+    }
+}
+
+fn kept(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Ok(bytes) if bytes.len() >= STRONG_SECRET_BYTES => return Ok(bytes),
+        Ok(_) => fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::create_dir_all(folder)?;
+    // 244 bits of the operating system's randomness.
+    let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into_bytes();
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(mut file) => file.write_all(&secret).and_then(|()| file.sync_all()).map(|()| secret),
+        // Another process made one at the same moment.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the service listens and who may read it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Listen {
+    /// TCP port of the API; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// Address to listen on [default: all, or loopback without JWT_SECRET]
+    #[arg(long, env = "BIND")]
+    pub bind: Option<IpAddr>,
+    /// Origins whose pages may use the API, separated by commas [default: any, to read]
+    #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+}
+
+impl Listen {
+    /// The address. With a secret that we made it is always a loopback one.
+    ///
+    /// # Errors
+    /// [`Error::NotLoopback`].
+    pub fn address(&self, secret: &Secret) -> Result<SocketAddr, Error> {
+        let default = if secret.made { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let ip = self.bind.unwrap_or(IpAddr::V4(default));
+        if secret.made && !ip.is_loopback() {
+            return Err(Error::NotLoopback(ip));
+        }
+        Ok(SocketAddr::new(ip, self.port))
+    }
+
+    /// See [`Origins`].
+    #[must_use]
+    pub fn origins(&self) -> Origins {
+        let names: Vec<String> = self.cors_origins.iter().filter(|name| !name.is_empty()).cloned().collect();
+        if names.is_empty() { Origins::AnyToRead } else { Origins::Only(names) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn listen(bind: Option<&str>) -> Listen {
+        Listen { port: 1, bind: bind.map(|ip| ip.parse().unwrap()), cors_origins: vec![String::new()] }
+    }
+
+    #[test]
+    fn a_made_secret_is_kept_for_its_owner_and_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = folder.path().join("new");
+        let none = Signing { jwt_secret: Some(String::new()) };
+        let secret = none.secret(&within).unwrap();
+        assert!(secret.made && secret.bytes.len() >= STRONG_SECRET_BYTES);
+        assert!(none.secret(&within).unwrap() == secret);
+        let mode = fs::metadata(within.join(DEVELOPMENT_SECRET)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let given = Signing { jwt_secret: Some("given".to_owned()) };
+        assert!(given.secret(&within).unwrap() == Secret { bytes: b"given".to_vec(), made: false });
+    }
+
+    #[test]
+    fn a_made_secret_never_leaves_loopback() {
+        let made = Secret { bytes: Vec::new(), made: true };
+        let given = Secret { made: false, ..made.clone() };
+        assert_eq!(listen(None).address(&made).unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert!(listen(Some("::1")).address(&made).is_ok());
+        assert!(matches!(listen(Some("0.0.0.0")).address(&made), Err(Error::NotLoopback(_))));
+        assert_eq!(listen(None).address(&given).unwrap().ip(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        assert_eq!(listen(None).origins(), Origins::AnyToRead);
+    }
+}

@@ -1,5 +1,5 @@
 //! The `tureen` program.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    tureen::cli::main()
 }

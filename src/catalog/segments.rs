@@ -34,7 +34,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Segments were closed: all of them get their rows, or none. Their bytes must be durable (invariant S4).
+    /// Segments were closed: all of them get their rows, or none. Their bytes must be durable (invariant S6).
     ///
     /// # Errors
     /// [`Error::Database`].

@@ -32,7 +32,7 @@ pub(super) async fn delete(
         return Err(Problem::new(StatusCode::CONFLICT, "still-recording", detail));
     }
     let at = row.deleted_at.unwrap_or_else(|| SystemClock.wall());
-    // Invariant S10: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
+    // Invariant S11: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
     app.catalog.delete_recording(id, at).await?;
     if permanent {
         app.store.remove_recording(id).await?;

@@ -46,7 +46,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct App {
     /// Rows.
     pub catalog: Catalog,
@@ -108,8 +108,7 @@ fn recordings(app: &App) -> Router<App> {
         .route("/{id}/info", get(describe::info))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
-        .route("/{id}/stream/{track}/{file}", get(stream::file))
-        .route("/{id}/stream/{*file}", get(stream::unknown))
+        .route("/{id}/stream/{*file}", get(stream::file))
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

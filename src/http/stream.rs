@@ -40,17 +40,18 @@ pub(super) async fn multivariant(
     Ok(playlist(&room, crate::media::hls::multivariant::render(&snapshot)))
 }
 
-/// A file of a track.
+/// A file of a track: `{track}/{name}`.
 pub(super) async fn file(
     State(app): State<App>,
     bearer: Bearer,
-    Place((id, track, name)): Place<(String, String, String)>,
+    Place((id, path)): Place<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::View)?;
     let id = recording_id(&id)?;
-    let Some(name) = Name::parse(&name) else { return Err(no_file(id, &name)) };
-    let track = track_id(&track)?;
+    let found = path.split_once('/').and_then(|(track, name)| Some((track, Name::parse(name)?)));
+    let (track, name) = found.ok_or_else(|| no_file(id, &path))?;
+    let track = track_id(track)?;
     let source = app.source();
     let fetched = match name {
         Name::Playlist => {
@@ -63,15 +64,6 @@ pub(super) async fn file(
         Name::Fill { after, number } => source.fill(id, track, after, number).await?,
     };
     range::respond(fetched, SEGMENT_TYPE, &headers)
-}
-
-/// Whatever is no playlist and no file of a track.
-pub(super) async fn unknown(
-    bearer: Bearer,
-    Place((id, name)): Place<(String, String)>,
-) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    Err(no_file(recording_id(&id)?, &name))
 }
 
 /// Clients of the earlier service ask for `.ts` segments; they learn where the playlist is.

@@ -14,6 +14,11 @@ pub mod room;
 pub mod support;
 pub mod timeline;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
 use crate::id::{ParticipantId, TrackId};
 use crate::{catalog, media, storage};
 

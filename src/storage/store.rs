@@ -135,6 +135,29 @@ impl Store {
         .await
     }
 
+    /// The recordings that have a folder, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be read.
+    pub async fn recordings(&self) -> Result<Vec<RecordingId>, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let listed = || {
+                let mut found = Vec::new();
+                for entry in fs::read_dir(root.join(RECORDINGS))? {
+                    // What is not named by an identifier is not ours.
+                    found.extend(
+                        entry?.file_name().to_str().and_then(|name| name.parse::<RecordingId>().ok()),
+                    );
+                }
+                found.sort();
+                Ok(found)
+            };
+            listed().map_err(|source| Error::folder("list", RECORDINGS, source))
+        })
+        .await
+    }
+
     /// Bytes of all stored files.
     ///
     /// # Errors

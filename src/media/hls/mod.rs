@@ -10,15 +10,15 @@ fn line(uri: &str) -> String {
 }
 
 /// The inside of a quoted string (RFC 8216 4.2), which can hold neither quotes nor line breaks and has no escapes.
-/// At most 256 characters.
 fn quoted(text: &str) -> String {
-    text.chars()
-        .filter(|c| !unprintable(*c))
-        .map(|c| if c == '"' { '\'' } else { c })
-        .take(256)
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    let clean = text.chars().filter(|c| !unprintable(*c)).map(|c| if c == '"' { '\'' } else { c });
+    clean.collect::<String>().trim().to_owned()
+}
+
+/// The inside of a quoted string that people chose: at most 256 characters. A URI is never cut short: it may end with
+/// a token.
+fn label(text: &str) -> String {
+    quoted(&text.chars().filter(|c| !unprintable(*c)).take(256).collect::<String>())
 }
 
 /// Control characters, line and paragraph separators, and byte order marks (RFC 8216 4.1).

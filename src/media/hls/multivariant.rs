@@ -1,6 +1,6 @@
 //! Multivariant playlists (RFC 8216 4.3.4) of one participant: that person's video with that person's sound.
 
-use super::{line, quoted};
+use super::{label, line, quoted};
 use std::fmt::Write;
 
 /// Everything that a multivariant playlist says.
@@ -85,8 +85,7 @@ fn alone(audio: &Rendition) -> Variant {
 
 /// `EXT-X-MEDIA` (4.3.4.1).
 fn rendition(out: &mut String, audio: &Rendition) {
-    let name =
-        Some(quoted(&audio.name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "Audio".to_owned());
+    let name = Some(label(&audio.name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "Audio".to_owned());
     // Writing to a String cannot fail.
     let _ = write!(
         out,

@@ -1,0 +1,114 @@
+//! `tureen record`
+
+use super::{asked_to_end, say, tell};
+use crate::recorder::progress::Progress;
+use crate::recorder::record;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// The room: a protoo URL such as `wss://host:4443/?roomId=room&peerId=recorder`
+    url: String,
+    /// Folder for the recording and its catalogue
+    #[arg(long)]
+    out: PathBuf,
+    /// Stop after so many seconds [default: at Ctrl-C or when the room ends]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// The room, when the URL does not name it
+    #[arg(long)]
+    room: Option<String>,
+    /// The HTTP Origin to send
+    #[arg(long)]
+    origin: Option<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if value <= 0.0 {
+        return Err("must be above 0".to_owned());
+    }
+    Duration::try_from_secs_f64(value).map_err(|error| error.to_string())
+}
+
+pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    let waiting = tokio::spawn(async move {
+        asked_to_end().await;
+        asked.cancel();
+    });
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.set_message("joining");
+    let out = options.out.clone();
+    let recorded = record::run(
+        record::Options {
+            url: options.url,
+            room_id: options.room,
+            origin: options.origin,
+            out: options.out,
+            duration: options.duration,
+        },
+        stop,
+        |progress| bar.set_message(line(progress)),
+    )
+    .await;
+    bar.finish_and_clear();
+    waiting.abort();
+    let recorded = recorded?;
+    say(&format!("{} in {}", recorded.recording_id, out.display()));
+    say(&line(&recorded.progress));
+    if let Some(error) = &recorded.error {
+        tell(&format!("the recording ended early: {error}"));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(progress: &Progress) -> String {
+    let seconds = progress.elapsed_micros.max(0) / 1_000_000;
+    let total = progress.total();
+    let live = progress.tracks.iter().filter(|track| track.live).count();
+    format!(
+        "{:02}:{:02}:{:02}  {}  {} participants  {live}/{} tracks  {} packets, {} lost, {} recovered",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        HumanBytes(total.bytes),
+        progress.participants,
+        progress.tracks.len(),
+        total.packets,
+        total.lost,
+        total.recovered,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_progress_line_says_how_far_it_is() {
+        let progress = Progress { elapsed_micros: 3_723_900_000, participants: 2, tracks: Vec::new() };
+        assert_eq!(
+            line(&progress),
+            "01:02:03  0 B  2 participants  0/0 tracks  0 packets, 0 lost, 0 recovered"
+        );
+    }
+
+    #[test]
+    fn durations_are_positive_seconds() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for text in ["0", "-1", "x", "NaN", "inf", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `tureen serve`
+
+use super::{asked_to_end, say, tell};
+use crate::auth::Verifier;
+use crate::catalog::Catalog;
+use crate::clock::SystemClock;
+use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
+use crate::http::{self, App};
+use crate::media::segment::Policy;
+use crate::peer;
+use crate::recorder::{Supervisor, recovery};
+use crate::storage::Store;
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Requests that are still running this long after all recordings were closed are cut off.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    signing: Signing,
+    #[command(flatten)]
+    listen: Listen,
+}
+
+pub(super) async fn run(options: Options) -> anyhow::Result<()> {
+    let Options { place, signing, listen } = options;
+    let secret = signing.secret(&place.recordings_dir)?;
+    let address = listen.address(&secret)?;
+    let store = Store::open(place.recordings_dir.clone())
+        .await
+        .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
+    let catalog = Catalog::open(&place.database()).await?;
+    let recovered = recovery::run(&catalog, &store).await.context("cannot recover interrupted recordings")?;
+    if recovered > 0 {
+        tracing::warn!(recovered, "closed recordings that an earlier process had left open");
+    }
+    let recorder = supervisor(catalog.clone(), store.clone());
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
+    let bound = listener.local_addr()?;
+    announce(bound, &secret);
+
+    let app = App {
+        catalog: catalog.clone(),
+        store,
+        recorder: recorder.clone(),
+        verifier: Arc::new(Verifier::hs256(&secret.bytes)),
+    };
+    let closed = CancellationToken::new();
+    let router = http::router(app, &listen.origins());
+    let serving = tokio::spawn(http::serve(listener, router, closed.clone().cancelled_owned()));
+    asked_to_end().await;
+    tracing::info!("closing all recordings");
+    // The API answers until they are closed, so that whoever watches sees them end.
+    recorder.shutdown().await;
+    closed.cancel();
+    match tokio::time::timeout(LAST_REQUESTS, serving).await {
+        Ok(served) => served.context("the server broke")?.context("the server failed")?,
+        Err(_) => tracing::warn!("some requests were cut off"),
+    }
+    catalog.close().await;
+    Ok(())
+}
+
+/// The recorder of a service.
+pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
+    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer::Config::default())
+}
+
+fn announce(bound: SocketAddr, secret: &Secret) {
+    tracing::info!(address = %bound, "listening");
+    say(&format!("tureen {} listens on http://{bound}", env!("CARGO_PKG_VERSION")));
+    if secret.made {
+        tell(
+            "JWT_SECRET is not set: using one made for development, kept in the recordings folder, and listening \
+             on loopback only.\nA token to record: tureen token --role teacher\nA token to watch:  tureen token \
+             --role student",
+        );
+    } else if secret.bytes.len() < STRONG_SECRET_BYTES {
+        tracing::warn!(
+            "JWT_SECRET has fewer than {STRONG_SECRET_BYTES} bytes (RFC 7518 3.2): use a longer one"
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! `tureen token`
+
+use super::say;
+use crate::auth::{Claims, Role, mint};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Place, Signing};
+
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// student, teacher or admin
+    #[arg(long, default_value = "teacher")]
+    role: Role,
+    /// The user's identifier
+    #[arg(long, default_value = "developer")]
+    user_id: String,
+    /// The user's address
+    #[arg(long, default_value = "developer@localhost")]
+    email: String,
+    /// Seconds until it expires
+    #[arg(long, default_value_t = 86_400)]
+    ttl: u64,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let secret = options.signing.secret(&options.place.recordings_dir)?;
+    let now = SystemClock.wall();
+    let claims = Claims::new(&options.user_id, &options.email, options.role, now, options.ttl);
+    say(&mint(&secret.bytes, &claims)?);
+    Ok(())
+}

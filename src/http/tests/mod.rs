@@ -1,0 +1,122 @@
+//! The router with real rows and files behind it, without a socket.
+
+mod auth;
+mod rows;
+mod start;
+mod stream;
+
+use super::{App, Origins, router};
+use crate::auth::{Claims, Role, Verifier, mint};
+use crate::cli::supervisor;
+use crate::clock::{Clock, SystemClock};
+use crate::playback::fixture::Fixture;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::Value;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
+const BASE: &str = "/api/v1/recordings";
+
+/// An answer, read to its end.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A problem document of this status and name.
+    #[track_caller]
+    fn problem(&self, status: u16, name: &str) -> Value {
+        let body = self.json();
+        assert_eq!(
+            (self.status.as_u16(), self.header("content-type")),
+            (status, "application/problem+json"),
+            "{body}"
+        );
+        assert_eq!(body["type"], format!("urn:tureen:problem:{name}"), "{body}");
+        assert_eq!(body["status"], status);
+        assert!(
+            body["error"].is_string() && body["error"] == body["detail"] && body["title"].is_string(),
+            "{body}"
+        );
+        body
+    }
+}
+
+struct TestApp {
+    fixture: Fixture,
+    router: axum::Router,
+}
+
+impl TestApp {
+    async fn new() -> Self {
+        Self::with(Origins::AnyToRead).await
+    }
+
+    async fn with(origins: Origins) -> Self {
+        let fixture = Fixture::new().await;
+        let app = App {
+            catalog: fixture.catalog.clone(),
+            store: fixture.store.clone(),
+            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone()),
+            verifier: Arc::new(Verifier::hs256(SECRET)),
+        };
+        Self { router: router(app, &origins), fixture }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 24).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str, role: Role) -> Answer {
+        self.get_with(path, role, &[]).await
+    }
+
+    async fn get_with(&self, path: &str, role: Role, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path).header("authorization", format!("Bearer {}", token(role)));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn call(&self, method: Method, path: &str, role: Role, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", token(role)))
+            .header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// The address of the recording.
+    fn at(&self, rest: &str) -> String {
+        format!("{BASE}/{}{rest}", self.fixture.recording)
+    }
+}
+
+fn claims(role: Role) -> Claims {
+    Claims::new("user-1", "user@example.org", role, SystemClock.wall(), 600)
+}
+
+fn token(role: Role) -> String {
+    mint(SECRET, &claims(role)).unwrap()
+}

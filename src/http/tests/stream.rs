@@ -1,0 +1,145 @@
+use super::*;
+use crate::id::{RecordingId, TrackId};
+use crate::media::Codec;
+use crate::media::fmp4::read;
+use crate::playback::fixture::INIT;
+use crate::time::Ticks;
+
+async fn with_track() -> (TestApp, TrackId) {
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 900).await;
+    let track = app.fixture.track(ada, Codec::Vp9, "camera", &[(0, 1000, 2000), (0, 3000, 2000)]).await;
+    (app, track)
+}
+
+#[tokio::test]
+async fn a_segment_is_served_whole_and_in_parts() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    let path = app.at(&format!("/stream/{track}/1.m4s"));
+    let whole = app.get(&path, Role::Student).await;
+    assert_eq!((whole.status, whole.header("content-type")), (StatusCode::OK, "video/mp4"));
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    assert!(
+        whole.header("cache-control").contains("immutable")
+            && whole.header("cache-control").contains("private")
+    );
+    assert_eq!(read::scan(&whole.body).fragments[0].start, Ticks(180_000));
+    let len = whole.body.len();
+    let tag = whole.header("etag").to_owned();
+    assert!(tag.starts_with('"') && tag.ends_with('"'));
+
+    let part = app.get_with(&path, Role::Student, &[("range", "bytes=10-19")]).await;
+    assert_eq!((part.status.as_u16(), &part.body[..]), (206, &whole.body[10..20]));
+    assert_eq!(part.header("content-range"), format!("bytes 10-19/{len}"));
+    let past = app.get_with(&path, Role::Student, &[("range", &format!("bytes={len}-"))]).await;
+    past.problem(416, "range");
+    assert_eq!(past.header("content-range"), format!("bytes */{len}"));
+    let same = app.get_with(&path, Role::Student, &[("if-none-match", &tag)]).await;
+    assert_eq!((same.status.as_u16(), same.body.len()), (304, 0));
+    let old = [("range", "bytes=10-19"), ("if-range", "\"other\"")];
+    assert_eq!(app.get_with(&path, Role::Student, &old).await.status, 200);
+    let known = [("range", "bytes=10-19"), ("if-range", tag.as_str())];
+    assert_eq!(app.get_with(&path, Role::Student, &known).await.status, 206);
+
+    let head = app.call(Method::HEAD, &path, Role::Student, "").await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), len.to_string());
+    // Media is not compressed again.
+    let zip = app.get_with(&path, Role::Student, &[("accept-encoding", "gzip")]).await;
+    assert_eq!((zip.header("content-encoding"), zip.body.len()), ("", len));
+}
+
+#[tokio::test]
+async fn what_may_still_change_is_not_kept_for_long() {
+    let (app, track) = with_track().await;
+    let segment = app.get(&app.at(&format!("/stream/{track}/0.m4s")), Role::Student).await;
+    assert_eq!(segment.header("cache-control"), "private, max-age=60");
+    let init = app.get(&app.at(&format!("/stream/{track}/init-0.mp4")), Role::Student).await;
+    assert_eq!(&init.body[..], INIT);
+    assert!(init.header("cache-control").contains("immutable"));
+    let playlist = app.get(&app.at(&format!("/stream/{track}/playlist.m3u8")), Role::Student).await;
+    assert_eq!(playlist.header("cache-control"), "private, no-cache");
+    assert_eq!(playlist.header("content-type"), "application/vnd.apple.mpegurl");
+}
+
+#[tokio::test]
+async fn the_playlists_lead_to_every_byte_they_name() {
+    let (app, track) = with_track().await;
+    let text = app.get(&app.at("/stream/playlist.m3u8"), Role::Student).await.text();
+    let multivariant = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+    assert_eq!(multivariant.variants[0].uri, format!("{track}/playlist.m3u8"));
+    assert_eq!(multivariant.variants[0].codecs.as_deref(), Some("vp09.00.31.08"));
+    let text = app.get(&app.at(&format!("/stream/{track}/playlist.m3u8")), Role::Student).await.text();
+    let media = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+    assert_eq!(media.segments.len(), 2);
+    for segment in &media.segments {
+        let answer = app.get(&app.at(&format!("/stream/{track}/{}", segment.uri)), Role::Student).await;
+        assert_eq!(read::scan(&answer.body).valid, answer.body.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn names_that_lead_elsewhere_lead_nowhere() {
+    let (app, track) = with_track().await;
+    for rest in [
+        format!("/stream/{track}/9.m4s"),
+        format!("/stream/{track}/init-1.mp4"),
+        format!("/stream/{track}/fill-0-0.m4s"),
+        format!("/stream/{track}/..%2f..%2ftureen.db"),
+        format!("/stream/{track}/%2e%2e%2f0.m4s"),
+        format!("/stream/{track}/..%5c0.m4s"),
+        format!("/stream/{track}/../0.m4s"),
+        format!("/stream/{track}/0.m4s%00"),
+        format!("/stream/{track}/%ff.m4s"),
+        format!("/stream/{track}/00.m4s"),
+        format!("/stream/{}/0.m4s", TrackId::new()),
+        "/stream/..%2f..%2f..%2fetc%2fpasswd".to_owned(),
+        "/stream/%2e%2e/0.m4s".to_owned(),
+        format!("/stream/{track}/a/b/c"),
+        "/stream/".to_owned(),
+        "/stream".to_owned(),
+    ] {
+        app.get(&app.at(&rest), Role::Admin).await.problem(404, "not-found");
+    }
+    // A track of one recording is not found through another.
+    let other = format!("{BASE}/{}/stream/{track}/0.m4s", RecordingId::new());
+    app.get(&other, Role::Admin).await.problem(404, "not-found");
+    let bad = app.get(&app.at("/stream/playlist.m3u8?participant=x"), Role::Admin).await;
+    assert_eq!(bad.problem(400, "bad-request")["field"], "participant");
+    let stranger = format!("/stream/playlist.m3u8?participant={}", uuid::Uuid::nil());
+    app.get(&app.at(&stranger), Role::Admin).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn transport_stream_segments_lead_to_the_playlist() {
+    let (app, track) = with_track().await;
+    for rest in
+        ["/stream/segment0.ts".to_owned(), format!("/stream/{track}/0.ts"), "/stream/720p/a/0.ts".to_owned()]
+    {
+        let body = app.get(&app.at(&rest), Role::Student).await.problem(404, "no-transport-stream");
+        let playlist = body["playlist"].as_str().unwrap();
+        assert_eq!(app.get(playlist, Role::Student).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_room_without_media_says_to_come_back() {
+    let app = TestApp::new().await;
+    let answer = app.get(&app.at("/stream/playlist.m3u8"), Role::Student).await;
+    answer.problem(404, "nothing-yet");
+    assert_eq!(answer.header("retry-after"), "2");
+    let ada = app.fixture.participant("Ada", 0).await;
+    app.fixture.track(ada, Codec::Vp8, "camera", &[(0, 0, 2000)]).await;
+    let vp8 = app.get(&app.at("/stream/playlist.m3u8"), Role::Student).await;
+    assert!(vp8.problem(404, "not-playable")["error"].as_str().unwrap().contains("VP8"));
+}
+
+#[tokio::test]
+async fn missing_bytes_are_a_500_that_tells_no_paths() {
+    let (app, track) = with_track().await;
+    app.fixture.store.remove_recording(app.fixture.recording).await.unwrap();
+    let answer = app.get(&app.at(&format!("/stream/{track}/0.m4s")), Role::Student).await;
+    let body = answer.problem(500, "internal").to_string();
+    assert!(!body.contains(&track.to_string()), "{body}");
+}
