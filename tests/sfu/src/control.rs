@@ -211,7 +211,11 @@ async fn act(
             stage.publishers.lock().await.remove(&(room.clone(), peer_id.clone()));
             json!({"peerId": peer_id, "streams": publisher.leave().await})
         }
-        "kick" => json!({"kicked": stage.room(room).await?.kick(peer_id)}),
+        "kick" => {
+            let kicked = stage.room(room).await?.kick(peer_id);
+            stage.publishers.lock().await.remove(&(room.clone(), peer_id.clone()));
+            json!({"kicked": kicked})
+        }
         "plain-consume" => {
             let ports = |value: &Value| serde_json::from_value::<Option<Ports>>(value.clone());
             let (audio, video) = (ports(&request.audio)?, ports(&request.video)?);

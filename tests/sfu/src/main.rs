@@ -41,7 +41,7 @@ struct Args {
 async fn main() -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(filter.unwrap_or_else(|_| "warn,mediasoup=error".into()))
         .with_writer(std::io::stderr)
         .init();
     let args = Args::parse();

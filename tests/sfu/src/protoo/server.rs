@@ -197,9 +197,9 @@ async fn dispatch(room: &Arc<Room>, peer: &Arc<Peer>, message: Value) {
             tracing::warn!(peer = peer.id, method = message.method, %refusal, "request refused");
         }
         outbox.respond(message.id, answer);
-    } else if message.notification {
-        if let Err(refusal) = methods::notification(room, peer, &message.method, message.data).await {
-            tracing::warn!(peer = peer.id, method = message.method, %refusal, "notification ignored");
-        }
+    } else if message.notification
+        && let Err(refusal) = methods::notification(room, peer, &message.method, message.data).await
+    {
+        tracing::warn!(peer = peer.id, method = message.method, %refusal, "notification ignored");
     }
 }

@@ -5,7 +5,7 @@ use super::peer::{Peer, Published};
 use crate::protoo::{Event, NewConsumer};
 use anyhow::{Context, Result};
 use mediasoup::prelude::*;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 impl Room {
     /// Gives `to` a consumer of what `from` has published. Runs by itself; failures are logged.
@@ -56,45 +56,15 @@ impl Room {
     }
 
     /// Passes on what mediasoup says of a consumer.
-    fn follow(self: &Arc<Room>, to: &Arc<Peer>, consumer: &Consumer) {
+    fn follow(&self, to: &Arc<Peer>, consumer: &Consumer) {
         let id = consumer.id();
-        let (room, peer) = (Arc::downgrade(self), Arc::downgrade(to));
-        let tell = move |event: Event| tell(&room, &peer, &event);
-        let closed = tell.clone();
-        let peer = Arc::downgrade(to);
-        consumer
-            .on_producer_close(move || {
-                if let Some(peer) = peer.upgrade() {
-                    let removed = peer.state.lock().unwrap().consumers.remove(&id);
-                    drop(removed);
-                }
-                closed(Event::ConsumerClosed { id });
-            })
-            .detach();
-        consumer
-            .on_producer_pause({
-                let tell = tell.clone();
-                move || tell(Event::ConsumerPaused { id })
-            })
-            .detach();
-        consumer
-            .on_producer_resume({
-                let tell = tell.clone();
-                move || tell(Event::ConsumerResumed { id })
-            })
-            .detach();
-        consumer
-            .on_score({
-                let tell = tell.clone();
-                move |score| tell(Event::ConsumerScore { id, score: score.clone() })
-            })
-            .detach();
+        let (notices, to) = (self.notices.clone(), Arc::downgrade(to));
+        let tell = move |event: Event| drop(notices.send((Some(to.clone()), event)));
+        let (closed, paused, resumed, scored) = (tell.clone(), tell.clone(), tell.clone(), tell.clone());
+        consumer.on_producer_close(move || closed(Event::ConsumerClosed { id })).detach();
+        consumer.on_producer_pause(move || paused(Event::ConsumerPaused { id })).detach();
+        consumer.on_producer_resume(move || resumed(Event::ConsumerResumed { id })).detach();
+        consumer.on_score(move |score| scored(Event::ConsumerScore { id, score: score.clone() })).detach();
         consumer.on_layers_change(move |layers| tell(Event::LayersChanged { id, layers: *layers })).detach();
-    }
-}
-
-fn tell(room: &Weak<Room>, peer: &Weak<Peer>, event: &Event) {
-    if let (Some(room), Some(peer)) = (room.upgrade(), peer.upgrade()) {
-        room.tell(&peer, event);
     }
 }

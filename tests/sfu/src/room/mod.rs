@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// What all rooms of one SFU share.
 #[derive(Clone)]
@@ -31,19 +32,29 @@ pub struct Room {
     pub(crate) router: Router,
     levels: AudioLevelObserver,
     peers: Mutex<HashMap<String, Arc<Peer>>>,
+    pub(crate) notices: Notices,
 }
+
+/// Where mediasoup's callbacks leave what is to be told, and to whom (everyone if None).
+///
+/// They run on the worker's thread, which must never drop the last handle of anything: closing asks the
+/// worker and would wait for itself. So they send, and a task of the room does the rest.
+pub(crate) type Notices = mpsc::UnboundedSender<Notice>;
+pub(crate) type Notice = (Option<Weak<Peer>>, Event);
 
 impl Room {
     pub(crate) async fn create(id: &str, shared: Shared) -> Result<Arc<Room>> {
         let router = shared.worker.create_router(RouterOptions::new(codecs::router())).await?;
         let mut options = AudioLevelObserverOptions::default();
         options.max_entries = NonZeroU16::new(8).unwrap();
-        options.threshold = -40;
+        options.threshold = -80;
         options.interval = 800;
         let levels = router.create_audio_level_observer(options).await?;
+        let (notices, noticed) = mpsc::unbounded_channel();
+        hear_levels(&levels, &notices);
         let room =
-            Arc::new(Room { id: id.to_owned(), shared, router, levels, peers: Mutex::new(HashMap::new()) });
-        room.hear_levels();
+            Arc::new(Room { id: id.to_owned(), shared, router, levels, peers: Mutex::default(), notices });
+        tokio::spawn(relay(Arc::downgrade(&room), noticed));
         Ok(room)
     }
 
@@ -221,32 +232,36 @@ impl Room {
             self.tell_others(&peer.id, &Event::PeerClosed { peer_id: peer.id.clone() });
         }
     }
+}
 
-    fn hear_levels(self: &Arc<Room>) {
-        let room: Weak<Room> = Arc::downgrade(self);
-        self.levels
-            .on_volumes({
-                let room = room.clone();
-                move |volumes| {
-                    let Some(room) = room.upgrade() else { return };
-                    let volumes: Vec<(String, i8)> = volumes
-                        .iter()
-                        .filter_map(|v| {
-                            Some((v.producer.app_data().downcast_ref::<Owner>()?.0.clone(), v.volume))
-                        })
-                        .collect();
-                    room.tell_others("", &Event::Speaking { volumes });
-                }
-            })
-            .detach();
-        self.levels
-            .on_silence(move || {
-                if let Some(room) = room.upgrade() {
-                    room.tell_others("", &Event::Speaking { volumes: Vec::new() });
-                }
-            })
-            .detach();
+/// Does what the callbacks asked for, until the room is gone.
+async fn relay(room: Weak<Room>, mut noticed: mpsc::UnboundedReceiver<Notice>) {
+    while let Some((to, event)) = noticed.recv().await {
+        let Some(room) = room.upgrade() else { return };
+        let Some(to) = to else {
+            room.tell_others("", &event);
+            continue;
+        };
+        let Some(peer) = to.upgrade() else { continue };
+        if let Event::ConsumerClosed { id } = &event {
+            let removed = peer.state.lock().unwrap().consumers.remove(id);
+            drop(removed);
+        }
+        room.tell(&peer, &event);
     }
+}
+
+fn hear_levels(levels: &AudioLevelObserver, notices: &Notices) {
+    let speaking = notices.clone();
+    let owner = |v: &AudioLevelObserverVolume| Some(v.producer.app_data().downcast_ref::<Owner>()?.0.clone());
+    levels
+        .on_volumes(move |volumes| {
+            let volumes = volumes.iter().filter_map(|v| Some((owner(v)?, v.volume))).collect();
+            drop(speaking.send((None, Event::Speaking { volumes })));
+        })
+        .detach();
+    let silent = notices.clone();
+    levels.on_silence(move || drop(silent.send((None, Event::Speaking { volumes: Vec::new() })))).detach();
 }
 
 /// Whom a newly joined participant finds.
