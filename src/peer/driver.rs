@@ -28,6 +28,9 @@ const DISCONNECTED: Duration = Duration::from_secs(5);
 const FAILED: Duration = Duration::from_secs(25);
 /// Between STUN consent checks (RFC 7675 5.1): mediasoup gives up a transport that sends none for 10 to 60 s.
 const CONSENT: Duration = Duration::from_secs(2);
+/// Between ICE checks before there is a path, and how many are sent. By default they are 200 ms apart, of which the
+/// first always comes too early for an address of ours, and end after 1.4 s.
+const CHECK: (Duration, u16) = (Duration::from_millis(50), 200);
 /// Packets remembered by SRTP's replay protection (RFC 3711 3.3.2). Where there is no RTX, a retransmission is the
 /// packet itself, up to 2 s late.
 const REPLAY_WINDOW: usize = 4096;
@@ -59,6 +62,7 @@ impl Driver {
             .with_include_loopback_candidate(bind.iter().any(|address| address.ip().is_loopback()))
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(CONSENT))
+            .with_ice_connection_attempts(Some(CHECK.0), Some(CHECK.1))
             .with_srtp_replay_protection_window(REPLAY_WINDOW)
             .build();
         let closing = Arc::new(AtomicBool::new(false));

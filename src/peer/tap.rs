@@ -65,7 +65,7 @@ impl Tap {
             marker: packet.header.marker,
             arrival,
             payload: if place.media { packet.payload } else { bytes::Bytes::new() },
-            recovered: primary.is_some(),
+            recovered: place.recovered,
         };
         self.queue.media(Event::Packet { consumer: place.consumer, packet });
     }
