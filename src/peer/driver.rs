@@ -41,12 +41,6 @@ pub(super) struct Driver {
     closing: Arc<AtomicBool>,
 }
 
-/// A negotiation that failed, before or after the stack took the offer.
-pub(super) struct Failure {
-    pub(super) error: Error,
-    pub(super) offer_taken: bool,
-}
-
 impl Driver {
     pub(super) async fn open(
         bind: Vec<SocketAddr>,
@@ -86,14 +80,36 @@ impl Driver {
         DtlsParameters { role: Some(DtlsRole::Client), fingerprints: self.fingerprints.clone() }
     }
 
-    /// Take an offer and answer it, to ourselves: the SFU hears nothing of it.
-    pub(super) async fn negotiate(&self, offer: String) -> Result<(), Failure> {
-        let failed = |during, offer_taken| move |error| Failure { error: stack(during, error), offer_taken };
-        let description = RTCSessionDescription::offer(offer).map_err(failed("reading the offer", false))?;
+    /// Take an offer and answer it, to ourselves: the SFU hears nothing of it. An offer that fails leaves the
+    /// connection as it was.
+    pub(super) async fn negotiate(&self, offer: String) -> Result<(), Error> {
+        let negotiated = self.exchange(offer).await;
+        if negotiated.is_err() {
+            // Else the stack waits for an answer to what it did not understand, and takes no other offer.
+            let rolled = RTCSessionDescription::rollback(None)
+                .map(|back| self.connection.set_remote_description(back));
+            if let Ok(rolling) = rolled
+                && let Err(error) = rolling.await
+            {
+                tracing::debug!(%error, "nothing to roll back");
+            }
+        }
+        negotiated
+    }
+
+    async fn exchange(&self, offer: String) -> Result<(), Error> {
+        let description =
+            RTCSessionDescription::offer(offer).map_err(|error| stack("reading the offer", error))?;
         let taken = self.connection.set_remote_description(description).await;
-        taken.map_err(failed("taking the offer", false))?;
-        let answer = self.connection.create_answer(None).await.map_err(failed("answering", true))?;
-        self.connection.set_local_description(answer).await.map_err(failed("taking the answer", true))
+        taken.map_err(|error| stack("taking the offer", error))?;
+        let answer = self.connection.create_answer(None).await.map_err(|error| stack("answering", error))?;
+        self.connection.set_local_description(answer).await.map_err(|error| stack("taking the answer", error))
+    }
+
+    /// The description that we answered with.
+    #[cfg(test)]
+    pub(super) async fn answer(&self) -> String {
+        self.connection.local_description().await.map(|description| description.sdp).unwrap_or_default()
     }
 
     pub(super) async fn close(&self) {
