@@ -28,6 +28,9 @@ const DISCONNECTED: Duration = Duration::from_secs(5);
 const FAILED: Duration = Duration::from_secs(25);
 /// Between STUN consent checks (RFC 7675 5.1): mediasoup gives up a transport that sends none for 10 to 60 s.
 const CONSENT: Duration = Duration::from_secs(2);
+/// Between ICE checks before there is a path, and how many are sent. By default they are 200 ms apart, of which the
+/// first always comes too early for an address of ours, and end after 1.4 s.
+const CHECK: (Duration, u16) = (Duration::from_millis(50), 200);
 /// Packets remembered by SRTP's replay protection (RFC 3711 3.3.2). Where there is no RTX, a retransmission is the
 /// packet itself, up to 2 s late.
 const REPLAY_WINDOW: usize = 4096;
@@ -36,12 +39,6 @@ pub(super) struct Driver {
     connection: Arc<dyn PeerConnection>,
     fingerprints: Vec<DtlsFingerprint>,
     closing: Arc<AtomicBool>,
-}
-
-/// A negotiation that failed, before or after the stack took the offer.
-pub(super) struct Failure {
-    pub(super) error: Error,
-    pub(super) offer_taken: bool,
 }
 
 impl Driver {
@@ -59,6 +56,7 @@ impl Driver {
             .with_include_loopback_candidate(bind.iter().any(|address| address.ip().is_loopback()))
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(CONSENT))
+            .with_ice_connection_attempts(Some(CHECK.0), Some(CHECK.1))
             .with_srtp_replay_protection_window(REPLAY_WINDOW)
             .build();
         let closing = Arc::new(AtomicBool::new(false));
@@ -82,14 +80,36 @@ impl Driver {
         DtlsParameters { role: Some(DtlsRole::Client), fingerprints: self.fingerprints.clone() }
     }
 
-    /// Take an offer and answer it, to ourselves: the SFU hears nothing of it.
-    pub(super) async fn negotiate(&self, offer: String) -> Result<(), Failure> {
-        let failed = |during, offer_taken| move |error| Failure { error: stack(during, error), offer_taken };
-        let description = RTCSessionDescription::offer(offer).map_err(failed("reading the offer", false))?;
+    /// Take an offer and answer it, to ourselves: the SFU hears nothing of it. An offer that fails leaves the
+    /// connection as it was.
+    pub(super) async fn negotiate(&self, offer: String) -> Result<(), Error> {
+        let negotiated = self.exchange(offer).await;
+        if negotiated.is_err() {
+            // Else the stack waits for an answer to what it did not understand, and takes no other offer.
+            let rolled = RTCSessionDescription::rollback(None)
+                .map(|back| self.connection.set_remote_description(back));
+            if let Ok(rolling) = rolled
+                && let Err(error) = rolling.await
+            {
+                tracing::debug!(%error, "nothing to roll back");
+            }
+        }
+        negotiated
+    }
+
+    async fn exchange(&self, offer: String) -> Result<(), Error> {
+        let description =
+            RTCSessionDescription::offer(offer).map_err(|error| stack("reading the offer", error))?;
         let taken = self.connection.set_remote_description(description).await;
-        taken.map_err(failed("taking the offer", false))?;
-        let answer = self.connection.create_answer(None).await.map_err(failed("answering", true))?;
-        self.connection.set_local_description(answer).await.map_err(failed("taking the answer", true))
+        taken.map_err(|error| stack("taking the offer", error))?;
+        let answer = self.connection.create_answer(None).await.map_err(|error| stack("answering", error))?;
+        self.connection.set_local_description(answer).await.map_err(|error| stack("taking the answer", error))
+    }
+
+    /// The description that we answered with.
+    #[cfg(test)]
+    pub(super) async fn answer(&self) -> String {
+        self.connection.local_description().await.map(|description| description.sdp).unwrap_or_default()
     }
 
     pub(super) async fn close(&self) {

@@ -29,7 +29,7 @@ const ORIGIN: u64 = 1 << 16;
 pub struct Statistics {
     /// Packets delivered, the recovered ones among them.
     pub received: u64,
-    /// Delivered packets that came by retransmission.
+    /// Delivered packets that were sent again.
     pub recovered: u64,
     /// Packets dropped because they had been delivered.
     pub duplicates: u64,
@@ -44,6 +44,15 @@ struct Missing {
     next: Moment,
     pause: i64,
     asked: bool,
+}
+
+/// A packet to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Its number, extended to 64 bits.
+    pub(super) sequence: u64,
+    /// It was sent again.
+    pub(super) recovered: bool,
 }
 
 /// One stream: `push` what arrives, ask for what is `due`.
@@ -92,10 +101,10 @@ impl Stream {
         self.next
     }
 
-    /// A packet came: its extended number if it is to be delivered, `None` for what was delivered before or is too
-    /// old to tell.
-    pub(super) fn push(&mut self, sequence: u16, recovered: bool, now: Moment) -> Option<u64> {
-        let extended = self.extend(sequence, recovered)?;
+    /// A packet came, `rtx` if by a stream of retransmissions. `None` for what was delivered before or is too old to
+    /// tell.
+    pub(super) fn push(&mut self, sequence: u16, rtx: bool, now: Moment) -> Option<Taken> {
+        let extended = self.extend(sequence, rtx)?;
         match self.top {
             None => (self.top, self.first) = (Some(extended), extended),
             Some(top) if extended > top => self.advance(top, extended, now),
@@ -110,10 +119,11 @@ impl Stream {
             self.statistics.duplicates += 1;
             return None;
         }
-        self.missing.remove(&extended);
+        // Without RTX a retransmission looks like the packet itself; it came because it was asked for.
+        let recovered = self.missing.remove(&extended).is_some_and(|missing| missing.asked) || rtx;
         self.statistics.received += 1;
         self.statistics.recovered += u64::from(recovered);
-        Some(extended)
+        Some(Taken { sequence: extended, recovered })
     }
 
     /// The packets to ask for now, as they are numbered on the wire. Gives up what is too old.
@@ -142,7 +152,7 @@ impl Stream {
     }
 
     /// The number in 64 bits, nearest to the highest so far (RFC 3550 A.1).
-    fn extend(&mut self, sequence: u16, recovered: bool) -> Option<u64> {
+    fn extend(&mut self, sequence: u16, rtx: bool) -> Option<u64> {
         let Some(top) = self.top else {
             return Some(ORIGIN + u64::from(sequence));
         };
@@ -153,7 +163,7 @@ impl Stream {
             return Some(extended);
         }
         // Two in a row from before the window are a stream that starts anew; it goes on counting upwards.
-        let restarted = !recovered && self.stray == Some(sequence.wrapping_sub(1));
+        let restarted = !rtx && self.stray == Some(sequence.wrapping_sub(1));
         self.stray = Some(sequence);
         if restarted {
             self.stray = None;
@@ -219,13 +229,17 @@ mod tests {
         Stream::new(Kind::Video, true)
     }
 
+    fn take(stream: &mut Stream, sequence: u16, now: Moment) -> Option<u64> {
+        stream.push(sequence, false, now).map(|taken| taken.sequence)
+    }
+
     #[test]
     fn numbers_grow_across_the_wrap() {
         let mut stream = video();
-        let first = stream.push(65_534, false, at(0)).unwrap();
-        let rest: Vec<_> = [65_535, 0, 1].map(|s| stream.push(s, false, at(1)).unwrap() - first).into();
+        let first = take(&mut stream, 65_534, at(0)).unwrap();
+        let rest: Vec<_> = [65_535, 0, 1].map(|s| take(&mut stream, s, at(1)).unwrap() - first).into();
         assert_eq!(rest, [1, 2, 3]);
-        assert_eq!(stream.push(65_533, false, at(2)).map(|s| first - s), Some(1), "the first may come late");
+        assert_eq!(take(&mut stream, 65_533, at(2)).map(|s| first - s), Some(1), "the first may come late");
     }
 
     #[test]
@@ -282,6 +296,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_for_counts_as_recovered_though_it_came_without_rtx() {
+        let mut stream = Stream::new(Kind::Audio, true);
+        stream.push(1, false, at(0));
+        stream.push(4, false, at(0));
+        assert_eq!(stream.push(2, false, at(5)).map(|taken| taken.recovered), Some(false));
+        assert_eq!(stream.due(at(10)), [3]);
+        assert_eq!(stream.push(3, false, at(30)).map(|taken| taken.recovered), Some(true));
+        assert_eq!(stream.statistics().recovered, 1);
+    }
+
+    #[test]
     fn audio_is_given_up_sooner_and_without_nack_nothing_is_asked() {
         let give_up = |mut stream: Stream| {
             stream.push(1, false, at(0));
@@ -302,8 +327,8 @@ mod tests {
     #[test]
     fn a_jump_is_a_restart_and_nothing_is_asked_for() {
         let mut stream = video();
-        let first = stream.push(10, false, at(0)).unwrap();
-        let jumped = stream.push(20_000, false, at(1)).unwrap();
+        let first = take(&mut stream, 10, at(0)).unwrap();
+        let jumped = take(&mut stream, 20_000, at(1)).unwrap();
         assert_eq!(jumped - first, 19_990);
         assert_eq!(stream.deadline(), None);
         assert_eq!(stream.statistics().lost, 19_989);
@@ -312,11 +337,11 @@ mod tests {
     #[test]
     fn a_stream_that_starts_anew_below_goes_on_upwards() {
         let mut stream = video();
-        let first = stream.push(30_000, false, at(0)).unwrap();
-        assert_eq!(stream.push(5, false, at(1)), None, "one may be a straggler");
-        let anew = stream.push(6, false, at(2)).unwrap();
+        let first = take(&mut stream, 30_000, at(0)).unwrap();
+        assert_eq!(take(&mut stream, 5, at(1)), None, "one may be a straggler");
+        let anew = take(&mut stream, 6, at(2)).unwrap();
         assert!(anew > first);
-        assert_eq!(stream.push(7, false, at(3)), Some(anew + 1));
+        assert_eq!(take(&mut stream, 7, at(3)), Some(anew + 1));
     }
 
     proptest! {
@@ -347,9 +372,10 @@ mod tests {
             for millis in 0..end {
                 while let Some(next) = wire.first().copied().filter(|next| next.0 <= millis) {
                     wire.remove(&next);
-                    if let Some(extended) = stream.push(sequence(next.1), next.2, at(millis)) {
-                        prop_assert!(delivered.insert(next.1, extended).is_none(), "delivered twice");
-                        prop_assert_eq!(extended as u16, sequence(next.1));
+                    if let Some(taken) = stream.push(sequence(next.1), next.2, at(millis)) {
+                        prop_assert!(delivered.insert(next.1, taken.sequence).is_none(), "delivered twice");
+                        prop_assert_eq!(taken.sequence as u16, sequence(next.1));
+                        prop_assert!(taken.recovered || !next.2);
                     }
                 }
                 for wanted in stream.due(at(millis)) {

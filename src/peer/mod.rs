@@ -16,6 +16,8 @@ mod loss;
 mod queue;
 mod streams;
 mod tap;
+#[cfg(test)]
+mod tests;
 
 pub use loss::Statistics;
 
@@ -170,17 +172,11 @@ impl Peer {
         self.version += 1;
         let sdp = offer::offer(&self.remote, &self.sections, self.version);
         let negotiated = self.driver.negotiate(sdp).await;
-        if let Err(failure) = negotiated {
+        if negotiated.is_err() {
             self.forget(consumers);
-            if failure.offer_taken {
-                // Sections of an offer that was taken keep their places for ever.
-                self.sections.iter_mut().skip(known).for_each(|section| section.open = false);
-            } else {
-                self.sections.truncate(known);
-            }
-            return Err(failure.error);
+            self.sections.truncate(known);
         }
-        Ok(())
+        negotiated
     }
 
     /// Receive a consumer no more. Its section closes with the next negotiation; until then its packets are ignored.

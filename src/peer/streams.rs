@@ -35,6 +35,8 @@ struct Entry {
 pub(super) struct Place {
     pub(super) consumer: Arc<str>,
     pub(super) sequence: u64,
+    /// It was sent again.
+    pub(super) recovered: bool,
     /// It is of the consumer's media codec; else only its number matters.
     pub(super) media: bool,
 }
@@ -86,13 +88,18 @@ impl Streams {
 
     /// Take note of a packet. `None` for a duplicate and for what belongs to no consumer: bandwidth probes, and
     /// packets of consumers that are closed or not announced yet.
-    pub(super) fn take(&self, header: Header, recovered: bool, now: Moment) -> Option<Place> {
+    pub(super) fn take(&self, header: Header, rtx: bool, now: Moment) -> Option<Place> {
         let mut inner = self.lock();
         let entry = inner.primary.get_mut(&header.ssrc)?;
-        let sequence = entry.stream.push(header.sequence, recovered, now)?;
+        let taken = entry.stream.push(header.sequence, rtx, now)?;
         // RTX carries the payload type of the retransmission, not the media's.
-        let media = recovered || header.payload_type == entry.payload_type;
-        Some(Place { consumer: entry.consumer.clone(), sequence, media })
+        let media = rtx || header.payload_type == entry.payload_type;
+        Some(Place {
+            consumer: entry.consumer.clone(),
+            sequence: taken.sequence,
+            recovered: taken.recovered,
+            media,
+        })
     }
 
     /// The consumer of an SSRC.

@@ -65,7 +65,7 @@ impl Tap {
             marker: packet.header.marker,
             arrival,
             payload: if place.media { packet.payload } else { bytes::Bytes::new() },
-            recovered: primary.is_some(),
+            recovered: place.recovered,
         };
         self.queue.media(Event::Packet { consumer: place.consumer, packet });
     }
@@ -108,6 +108,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
         let now = message.now;
         self.now = Some(now);
+        self.tick.get_or_insert(now + TICK);
         match message.message.packet {
             StackPacket::Rtp(packet) => self.rtp(packet, moment(now)),
             StackPacket::Rtcp(packets) => self.rtcp(&packets, moment(now)),
@@ -159,4 +160,211 @@ impl Interceptor for Tap {
     fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
     fn bind_local_stream(&mut self, _: &StreamInfo) {}
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Consumer, ConsumerType, Source};
+    use bytes::Bytes;
+    use serde_json::json;
+    use tokio::sync::mpsc;
+
+    fn consumer(id: &str, ssrc: u32, rtx: Option<u32>) -> Consumer {
+        let rtx = rtx.map(|ssrc| json!({"ssrc": ssrc}));
+        let rtp_parameters = serde_json::from_value(json!({
+            "mid": id,
+            "codecs": [{"mimeType":"video/H264","payloadType":102,"clockRate":90000,
+                        "rtcpFeedback":[{"type":"nack","parameter":""}]}],
+            "encodings": [{"ssrc": ssrc, "rtx": rtx}]
+        }))
+        .unwrap();
+        Consumer {
+            id: id.into(),
+            producer_id: "p".into(),
+            peer_id: "a".into(),
+            kind: crate::media::Kind::Video,
+            source: Source::Camera,
+            rtp_parameters,
+            paused: false,
+            kind_of: ConsumerType::Simple,
+        }
+    }
+
+    struct Bench {
+        tap: Tap,
+        streams: Arc<Streams>,
+        events: mpsc::Receiver<Event>,
+        start: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (sender, events) = mpsc::channel(64);
+            let streams = Arc::new(Streams::default());
+            streams.add(&consumer("c", 10, Some(20))).unwrap();
+            let tap = Tap::new(streams.clone(), Arc::new(Queue::new(sender)));
+            Self { tap, streams, events, start: Instant::now() }
+        }
+
+        fn at(&self, millis: u64) -> Instant {
+            self.start + Duration::from_millis(millis)
+        }
+
+        fn read(&mut self, millis: u64, packet: StackPacket) {
+            let message = AttributedPacket::new(packet);
+            let now = self.at(millis);
+            self.tap.handle_read(TaggedPacket { now, transport: Default::default(), message }).unwrap();
+            assert!(self.tap.poll_read().is_none(), "nothing goes on to the stack's tracks");
+        }
+
+        fn rtp(&mut self, millis: u64, (ssrc, payload_type, sequence): (u32, u8, u16), payload: &[u8]) {
+            let header = rtc::rtp::Header {
+                version: 2,
+                ssrc,
+                payload_type,
+                sequence_number: sequence,
+                timestamp: 9000,
+                marker: true,
+                ..Default::default()
+            };
+            let payload = Bytes::copy_from_slice(payload);
+            self.read(millis, StackPacket::Rtp(rtc::rtp::Packet { header, payload }));
+        }
+
+        fn timeout(&mut self, millis: u64) {
+            self.tap.handle_timeout(self.at(millis)).unwrap();
+        }
+
+        /// What would be sent: NACKed numbers and key frame requests, by SSRC.
+        fn sent(&mut self) -> Vec<(u32, Vec<u16>)> {
+            let mut sent = Vec::new();
+            while let Some(message) = self.tap.poll_write() {
+                let StackPacket::Rtcp(packets) = message.message.packet else { panic!("RTP is sent") };
+                for packet in packets {
+                    if let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() {
+                        sent.push((
+                            nack.media_ssrc,
+                            nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect(),
+                        ));
+                    } else if let Some(pli) = packet.as_any().downcast_ref::<PictureLossIndication>() {
+                        sent.push((pli.media_ssrc, vec![]));
+                    } else {
+                        panic!("{packet:?}");
+                    }
+                }
+            }
+            sent
+        }
+
+        fn packet(&mut self) -> Option<(u64, Vec<u8>, bool)> {
+            match self.events.try_recv().ok()? {
+                Event::Packet { consumer, packet } => {
+                    assert_eq!((&*consumer, packet.timestamp, packet.marker), ("c", 9000, true));
+                    Some((packet.sequence & 0xffff, packet.payload.to_vec(), packet.recovered))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_is_asked_for_and_its_retransmission_undone() {
+        let mut bench = Bench::new();
+        bench.rtp(0, (10, 102, 1), b"one");
+        bench.rtp(1, (10, 102, 4), b"four");
+        let deadline = bench.tap.poll_timeout().unwrap();
+        assert!((bench.at(11)..=bench.at(12)).contains(&deadline), "{:?}", deadline - bench.start);
+        bench.timeout(12);
+        assert_eq!(bench.sent(), [(10, vec![2, 3])]);
+        bench.rtp(40, (20, 103, 999), b"\x00\x02two");
+        bench.rtp(41, (20, 103, 1000), b"\x00\x02two");
+        assert_eq!(bench.packet(), Some((1, b"one".to_vec(), false)));
+        assert_eq!(bench.packet(), Some((4, b"four".to_vec(), false)));
+        assert_eq!(bench.packet(), Some((2, b"two".to_vec(), true)));
+        assert_eq!(bench.packet(), None);
+        bench.timeout(90);
+        assert_eq!(bench.sent(), [(10, vec![3])]);
+    }
+
+    #[test]
+    fn probes_and_strangers_are_not_media() {
+        let mut bench = Bench::new();
+        bench.rtp(0, (20, 103, 1), b"");
+        bench.rtp(0, (20, 103, 2), b"\x01");
+        bench.rtp(0, (1234, 127, 1), b"probe");
+        bench.rtp(0, (77, 102, 1), b"not announced yet");
+        assert_eq!(bench.packet(), None);
+        // Of another payload type, or nothing but padding: only the number counts.
+        bench.rtp(1, (10, 13, 1), b"noise");
+        bench.rtp(1, (10, 102, 2), b"");
+        assert_eq!(bench.packet(), Some((1, vec![], false)));
+        assert_eq!(bench.packet(), Some((2, vec![], false)));
+    }
+
+    #[test]
+    fn binding_again_keeps_what_is_missing() {
+        let mut bench = Bench::new();
+        bench.rtp(0, (10, 102, 1), b"one");
+        bench.rtp(0, (10, 102, 3), b"three");
+        let info = StreamInfo { ssrc: 10, mime_type: "video/H264".into(), ..Default::default() };
+        bench.tap.unbind_remote_stream(&info);
+        bench.tap.bind_remote_stream(&info);
+        bench.tap.bind_remote_stream(&StreamInfo { ssrc: 20, ..info });
+        bench.timeout(20);
+        assert_eq!(bench.sent(), [(10, vec![2])]);
+        bench.rtp(30, (10, 102, 3), b"three");
+        assert_eq!(bench.streams.statistics()["c"].duplicates, 1);
+    }
+
+    #[test]
+    fn sender_reports_come_with_both_clocks() {
+        let mut bench = Bench::new();
+        for ssrc in [10, 99] {
+            let report = StackReport { ssrc, ntp_time: 7 << 32, rtp_time: 9000, ..Default::default() };
+            bench.read(5, StackPacket::Rtcp(vec![Box::new(report)]));
+        }
+        let report = SenderReport { ntp: NtpTime(7 << 32), rtp: 9000, arrival: moment(bench.at(5)) };
+        assert_eq!(bench.events.try_recv(), Ok(Event::SenderReport { consumer: "c".into(), report }));
+        assert!(bench.events.try_recv().is_err(), "of no consumer");
+    }
+
+    #[test]
+    fn key_frames_are_asked_for_once_each_and_soon() {
+        let mut bench = Bench::new();
+        bench.streams.add(&consumer("d", 30, None)).unwrap();
+        bench.timeout(0);
+        bench.streams.want_keyframes(&["c", "c", "nobody"]);
+        bench.streams.want_keyframes(&["c"]);
+        let tick = bench.tap.poll_timeout().unwrap();
+        assert!(tick <= bench.at(100));
+        bench.timeout(100);
+        assert_eq!(bench.sent(), [(10, vec![])]);
+        bench.streams.want_keyframes(&["d"]);
+        bench.rtp(101, (10, 102, 1), b"x");
+        assert_eq!(bench.sent(), [(30, vec![])], "with the next packet, whosever it is");
+    }
+
+    #[test]
+    fn a_closed_consumer_is_a_stranger() {
+        let mut bench = Bench::new();
+        bench.rtp(0, (10, 102, 1), b"one");
+        assert!(bench.packet().is_some());
+        assert!(bench.streams.remove("c"));
+        assert!(!bench.streams.remove("c"));
+        bench.rtp(1, (10, 102, 2), b"two");
+        bench.rtp(2, (20, 103, 1), b"\x00\x03three");
+        assert_eq!(bench.packet(), None);
+        assert_eq!(bench.streams.add(&consumer("e", 10, Some(20))), Ok(()), "its streams are free again");
+    }
+
+    #[test]
+    fn many_scattered_losses_are_asked_for_in_datagrams() {
+        let mut bench = Bench::new();
+        (0..900).step_by(2).for_each(|sequence| bench.rtp(0, (10, 102, sequence), b"x"));
+        bench.timeout(20);
+        let sent = bench.sent();
+        assert!(sent.len() > 1 && sent.iter().all(|(_, list)| list.len() <= NACK_SIZE));
+        assert_eq!(sent.iter().map(|(_, list)| list.len()).sum::<usize>(), 449);
+    }
 }

@@ -99,7 +99,9 @@ fn media(sdp: &mut String, remote: &TransportParameters, section: &Section) {
     for (codec, name) in codecs {
         codec_lines(sdp, codec, &name);
     }
-    for extension in &section.parameters.header_extensions {
+    // RFC 8285 4: numbers are 1 to 255.
+    let extensions = section.parameters.header_extensions.iter();
+    for extension in extensions.filter(|e| (1..=255).contains(&e.id) && !token(&e.uri).is_empty()) {
         line(sdp, format_args!("a=extmap:{} {}", extension.id, token(&extension.uri)));
     }
     let cname = section.parameters.rtcp.cname.as_deref().map(token).filter(|name| !name.is_empty());

@@ -1,5 +1,7 @@
 //! Against a small server of each dialect, on golden messages.
 
+#![allow(clippy::result_large_err, reason = "the signature of the WebSocket library's callback")]
+
 use super::*;
 use crate::media::Kind;
 use crate::session::{self, DtlsRole};
