@@ -7,6 +7,7 @@
 use crate::media::Kind;
 use crate::time::Moment;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Packets remembered against duplicates.
 const WINDOW: u64 = 8192;
@@ -50,6 +51,8 @@ pub(super) struct Stream {
     nack: bool,
     give_up: i64,
     top: Option<u64>,
+    /// The lowest number, below which nothing is known to be missing.
+    first: u64,
     /// Bitmap over the sequence number modulo [`WINDOW`].
     seen: Vec<u64>,
     missing: BTreeMap<u64, Missing>,
@@ -71,6 +74,7 @@ impl Stream {
             nack,
             give_up,
             top: None,
+            first: 0,
             seen: vec![0; (WINDOW / 64) as usize],
             missing: BTreeMap::new(),
             stray: None,
@@ -93,8 +97,14 @@ impl Stream {
     pub(super) fn push(&mut self, sequence: u16, recovered: bool, now: Moment) -> Option<u64> {
         let extended = self.extend(sequence, recovered)?;
         match self.top {
-            Some(top) if extended <= top => {}
-            top => self.advance(top, extended, now),
+            None => (self.top, self.first) = (Some(extended), extended),
+            Some(top) if extended > top => self.advance(top, extended, now),
+            // What comes before the first shows what is missing between them.
+            Some(_) if extended < self.first => {
+                self.skip(extended + 1..self.first, now);
+                self.first = extended;
+            }
+            Some(_) => {}
         }
         if self.test_and_set(extended) {
             self.statistics.duplicates += 1;
@@ -154,22 +164,26 @@ impl Stream {
     }
 
     /// The highest number grows: forget what falls out of the window and note what was skipped.
-    fn advance(&mut self, top: Option<u64>, extended: u64, now: Moment) {
+    fn advance(&mut self, top: u64, extended: u64, now: Moment) {
         self.top = Some(extended);
-        let Some(top) = top else { return };
         for skipped in top + 1..=extended.min(top + WINDOW) {
             self.clear(skipped);
         }
-        let gap = extended - top - 1;
-        if gap == 0 {
+        self.skip(top + 1..extended, now);
+    }
+
+    /// These numbers are missing.
+    fn skip(&mut self, gap: Range<u64>, now: Moment) {
+        let length = gap.end - gap.start;
+        if length == 0 {
             return;
         }
-        if gap > MAX_GAP || self.missing.len() + gap as usize > MAX_MISSING {
-            self.statistics.lost += gap;
+        if length > MAX_GAP || self.missing.len() + length as usize > MAX_MISSING {
+            self.statistics.lost += length;
             return;
         }
         let next = now.plus(REORDER);
-        for skipped in top + 1..extended {
+        for skipped in gap {
             self.missing.insert(skipped, Missing { since: now, next, pause: RETRY, asked: false });
         }
         self.next = Some(self.next.map_or(next, |earlier| earlier.min(next)));
@@ -224,6 +238,16 @@ mod tests {
         assert!(stream.due(at(11)).is_empty());
         assert_eq!(stream.deadline(), None);
         assert_eq!(stream.statistics().nacked, 0);
+    }
+
+    #[test]
+    fn what_is_missing_before_the_first_shows_when_something_older_comes() {
+        let mut stream = video();
+        stream.push(5, false, at(0));
+        stream.push(3, false, at(4));
+        assert_eq!(stream.due(at(14)), [4]);
+        stream.push(2, false, at(15));
+        assert!(stream.due(at(25)).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::catalog::{self, Catalog, Finish, NewSegment, Recording, Run, Segment,
 use crate::id::RecordingId;
 use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
 use crate::media::fmp4::read::{self, Scan};
-use crate::media::segment::{Policy, recover};
+use crate::media::segment::{self, Policy};
 use crate::storage::{self, Key, Store};
 use bytes::{Bytes, BytesMut};
 
@@ -90,7 +90,7 @@ async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &T
     let (valid, fragments) = (scan.valid, scan.fragments.as_slice());
     let first = segments.last().map_or(0, |segment| segment.number + 1);
     let found: Vec<NewSegment> =
-        recover::from_fragments(fragments, Policy::default(), timescale, track.codec.kind(), first)
+        segment::from_fragments(fragments, Policy::default(), timescale, track.codec.kind(), first)
             .into_iter()
             .map(|segment| NewSegment {
                 track: track.id,

@@ -50,8 +50,8 @@ pub enum Output {
     },
     /// The stream cannot go on without a key frame.
     NeedKeyframe,
-    /// The stream cannot be recorded at all.
-    Refused(codec::Error),
+    /// The stream cannot be recorded at all, for this reason.
+    Refused(String),
 }
 
 /// Packets of one consumer in, placed frames out.
@@ -173,7 +173,7 @@ impl Stream {
         let found = match self.inspector.inspect(&frame) {
             Ok(found) => found,
             Err(error @ codec::Error::Reordered) => {
-                out.push(Output::Refused(error));
+                out.push(Output::Refused(error.to_string()));
                 return;
             }
             Err(error) => {

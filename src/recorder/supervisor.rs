@@ -129,6 +129,12 @@ struct Shared {
 #[derive(Clone)]
 pub struct Supervisor(Arc<Shared>);
 
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor").field("running", &self.running_ids()).finish_non_exhaustive()
+    }
+}
+
 struct Joined {
     room: Box<dyn Room>,
     peer: Peer,
@@ -194,7 +200,7 @@ impl Supervisor {
         progress: watch::Sender<Progress>,
         done: watch::Sender<Option<Stopped>>,
     ) -> Result<Started, Error> {
-        let joined = self.join(&request).await?;
+        let joined = self.join(id, &request).await?;
         let shared = &self.0;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
         let mut recording = Recording::new(id, shared.policy, start, started_at);
@@ -237,8 +243,8 @@ impl Supervisor {
         Ok(Started { recording_id: id, started_at })
     }
 
-    async fn join(&self, request: &StartRequest) -> Result<Joined, Error> {
-        let mut room = connect(&request.source, &request.room_id).await?;
+    async fn join(&self, id: RecordingId, request: &StartRequest) -> Result<Joined, Error> {
+        let mut room = connect(id, &request.source, &request.room_id).await?;
         let router = room.enter().await.map_err(from_sfu)?;
         let transport = room.create_transport().await.map_err(from_sfu)?;
         let transport_id = transport.id.clone();
@@ -358,11 +364,17 @@ fn stop_after(stop: CancellationToken, limit: Duration) {
     });
 }
 
-async fn connect(source: &SourceSpec, room_id: &str) -> Result<Box<dyn Room>, Error> {
+async fn connect(id: RecordingId, source: &SourceSpec, room_id: &str) -> Result<Box<dyn Room>, Error> {
     match source {
         SourceSpec::Protoo { url, origin, display_name } => {
-            let source = protoo::Source::new(url, room_id, origin.clone(), display_name.clone())
-                .map_err(|error| Error::BadSource(error.to_string()))?;
+            let source = sfu::Source {
+                url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
+                origin: origin.clone(),
+                room_id: room_id.to_owned(),
+                // Unique, so that two recorders of one room do not push each other out.
+                peer_id: format!("tureen-{id}"),
+                display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+            };
             Ok(Box::new(protoo::connect(&source).await.map_err(from_sfu)?))
         }
     }

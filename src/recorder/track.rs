@@ -14,8 +14,7 @@ use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
 use crate::media::fmp4::{self, fragment::Fragment, init};
 use crate::media::rtp::packet::Packet;
-use crate::media::segment::segmenter::{self, Segmenter};
-use crate::media::segment::{self, Policy, Segment};
+use crate::media::segment::{self, Policy, Segment, Segmenter};
 use crate::media::{Codec, Kind, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
@@ -145,7 +144,7 @@ pub struct Track {
     refused: bool,
     counts: Counts,
     from_stream: Vec<stream::Output>,
-    from_segmenter: Vec<segmenter::Output>,
+    from_segmenter: Vec<segment::Output>,
 }
 
 impl Track {
@@ -237,18 +236,18 @@ impl Track {
                 stream::Output::Frame(frame) => self.frame(frame, out)?,
                 stream::Output::Lost { packets } => self.counts.lost += packets,
                 stream::Output::NeedKeyframe => out.push(Output::NeedKeyframe),
-                stream::Output::Refused(error) => self.refuse(&error, out)?,
+                stream::Output::Refused(reason) => self.refuse(reason, out)?,
             }
         }
         self.from_stream = items;
         Ok(())
     }
 
-    fn refuse(&mut self, error: &codec::Error, out: &mut Vec<Output>) -> Result<(), Error> {
+    fn refuse(&mut self, reason: String, out: &mut Vec<Output>) -> Result<(), Error> {
         if !self.refused {
             self.refused = true;
             self.end_run(out)?;
-            out.push(Output::Refused(error.to_string()));
+            out.push(Output::Refused(reason));
         }
         Ok(())
     }
@@ -369,11 +368,11 @@ impl Track {
         let run = self.open.as_ref().map_or(0, |open| open.run);
         for item in self.from_segmenter.drain(..) {
             match item {
-                segmenter::Output::Fragment(fragment) => {
+                segment::Output::Fragment(fragment) => {
                     self.position += fragment.bytes.len() as u64;
                     out.push(Output::Fragment(fragment));
                 }
-                segmenter::Output::Segment(segment) => {
+                segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });

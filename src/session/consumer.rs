@@ -32,6 +32,16 @@ impl Source {
             Kind::Video => Self::Camera,
         }
     }
+
+    /// As the API and the catalogue write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Microphone => "microphone",
+            Self::Screen => "screen",
+        }
+    }
 }
 
 /// mediasoup's consumer types.

@@ -211,7 +211,8 @@ fn a_refused_sample_changes_nothing() {
     let mut segmenter = video();
     run(&mut segmenter, 0, frames(10, &[0]));
     let before = state(&segmenter);
-    let refused: [(Sample, fn(&Error) -> bool); 5] = [
+    type Expected = fn(&Error) -> bool;
+    let refused: [(Sample, Expected); 5] = [
         (sample(30_000, 0, false), |e| matches!(e, Error::NoDuration { at: 30_000 })),
         (sample(30_000, 315_001, true), |e| {
             matches!(e, Error::SampleTooLong { duration: 315_001, limit: 315_000, .. })

@@ -11,6 +11,8 @@ use crate::session::{DtlsParameters, RtpCapabilities, TransportParameters};
 use dialect::Dialect;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+#[cfg(test)]
+use socket::NO_RETRY;
 use socket::{Command, Incoming, Socket};
 use std::time::Duration;
 use tokio::sync::oneshot;
