@@ -1,4 +1,4 @@
-//! The HTTP API and the watch page. Only this module names axum, and only [`error`] maps errors to statuses.
+//! The HTTP API and the watch page. Only this module names axum, and only `error` maps errors to statuses.
 //!
 //! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1/recordings` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
