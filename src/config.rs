@@ -1,6 +1,5 @@
 //! Configuration of the service, from the environment and the command line.
 
-use crate::http::Origins;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -100,6 +99,16 @@ fn kept(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read(path),
         Err(error) => Err(error),
     }
+}
+
+/// Which other origins' pages may read answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// All, with GET and HEAD only: players on any page, given a token.
+    #[default]
+    AnyToRead,
+    /// These, with every method.
+    Only(Vec<String>),
 }
 
 /// Where the service listens and who may read it.

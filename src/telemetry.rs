@@ -3,19 +3,31 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// Our own messages, and of libraries what needs attention. The WebRTC stack's warnings are about single packets.
 const DEFAULT: &str = "warn,tureen=info,rtc=error,webrtc=error";
 
 /// How messages are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// A line for people.
     #[default]
     Text,
     /// A JSON object in a line.
     Json,
+}
+
+impl FromStr for Format {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(format!("'{other}' is not text or json")),
+        }
+    }
 }
 
 /// Begins to log. Only the first call counts.

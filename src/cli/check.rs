@@ -191,7 +191,8 @@ impl Checked<'_> {
             return Ok(());
         };
         let scan = read::scan(&bytes);
-        if scan.inits.as_slice() != [0..bytes.len() as u64] || !scan.fragments.is_empty() {
+        let whole = 0..bytes.len() as u64;
+        if !scan.inits.iter().eq([&whole]) || !scan.fragments.is_empty() {
             self.broken("S4", &part, "its range is not one init segment");
         }
         Ok(())

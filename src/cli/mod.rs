@@ -20,8 +20,8 @@ pub(crate) use serve::supervisor;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
-    /// How logs are written
-    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, global = true)]
+    /// How logs are written: text or json
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
     log_format: Format,
     #[command(subcommand)]
     command: Command,

@@ -1,4 +1,4 @@
-//! The HTTP API and the watch page. Only this module names axum, and only [`error`] maps errors to statuses.
+//! The HTTP API and the watch page. Only this module names axum, and only `error` maps errors to statuses.
 //!
 //! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1/recordings` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
@@ -19,6 +19,7 @@ mod stream;
 
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
+use crate::config::Origins;
 use crate::playback::fetch::Source;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
@@ -64,18 +65,7 @@ impl App {
     }
 }
 
-/// Which other origins' pages may read answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Origins {
-    /// All, with GET and HEAD only: players on any page, given a token.
-    #[default]
-    AnyToRead,
-    /// These, with every method.
-    Only(Vec<String>),
-}
-
 /// All routes.
-#[must_use]
 pub fn router(app: App, origins: &Origins) -> Router {
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))

@@ -101,7 +101,7 @@ impl Source {
             Kind::Audio => fill::silence(number.saturating_add(1), start, fill.duration).map_err(damaged)?,
             Kind::Video => {
                 let picture = self.picture(row, &segments, after).await?;
-                fill::still(number.saturating_add(1), start, fill.duration, picture).map_err(damaged)?
+                fill::still(number.saturating_add(1), start, fill.duration, &picture).map_err(damaged)?
             }
         };
         let place = after.map_or_else(|| "l".to_owned(), |after| format!("f{after}"));

@@ -1,10 +1,10 @@
 //! The bytes of a fill, made when they are asked for. These two fills are the ones that passed in every player that was
-//! tried: coded silence, and one key frame again that lasts as long as the fill.
+//! tried: coded silence, and one key frame again and again.
 
 use crate::media::Sample;
 use crate::media::fmp4::read::Scan;
 use crate::media::fmp4::{self, fragment};
-use crate::time::Ticks;
+use crate::time::{Ticks, Timescale};
 use bytes::Bytes;
 
 /// 20 ms of nothing: configuration 31 (CELT, full band, 20 ms), mono, one frame (RFC 6716 3.1), as mediasoup and
@@ -12,35 +12,47 @@ use bytes::Bytes;
 const SILENCE: &[u8] = &[0xf8, 0xff, 0xfe];
 /// Its length at 48 kHz.
 const SILENCE_TICKS: i64 = 960;
+/// How long a key frame stands before it comes again. Chromium takes a hole of up to twice the longest picture for
+/// buffered, so with pictures as long as a fill a segment that is not loaded yet would be skipped after a seek (seen
+/// with pictures of 2 s, not with these).
+const STILL_MICROS: i64 = 500_000;
 
 /// A fragment of silence.
 ///
 /// # Errors
 /// A start below zero.
 pub fn silence(sequence: u32, start: Ticks, duration: Ticks) -> Result<Bytes, fmp4::Error> {
-    let mut samples = Vec::new();
-    let mut at = 0;
-    while at < duration.0 {
-        let length = SILENCE_TICKS.min(duration.0 - at);
-        samples.push(Sample {
-            at: start + Ticks(at),
-            duration: u32::try_from(length).unwrap_or(0),
-            sync: true,
-            data: Bytes::from_static(SILENCE),
-        });
-        at += length;
-    }
-    Ok(fragment::write(sequence, &samples)?.bytes)
+    repeated(sequence, start, duration, Ticks(SILENCE_TICKS), &Bytes::from_static(SILENCE))
 }
 
 /// A fragment of one picture.
 ///
 /// # Errors
 /// A start below zero.
-pub fn still(sequence: u32, start: Ticks, duration: Ticks, picture: Bytes) -> Result<Bytes, fmp4::Error> {
-    let duration = u32::try_from(duration.0).unwrap_or(u32::MAX);
-    let sample = Sample { at: start, duration, sync: true, data: picture };
-    Ok(fragment::write(sequence, &[sample])?.bytes)
+pub fn still(sequence: u32, start: Ticks, duration: Ticks, picture: &Bytes) -> Result<Bytes, fmp4::Error> {
+    repeated(sequence, start, duration, Ticks::from_micros(STILL_MICROS, Timescale::VIDEO), picture)
+}
+
+fn repeated(
+    sequence: u32,
+    start: Ticks,
+    duration: Ticks,
+    step: Ticks,
+    data: &Bytes,
+) -> Result<Bytes, fmp4::Error> {
+    let mut samples = Vec::new();
+    let mut at = Ticks(0);
+    while at < duration {
+        let length = step.min(duration - at);
+        samples.push(Sample {
+            at: start + at,
+            duration: u32::try_from(length.0).unwrap_or(0),
+            sync: true,
+            data: data.clone(),
+        });
+        at = at + length;
+    }
+    Ok(fragment::write(sequence, &samples)?.bytes)
 }
 
 /// The key frame that a fill repeats: the last of the segment before the gap, or the first of the one behind it.
@@ -83,9 +95,10 @@ mod tests {
         let last = picture(&scan, &segment, true).unwrap();
         assert_eq!(&last[..], b"last");
         assert_eq!(&picture(&scan, &segment, false).unwrap()[..], b"first");
-        let bytes = still(1, Ticks(9000), Ticks(180_000), last).unwrap();
+        let bytes = still(1, Ticks(9000), Ticks(135_000), &last).unwrap();
         let fragment = read::scan(&bytes).fragments.remove(0);
-        assert_eq!((fragment.start, fragment.duration, fragment.sync), (Ticks(9000), Ticks(180_000), true));
+        assert_eq!((fragment.start, fragment.duration), (Ticks(9000), Ticks(135_000)));
+        assert!(fragment.samples.len() == 3 && fragment.samples.iter().all(|sample| sample.sync));
         assert!(bytes.ends_with(b"last"));
     }
 }

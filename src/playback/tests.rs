@@ -175,7 +175,7 @@ async fn gaps_are_filled_with_silence_and_stills() {
     let source = it.source();
     let fill = source.fill(it.recording, video, None, 0).await.unwrap();
     let found = read::scan(&fill.bytes).fragments.remove(0);
-    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(90_000), 1));
+    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(90_000), 2));
     assert!(fill.bytes.ends_with(b"vp9-0-0"));
     let fill = source.fill(it.recording, video, Some(0), 1).await.unwrap();
     assert_eq!(read::scan(&fill.bytes).fragments[0].start, Ticks(5 * 90_000));

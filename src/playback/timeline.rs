@@ -1,8 +1,8 @@
 //! What a served view of a track consists of: its segments, and fills where it has none.
 //!
-//! Fills lie on a grid of [`FILL_MICROS`] from where the gap begins, and are listed in front of the segment that ends
+//! Fills lie on a grid of two seconds from where the gap begins, and are listed in front of the segment that ends
 //! the gap. While a recording runs, a gap that is still open is filled too, as far as the participant's other tracks
-//! have come less [`OPEN_MICROS`]: no segment of this track can begin before that any more. So a playlist only ever
+//! have come less seven seconds: no segment of this track can begin before that any more. So a playlist only ever
 //! grows, as RFC 8216 6.2.1 wants of an EVENT playlist.
 
 use crate::catalog::Segment;

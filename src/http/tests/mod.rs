@@ -5,10 +5,11 @@ mod rows;
 mod start;
 mod stream;
 
-use super::{App, Origins, router};
+use super::{App, router};
 use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Origins;
 use crate::playback::fixture::Fixture;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
