@@ -120,6 +120,19 @@ impl Driver {
     }
 }
 
+/// The stack's task would live on, and its consent checks would keep the SFU's transport alive, for ever.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.closing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let connection = self.connection.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { connection.close().await });
+        }
+    }
+}
+
 fn stack(during: &'static str, error: impl std::fmt::Display) -> Error {
     Error::Stack { during, reason: error.to_string() }
 }

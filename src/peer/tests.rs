@@ -127,6 +127,15 @@ async fn consumers_come_and_go_and_their_events_end_with_the_peer() {
 }
 
 #[tokio::test]
+async fn a_peer_that_is_dropped_is_closed() {
+    let (mut peer, mut events) = open().await;
+    peer.add(&consumer(0)).await.unwrap();
+    drop(peer);
+    // Ends only when the stack's task is gone, which holds the other end.
+    while events.recv().await.is_some() {}
+}
+
+#[tokio::test]
 async fn one_bad_consumer_leaves_the_others_untouched() {
     let (mut peer, _events) = open().await;
     peer.add(&consumer(0)).await.unwrap();
