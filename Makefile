@@ -66,3 +66,19 @@ deny: ## Licences and advisories of the dependencies
 .PHONY: clean
 clean:
 	rm -rf web/dist tests/sfu/browser/dist
+
+# --- shown and measured ------------------------------------------------------------------------------------------
+.PHONY: demo
+demo: setup web ## Record a real room, verify it, serve it. PORT, TUREEN_DEMO_DIR, DEMO_EXIT=1
+	cargo build --workspace --bins
+	@$(BIN)/demo
+
+.PHONY: bench
+bench: web ## Time of the recorder's hot path
+	cargo bench -p tureen --bench fragment
+
+.PHONY: bench-side
+bench-side: setup web ## CPU beside FFmpeg on plain transports. N, SECONDS, REPS
+	cargo build --workspace --bins
+	cargo build --release --bin tureen
+	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen CACHE=$(CACHE) N=$(N) SECONDS_=$(SECONDS) REPS=$(REPS) $(BIN)/bench_side
