@@ -17,7 +17,11 @@ mod recording;
 pub mod recovery;
 pub mod stream;
 pub mod supervisor;
+#[cfg(test)]
+mod testing;
 pub mod track;
+#[cfg(test)]
+mod track_tests;
 mod writer;
 
 pub use supervisor::{Error, SourceSpec, StartRequest, Started, Stopped, Supervisor};

@@ -20,6 +20,9 @@ const AUDIO_WINDOW_MICROS: i64 = 1_000_000;
 const MAX_REORDERED_PACKETS: usize = 4096;
 /// Frames kept while the stream's offset is being found; at the end of it the oldest is the first to be placed.
 const MAX_UNPLACED_FRAMES: usize = 512;
+/// A difference between two frames' steps on the sender's clock and on ours that is no delay any more: the sender
+/// slept, or its clock was set. The path counts as lost long before a packet is that late.
+const JUMP_MICROS: i64 = 10_000_000;
 
 /// A whole frame on the recording's timeline, its length not yet known.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +65,10 @@ pub struct Stream {
     depacketizer: Depacketizer,
     inspector: Inspector,
     unwrap: Unwrap,
+    start: Moment,
     anchor: Anchor,
+    /// Media time and arrival of the newest frame.
+    newest: Option<(Ticks, Moment)>,
     offset: Option<Ticks>,
     unplaced: VecDeque<Placed>,
     waiting_for_key: bool,
@@ -83,7 +89,9 @@ impl Stream {
             depacketizer: Depacketizer::new(codec),
             inspector: Inspector::new(codec),
             unwrap: Unwrap::new(),
+            start,
             anchor: Anchor::new(codec.timescale(), start),
+            newest: None,
             offset: None,
             unplaced: VecDeque::new(),
             waiting_for_key: kind == Kind::Video,
@@ -186,9 +194,19 @@ impl Stream {
             return;
         }
         self.waiting_for_key = false;
-        let timestamp = self.unwrap.push_at(frame.timestamp, frame.arrival, self.timescale);
+        let at = Ticks(self.unwrap.push_at(frame.timestamp, frame.arrival, self.timescale));
+        if self.jumped(at, frame.arrival) {
+            tracing::warn!(
+                timestamp = frame.timestamp,
+                "the sender's clock jumped; the stream is placed anew"
+            );
+            self.place_all(out);
+            self.anchor = Anchor::new(self.timescale, self.start);
+            self.offset = None;
+        }
+        self.newest = Some((at, frame.arrival));
         let placed = Placed {
-            at: Ticks(timestamp),
+            at,
             arrival: frame.arrival,
             sync: found.sync,
             config: found.config,
@@ -196,6 +214,14 @@ impl Stream {
             data: frame.data,
         };
         self.place(placed, out);
+    }
+
+    /// The sender's clock went another way than ours since the frame before.
+    fn jumped(&self, at: Ticks, arrival: Moment) -> bool {
+        self.newest.is_some_and(|(before, came)| {
+            let apart = (at - before).to_micros(self.timescale).saturating_sub(arrival.since(came));
+            apart.saturating_abs() > JUMP_MICROS
+        })
     }
 
     fn place(&mut self, mut frame: Placed, out: &mut Vec<Output>) {
