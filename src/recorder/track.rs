@@ -142,6 +142,8 @@ pub struct Track {
     position: u64,
     end: Option<Ticks>,
     refused: bool,
+    /// Frames come that have no key frame before them in their run.
+    keyless: bool,
     counts: Counts,
     from_stream: Vec<stream::Output>,
     from_segmenter: Vec<segment::Output>,
@@ -152,7 +154,8 @@ impl Track {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let timescale = config.codec.timescale();
-        let usual = if config.codec.kind() == Kind::Video { DEFAULT_PICTURE_MICROS } else { DEFAULT_SOUND_MICROS };
+        let usual =
+            if config.codec.kind() == Kind::Video { DEFAULT_PICTURE_MICROS } else { DEFAULT_SOUND_MICROS };
         Self {
             timescale,
             stream: None,
@@ -165,6 +168,7 @@ impl Track {
             position: 0,
             end: None,
             refused: false,
+            keyless: false,
             counts: Counts::default(),
             from_stream: Vec::new(),
             from_segmenter: Vec::new(),
@@ -183,8 +187,13 @@ impl Track {
     pub fn wants_keyframe(&self) -> bool {
         !self.refused
             && self.config.codec.kind() == Kind::Video
-            && (self.stream.as_ref().is_some_and(Stream::waits_for_key)
-                || self.open.as_ref().is_some_and(|open| open.segmenter.wants_keyframe()))
+            && (self.keyless || self.stream.as_ref().is_some_and(Stream::waits_for_key) || self.overdue())
+    }
+
+    /// The open segment waits for a key frame, and the frame that is held is none.
+    fn overdue(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.segmenter.wants_keyframe())
+            && self.held.as_ref().is_none_or(|held| !held.sync)
     }
 
     /// A consumer begins to deliver; the stream before it, if any, must have been detached.
@@ -199,6 +208,7 @@ impl Track {
             stream.finish(&mut items);
             self.take(items, out)?;
         }
+        self.keyless = false;
         self.end_run(out)
     }
 
@@ -277,6 +287,7 @@ impl Track {
             }
             None if !frame.sync => {
                 // A run begins with a key frame: a decoder that starts with its init segment has no other picture.
+                self.keyless = true;
                 out.push(Output::NeedKeyframe);
                 return Ok(());
             }
@@ -286,6 +297,7 @@ impl Track {
                 }
             }
         }
+        self.keyless = false;
         self.held = Some(frame);
         Ok(())
     }

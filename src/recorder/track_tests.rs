@@ -127,6 +127,21 @@ fn a_retransmission_inside_the_window_leaves_no_trace() {
 }
 
 #[test]
+fn after_a_pause_a_new_run_begins_with_a_key_frame() {
+    let mut track = track(Codec::Vp8);
+    let mut out = push(&mut track, pictures(0, 25, 0, &[0]));
+    out.extend(push(&mut track, pictures(25, 3, 6_000, &[])));
+    assert!(track.wants_keyframe(), "what comes is not stored and nothing else would ask");
+    out.extend(push(&mut track, pictures(28, 25, 6_120, &[0])));
+    assert!(!track.wants_keyframe());
+    let stored = finish(&mut track, out);
+    assert_eq!(stored.runs.iter().map(|run| run.first.0).collect::<Vec<_>>(), [0, 6_120 * 90]);
+    assert_eq!(stored.gaps, [(Ticks(25 * PICTURE), Ticks(6_120 * 90 - 25 * PICTURE))]);
+    assert!(stored.segments.iter().all(|(_, segment)| segment.sync));
+    assert_eq!(stored.segments.iter().map(|(run, _)| *run).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
 fn a_track_goes_on_with_another_stream() {
     let mut track = track(Codec::Vp8);
     let mut out = push(&mut track, pictures(0, 25, 0, &[0]));
