@@ -14,6 +14,8 @@ mod actor;
 pub mod progress;
 pub mod record;
 mod recording;
+#[cfg(test)]
+mod recording_tests;
 pub mod recovery;
 pub mod stream;
 pub mod supervisor;

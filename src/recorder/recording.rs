@@ -19,7 +19,7 @@ const KEYFRAME_INTERVAL_MICROS: i64 = 1_000_000;
 
 /// What the actor must do.
 #[derive(Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// Store it.
     Write(Write),
     /// Ask these consumers' producers for a key frame.
@@ -43,7 +43,7 @@ struct Source {
 }
 
 /// The state of one recording.
-pub struct Recording {
+pub(super) struct Recording {
     id: RecordingId,
     policy: Policy,
     start: Moment,
@@ -57,7 +57,7 @@ pub struct Recording {
 impl Recording {
     /// A recording whose tick zero is `start`, at `start_wall` on the wall clock.
     #[must_use]
-    pub fn new(id: RecordingId, policy: Policy, start: Moment, start_wall: WallTime) -> Self {
+    pub(super) fn new(id: RecordingId, policy: Policy, start: Moment, start_wall: WallTime) -> Self {
         Self {
             id,
             policy,
@@ -72,15 +72,17 @@ impl Recording {
 
     /// The wall clock at a moment, by the monotonic clock: a step of the host's clock does not bend the recording.
     #[must_use]
-    pub fn wall(&self, now: Moment) -> WallTime {
+    pub(super) fn wall(&self, now: Moment) -> WallTime {
         self.start_wall.plus(now.since(self.start))
     }
 
     /// A participant is in the room. A name that comes back is the same participant.
-    pub fn peer_joined(&mut self, peer: &PeerInfo, now: Moment, out: &mut Vec<Action>) {
+    pub(super) fn peer_joined(&mut self, peer: &PeerInfo, now: Moment, out: &mut Vec<Action>) {
         let joined_at = self.wall(now);
         if let Some(known) = self.participants.get_mut(&peer.id) {
-            known.here = true;
+            if !std::mem::replace(&mut known.here, true) {
+                out.push(Action::Write(Write::ParticipantReturned(known.id)));
+            }
             return;
         }
         let id = ParticipantId::new();
@@ -95,24 +97,35 @@ impl Recording {
         })));
     }
 
-    /// A participant left the room.
-    pub fn peer_left(&mut self, peer_id: &str, now: Moment, out: &mut Vec<Action>) {
+    /// A participant left the room. Their tracks end first, because nothing may be stored behind their leaving.
+    pub(super) fn peer_left(&mut self, peer_id: &str, now: Moment, out: &mut Vec<Action>) {
         let at = self.wall(now);
-        if let Some(participant) = self.participants.get_mut(peer_id)
-            && std::mem::replace(&mut participant.here, false)
-        {
-            out.push(Action::Write(Write::ParticipantLeft(participant.id, at)));
+        let Some(participant) = self.participants.get_mut(peer_id) else { return };
+        if !std::mem::replace(&mut participant.here, false) {
+            return;
         }
+        let id = participant.id;
+        let theirs = self.sources.iter().filter(|source| source.participant == id);
+        let consumers: Vec<String> = theirs.filter_map(|source| source.consumer.clone()).collect();
+        for consumer in consumers {
+            self.consumer_closed(&consumer, out);
+        }
+        out.push(Action::Write(Write::ParticipantLeft(id, at)));
     }
 
     /// Other participants than ourselves.
     #[must_use]
-    pub fn participants_here(&self) -> usize {
+    pub(super) fn participants_here(&self) -> usize {
         self.participants.values().filter(|participant| participant.here).count()
     }
 
     /// A consumer will deliver. `false` when its codec is none that we record.
-    pub fn consumer_opened(&mut self, consumer: &Consumer, now: Moment, out: &mut Vec<Action>) -> bool {
+    pub(super) fn consumer_opened(
+        &mut self,
+        consumer: &Consumer,
+        now: Moment,
+        out: &mut Vec<Action>,
+    ) -> bool {
         let Some(codec) = consumer.codec() else { return false };
         let peer = PeerInfo { id: consumer.peer_id.clone(), display_name: String::new() };
         self.peer_joined(&peer, now, out);
@@ -177,7 +190,7 @@ impl Recording {
     }
 
     /// A consumer is gone. Its track may go on with another one.
-    pub fn consumer_closed(&mut self, consumer_id: &str, out: &mut Vec<Action>) {
+    pub(super) fn consumer_closed(&mut self, consumer_id: &str, out: &mut Vec<Action>) {
         let Some(index) = self.by_consumer.remove(consumer_id) else { return };
         self.with_track(index, out, Track::detach);
         if let Some(source) = self.sources.get_mut(index) {
@@ -186,21 +199,21 @@ impl Recording {
     }
 
     /// A packet of a consumer.
-    pub fn packet(&mut self, consumer_id: &str, packet: Packet, out: &mut Vec<Action>) {
+    pub(super) fn packet(&mut self, consumer_id: &str, packet: Packet, out: &mut Vec<Action>) {
         if let Some(&index) = self.by_consumer.get(consumer_id) {
             self.with_track(index, out, |track, outputs| track.push(packet, outputs));
         }
     }
 
     /// Packets were dropped before they reached us.
-    pub fn overflowed(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn overflowed(&mut self, out: &mut Vec<Action>) {
         for index in 0..self.sources.len() {
             self.with_track(index, out, Track::overflowed);
         }
     }
 
     /// Time passes: holes are given up, key frames are asked for.
-    pub fn poll(&mut self, now: Moment, out: &mut Vec<Action>) {
+    pub(super) fn poll(&mut self, now: Moment, out: &mut Vec<Action>) {
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
@@ -215,6 +228,7 @@ impl Recording {
             let rested = source.asked.is_none_or(|at| now.since(at) >= KEYFRAME_INTERVAL_MICROS);
             if let Some(consumer) = &source.consumer
                 && rested
+                && source.failed.is_none()
                 && source.track.wants_keyframe()
             {
                 source.asked = Some(now);
@@ -227,7 +241,7 @@ impl Recording {
     }
 
     /// Ends every track.
-    pub fn finish(&mut self, now: Moment, out: &mut Vec<Action>) {
+    pub(super) fn finish(&mut self, now: Moment, out: &mut Vec<Action>) {
         let at = self.wall(now);
         for index in 0..self.sources.len() {
             self.with_track(index, out, Track::detach);
@@ -243,7 +257,7 @@ impl Recording {
 
     /// Counts for whoever watches.
     #[must_use]
-    pub fn progress(&self, now: Moment) -> Progress {
+    pub(super) fn progress(&self, now: Moment) -> Progress {
         Progress {
             elapsed_micros: now.since(self.start),
             participants: self.participants_here(),
@@ -294,4 +308,3 @@ fn nothing_stored(counts: track::Counts) -> Option<String> {
         _ => None,
     }
 }
-

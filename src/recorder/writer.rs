@@ -17,11 +17,13 @@ const BATCH: usize = 256;
 
 /// One thing to store.
 #[derive(Debug)]
-pub enum Write {
+pub(super) enum Write {
     /// A participant was seen.
     Participant(NewParticipant),
-    /// A participant left.
+    /// A participant left. What was written before is all there is of them.
     ParticipantLeft(ParticipantId, WallTime),
+    /// A participant who had left is back.
+    ParticipantReturned(ParticipantId),
     /// A track begins; its files are made.
     Track(NewTrack),
     /// Something of a track. Only runs, fragments and segments are stored.
@@ -32,7 +34,7 @@ pub enum Write {
 
 /// Why a recording could not be stored.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The folder.
     #[error("cannot store media: {0}")]
     Storage(#[from] storage::Error),
@@ -52,7 +54,7 @@ struct Files {
 }
 
 /// Stores what comes until the senders are gone; returns the bytes of media that were stored.
-pub struct Writer {
+pub(super) struct Writer {
     recording: RecordingId,
     store: Store,
     catalog: Catalog,
@@ -64,7 +66,7 @@ pub struct Writer {
 impl Writer {
     /// A writer of one recording.
     #[must_use]
-    pub fn new(recording: RecordingId, store: Store, catalog: Catalog) -> Self {
+    pub(super) fn new(recording: RecordingId, store: Store, catalog: Catalog) -> Self {
         Self {
             recording,
             store,
@@ -79,7 +81,7 @@ impl Writer {
     ///
     /// # Errors
     /// The first failure ends it; what was stored before it stays.
-    pub async fn run(mut self, mut queue: mpsc::Receiver<Write>) -> Result<u64, Error> {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Write>) -> Result<u64, Error> {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             for write in batch.drain(..) {
@@ -97,7 +99,12 @@ impl Writer {
     async fn carry_out(&mut self, write: Write) -> Result<(), Error> {
         match write {
             Write::Participant(participant) => self.catalog.add_participant(&participant).await?,
-            Write::ParticipantLeft(id, at) => self.catalog.participant_left(id, at).await?,
+            Write::ParticipantLeft(id, at) => {
+                // Their playlists end with this: no segment may come after it.
+                self.commit().await?;
+                self.catalog.participant_left(id, at).await?;
+            }
+            Write::ParticipantReturned(id) => self.catalog.participant_returned(id).await?,
             Write::Track(track) => self.begin_track(&track).await?,
             Write::Media(track, output) => self.media(track, output).await?,
             Write::EndTrack(track, at, error) => {

@@ -1,0 +1,222 @@
+use super::recording::{Action, Recording};
+use super::testing::{START, START_WALL, at, h264, opus, vp8};
+use super::track::Output;
+use super::writer::Write;
+use crate::id::RecordingId;
+use crate::media::Kind;
+use crate::media::segment::Policy;
+use crate::session::{Consumer, ConsumerType, Source};
+use crate::sfu::PeerInfo;
+use serde_json::json;
+
+fn recording() -> Recording {
+    Recording::new(RecordingId::new(), Policy::default(), START, START_WALL)
+}
+
+fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
+    let kind = if mime.starts_with("audio") { Kind::Audio } else { Kind::Video };
+    let clock = if kind == Kind::Audio { 48_000 } else { 90_000 };
+    Consumer {
+        id: id.to_owned(),
+        producer_id: format!("producer of {id}"),
+        peer_id: peer.to_owned(),
+        kind,
+        source: if kind == Kind::Audio { Source::Microphone } else { Source::Camera },
+        rtp_parameters: serde_json::from_value(json!({
+            "codecs": [{ "mimeType": mime, "payloadType": 100, "clockRate": clock }],
+            "encodings": [{ "ssrc": 7 }],
+        }))
+        .unwrap(),
+        paused: false,
+        kind_of: ConsumerType::Simple,
+    }
+}
+
+fn peer(id: &str) -> PeerInfo {
+    PeerInfo { id: id.to_owned(), display_name: format!("{id}'s name") }
+}
+
+/// What was written, a word for each.
+fn words(actions: &[Action]) -> Vec<&'static str> {
+    let word = |action: &Action| match action {
+        Action::Write(Write::Participant(_)) => Some("joined"),
+        Action::Write(Write::ParticipantLeft(..)) => Some("left"),
+        Action::Write(Write::ParticipantReturned(_)) => Some("returned"),
+        Action::Write(Write::Track(_)) => Some("track"),
+        Action::Write(Write::EndTrack(..)) => Some("end"),
+        Action::Write(Write::Media(_, Output::Run(_))) => Some("run"),
+        Action::Write(Write::Media(_, Output::Segment { .. })) => Some("segment"),
+        Action::Write(Write::Media(..)) => None,
+        Action::RequestKeyframes(_) => Some("key"),
+    };
+    actions.iter().filter_map(word).collect()
+}
+
+fn pictures(recording: &mut Recording, id: &str, first: u64, from: i64, out: &mut Vec<Action>) {
+    for n in 0..25 {
+        recording.packet(id, vp8(first + n, from + 40 * n as i64, n == 0), out);
+    }
+}
+
+#[test]
+fn key_frames_are_asked_for_at_most_once_a_second_of_each_producer() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("picture", "ann", "video/VP8"), at(0), &mut out);
+    recording.consumer_opened(&consumer("sound", "ann", "audio/opus"), at(0), &mut out);
+    recording.consumer_opened(&consumer("other", "bob", "video/VP9"), at(300), &mut out);
+    let mut asked: Vec<(i64, String)> = Vec::new();
+    for millis in (300..5_300).step_by(50) {
+        out.clear();
+        recording.poll(at(millis), &mut out);
+        for action in &out {
+            let Action::RequestKeyframes(consumers) = action else { panic!("{action:?}") };
+            asked.extend(consumers.iter().map(|id| (millis, id.clone())));
+        }
+    }
+    for id in ["picture", "other"] {
+        let times: Vec<i64> =
+            asked.iter().filter(|(_, asked)| asked == id).map(|(millis, _)| *millis).collect();
+        assert_eq!(times, [300, 1300, 2300, 3300, 4300], "{id}");
+    }
+    assert!(asked.iter().all(|(_, id)| id != "sound"));
+}
+
+#[test]
+fn a_segment_at_its_target_asks_and_a_fresh_one_does_not() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("picture", "ann", "video/VP8"), at(0), &mut out);
+    let mut asked = Vec::new();
+    for n in 0..70 {
+        recording.packet("picture", vp8(n, 40 * n as i64, n == 0), &mut out);
+        out.clear();
+        recording.poll(at(40 * n as i64), &mut out);
+        if words(&out).contains(&"key") {
+            asked.push(n);
+        }
+    }
+    // One picture is held, so the 50 pictures of 2 s are in with the 51st.
+    assert_eq!(asked, [50]);
+}
+
+#[test]
+fn who_sends_key_frames_in_time_is_not_asked() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("picture", "ann", "video/VP8"), at(0), &mut out);
+    for n in 0..200 {
+        recording.packet("picture", vp8(n, 40 * n as i64, n % 50 == 0), &mut out);
+        out.clear();
+        recording.poll(at(40 * n as i64), &mut out);
+        assert!(!words(&out).contains(&"key"), "after picture {n}");
+    }
+}
+
+#[test]
+fn a_camera_that_goes_off_and_on_is_one_track() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.peer_joined(&peer("ann"), at(0), &mut out);
+    recording.consumer_opened(&consumer("first", "ann", "video/VP8"), at(0), &mut out);
+    pictures(&mut recording, "first", 0, 0, &mut out);
+    recording.consumer_closed("first", &mut out);
+    recording.consumer_opened(&consumer("second", "ann", "video/VP8"), at(3_000), &mut out);
+    pictures(&mut recording, "second", 500, 3_000, &mut out);
+    recording.consumer_closed("second", &mut out);
+    // Another codec cannot go into the same file.
+    recording.consumer_opened(&consumer("third", "ann", "video/VP9"), at(5_000), &mut out);
+    recording.finish(at(6_000), &mut out);
+    assert_eq!(words(&out), ["joined", "track", "run", "segment", "run", "segment", "track", "end", "end"]);
+}
+
+#[test]
+fn two_cameras_at_once_are_two_tracks() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("first", "ann", "video/VP8"), at(0), &mut out);
+    recording.consumer_opened(&consumer("second", "ann", "video/VP8"), at(0), &mut out);
+    assert_eq!(words(&out), ["joined", "track", "track"]);
+}
+
+#[test]
+fn who_leaves_has_all_media_stored_before() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.peer_joined(&peer("ann"), at(0), &mut out);
+    recording.consumer_opened(&consumer("picture", "ann", "video/VP8"), at(0), &mut out);
+    pictures(&mut recording, "picture", 0, 0, &mut out);
+    recording.peer_left("ann", at(1_200), &mut out);
+    recording.packet("picture", vp8(25, 1_240, true), &mut out);
+    recording.consumer_closed("picture", &mut out);
+    recording.peer_left("ann", at(1_300), &mut out);
+    assert_eq!(words(&out), ["joined", "track", "run", "segment", "left"]);
+    assert_eq!(recording.participants_here(), 0);
+}
+
+#[test]
+fn who_comes_back_is_the_same_participant_and_has_not_left() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.peer_joined(&peer("ann"), at(0), &mut out);
+    recording.peer_joined(&peer("ann"), at(10), &mut out);
+    recording.peer_left("ann", at(1_000), &mut out);
+    recording.peer_joined(&peer("ann"), at(2_000), &mut out);
+    assert_eq!(words(&out), ["joined", "left", "returned"]);
+    let [Action::Write(Write::Participant(new)), _, Action::Write(Write::ParticipantReturned(id))] = &out[..]
+    else {
+        panic!("{out:?}")
+    };
+    assert_eq!(new.id, *id);
+    assert_eq!(recording.participants_here(), 1);
+}
+
+#[test]
+fn a_codec_that_is_not_recorded_makes_no_track() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    assert!(!recording.consumer_opened(&consumer("sound", "ann", "audio/PCMU"), at(0), &mut out));
+    assert!(out.is_empty());
+}
+
+/// Why each track ended; empty when it just did.
+fn errors(out: &[Action]) -> Vec<String> {
+    let error = |action: &Action| match action {
+        Action::Write(Write::EndTrack(_, _, error)) => Some(error.clone().unwrap_or_default()),
+        _ => None,
+    };
+    out.iter().filter_map(error).collect()
+}
+
+#[test]
+fn a_track_says_why_it_has_nothing() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("silent", "ann", "video/VP8"), at(0), &mut out);
+    recording.consumer_opened(&consumer("keyless", "bob", "video/VP8"), at(0), &mut out);
+    recording.consumer_opened(&consumer("sound", "bob", "audio/opus"), at(0), &mut out);
+    for n in 0..30 {
+        recording.packet("keyless", vp8(n, 40 * n as i64, false), &mut out);
+        recording.packet("sound", opus(n, 20 * n as i64), &mut out);
+    }
+    recording.finish(at(2_000), &mut out);
+    assert_eq!(errors(&out), ["no packet came", "no key frame came in 30 packets", ""]);
+}
+
+#[test]
+fn a_refused_track_keeps_its_reason_and_is_asked_for_nothing() {
+    let stream = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/h264-bframes.h264")).unwrap();
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.consumer_opened(&consumer("picture", "ann", "video/H264"), at(0), &mut out);
+    for packet in h264(&stream) {
+        recording.packet("picture", packet, &mut out);
+    }
+    out.clear();
+    recording.poll(at(20_000), &mut out);
+    assert!(out.is_empty(), "{out:?}");
+    let progress = recording.progress(at(20_000));
+    assert!(progress.tracks[0].error.as_deref().is_some_and(|reason| reason.contains("B-frames")));
+    recording.finish(at(20_000), &mut out);
+    assert!(errors(&out)[0].contains("B-frames"));
+}
