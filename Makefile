@@ -81,4 +81,5 @@ bench: web ## Time of the recorder's hot path
 bench-side: setup web ## CPU beside FFmpeg on plain transports. N, SECONDS, REPS
 	cargo build --workspace --bins
 	cargo build --release --bin tureen
-	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen CACHE=$(CACHE) N=$(N) SECONDS_=$(SECONDS) REPS=$(REPS) $(BIN)/bench_side
+	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen BENCH_CACHE=$(CACHE)/bench \
+		$(BIN)/bench_side $(or $(N),4) $(or $(SECONDS),30) $(or $(REPS),3)

@@ -3,15 +3,18 @@
 //! `PORT` (8080, else a free one), `TUREEN_DEMO_DIR` (else a temporary folder), `DEMO_EXIT=1` (do not serve
 //! afterwards).
 
-use anyhow::{Context, Result, bail, ensure};
+#[path = "../bench_side/server.rs"]
+mod server;
+
+use anyhow::{Context, Result, ensure};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
+use server::Server;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::Instant;
 use tureen::media::fmp4::index::Index;
 use tureen_e2e::readers;
@@ -93,9 +96,9 @@ async fn show(folder: &Path) -> Result<Server> {
     let sfu = Sfu::start(Options::default()).await.context("mediasoup does not start")?;
     let ada = join(&sfu, "ada", "Ada", "h264-baseline.h264", "opus.ogg").await?;
     println!("mediasoup   room {ROOM:?} at {}", sfu.url(ROOM));
-    let server = Server::start(folder).await?;
+    let server = Server::start(&program(), folder, port()?).await?;
     println!("tureen      {} keeps everything in {}", server.url, folder.display());
-    let started = server.start_recording(&sfu.url(ROOM)).await?;
+    let started = server.start_recording(ROOM, "Tureen demo", &sfu.url(ROOM)).await?;
     println!("recording   {started}\n");
 
     let (manifest, grace) = tokio::try_join!(watch(&server, &started), async {
@@ -275,90 +278,6 @@ fn tell(server: &Server, id: &str, manifest: &Value) {
 
 fn seconds(microseconds: &Value) -> f64 {
     microseconds.as_f64().unwrap_or(0.0) / 1e6
-}
-
-/// `tureen serve` with its defaults on a folder.
-struct Server {
-    child: Child,
-    url: String,
-    token: String,
-    client: reqwest::Client,
-}
-
-impl Server {
-    async fn start(folder: &Path) -> Result<Self> {
-        let log = folder.join("tureen.log");
-        let log = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut child = Command::new(program())
-            .args(["serve", "--port", &port()?.to_string(), "--dir"])
-            .arg(folder)
-            .env_remove("DATABASE_URL")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            // Its own group: Ctrl-C comes to us, and we end it.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .context("tureen does not start")?;
-        let mut lines = BufReader::new(child.stdout.take().context("it has an output")?).lines();
-        let announced = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await;
-        let line = announced.context("tureen serve says nothing for 20 s")??.unwrap_or_default();
-        let Some((_, url)) = line.split_once("listens on ") else {
-            let log = std::fs::read_to_string(folder.join("tureen.log")).unwrap_or_default();
-            bail!("tureen serve ended: {}", log.trim());
-        };
-        let url = url.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
-        let token = Command::new(program())
-            .args(["token", "--role", "teacher", "--user-id", "demo", "--dir"])
-            .arg(folder)
-            .output()
-            .await?;
-        ensure!(token.status.success(), "tureen token: {}", String::from_utf8_lossy(&token.stderr));
-        let token = String::from_utf8(token.stdout)?.trim().to_owned();
-        Ok(Self { child, url, token, client: reqwest::Client::new() })
-    }
-
-    async fn start_recording(&self, protoo: &str) -> Result<String> {
-        let body = json!({
-            "room_id": ROOM,
-            "title": "The demo of Tureen",
-            "source": {"mode": "protoo", "url": protoo},
-        });
-        let answer = self.post("/start", Some(body)).await?;
-        Ok(answer["recording_id"].as_str().context("start answers without an id")?.to_owned())
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        self.send(self.client.get(self.at(path)), path).await
-    }
-
-    async fn post(&self, path: &str, body: Option<Value>) -> Result<Value> {
-        let request = self.client.post(self.at(path));
-        self.send(if let Some(body) = body { request.json(&body) } else { request }, path).await
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}/api/v1/recordings{path}", self.url)
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> Result<Value> {
-        let answer = request.bearer_auth(&self.token).send().await.with_context(|| path.to_owned())?;
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap_or(Value::Null);
-        ensure!(status.is_success(), "{path}: {status} {body}");
-        Ok(body)
-    }
-
-    /// Asks it to end, as a service manager does.
-    async fn end(mut self) -> Result<()> {
-        if let Some(pid) = self.child.id() {
-            Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-        }
-        let status = self.child.wait().await?;
-        ensure!(status.success(), "tureen serve ended with {status}");
-        Ok(())
-    }
 }
 
 /// What `PORT` says; else 8080, or 0 (any) if that is taken.
