@@ -34,7 +34,7 @@ pub struct Placed {
     /// A decoder can start here.
     pub sync: bool,
     /// Parameters that this frame declares.
-    pub config: Option<codec::Config>,
+    pub config: Option<Box<codec::Config>>,
     /// Its own length when the format tells it (Opus).
     pub length: Option<u32>,
     /// The bytes to store.
@@ -209,7 +209,7 @@ impl Stream {
             at,
             arrival: frame.arrival,
             sync: found.sync,
-            config: found.config,
+            config: found.config.map(Box::new),
             length: found.duration,
             data: frame.data,
         };

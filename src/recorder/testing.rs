@@ -91,7 +91,7 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 append(&mut stored.file, &run.init);
                 assert_eq!(run.range.end, stored.file.len() as u64);
                 assert_eq!(run.number as usize, stored.runs.len());
-                stored.runs.push(run);
+                stored.runs.push(*run);
             }
             Output::Fragment(fragment) => {
                 append(&mut stored.file, &fragment.bytes);

@@ -70,7 +70,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Append the init segment.
-    Run(Run),
+    Run(Box<Run>),
     /// Append the fragment.
     Fragment(Fragment),
     /// A segment of a run is whole.
@@ -136,7 +136,7 @@ pub struct Track {
     held: Option<Placed>,
     usual_length: u32,
     open: Option<Open>,
-    parameters: Option<codec::Config>,
+    parameters: Option<Box<codec::Config>>,
     next_run: u32,
     next_segment: u32,
     position: u64,
@@ -332,7 +332,7 @@ impl Track {
                 out.push(Output::NeedKeyframe);
                 return Ok(());
             };
-            self.begin_run(parameters, frame.at, out)?;
+            self.begin_run(*parameters, frame.at, out)?;
         }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
@@ -364,7 +364,7 @@ impl Track {
         let kind = self.config.codec.kind();
         let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
         self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
-        out.push(Output::Run(Run { number, init: bytes, range, config, first, wall }));
+        out.push(Output::Run(Box::new(Run { number, init: bytes, range, config, first, wall })));
         Ok(())
     }
 

@@ -128,6 +128,7 @@ impl Writer {
         let files = self.files.get_mut(&track).ok_or(Error::NoFile(track))?;
         match output {
             Output::Run(run) => {
+                let run = *run;
                 files.media.append(run.init).await?;
                 files.media.sync().await?;
                 if !std::mem::replace(&mut files.started, true) {
