@@ -121,7 +121,7 @@ impl NtpTime {
         let seconds = wall.0.div_euclid(1_000_000) + NTP_UNIX_SECONDS;
         let micros = wall.0.rem_euclid(1_000_000) as u64;
         // Rounded up so that a conversion there and back gives the same microsecond.
-        let fraction = ((micros << 32) + 999_999) / 1_000_000;
+        let fraction = (micros << 32).div_ceil(1_000_000);
         Self(((seconds as u64) << 32) + fraction)
     }
 }

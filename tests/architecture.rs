@@ -1,6 +1,8 @@
 //! Keeps the layers of `docs/ARCHITECTURE.md`: a module imports only what lies below it, and each foreign crate has
 //! one home. Reads the source text, so that a forbidden import fails here and not in review.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +55,8 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// What pure modules never name.
-const IMPURE: &[&str] = &["tokio::", "std::fs", "std::net", "SystemTime", "Instant::now", "async fn", ".await"];
+const IMPURE: &[&str] =
+    &["tokio::", "std::fs", "UdpSocket", "TcpStream", "SystemTime", "Instant::now", "async fn", ".await"];
 
 struct Source {
     path: PathBuf,
@@ -190,5 +193,5 @@ fn the_rules_see_what_they_forbid() {
     );
     assert!(words_before("let x = axum::Router::new();", "axum::"));
     assert!(!words_before("use my_axum::Router;", "axum::"));
-    assert_eq!(production("a\n// use crate::http\n#[cfg(test)]\nuse crate::http;"), "a\n");
+    assert_eq!(production("a\n// use crate::http\n#[cfg(test)]\nuse crate::http;"), "a");
 }

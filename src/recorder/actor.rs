@@ -23,7 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Why a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     /// It was asked to stop, or its time was over.
     Stopped,
     /// The room ended it: closed, connection lost, kicked.
@@ -35,30 +35,30 @@ pub enum End {
 }
 
 /// What the actor works with.
-pub struct Actor {
+pub(super) struct Actor {
     /// The room, joined.
-    pub room: Box<dyn Room>,
+    pub(super) room: Box<dyn Room>,
     /// The receiving peer.
-    pub peer: Peer,
+    pub(super) peer: Peer,
     /// Its events.
-    pub events: mpsc::Receiver<peer::Event>,
+    pub(super) events: mpsc::Receiver<peer::Event>,
     /// The id of the receiving transport in the room.
-    pub transport_id: String,
+    pub(super) transport_id: String,
     /// The state machine.
-    pub recording: Recording,
+    pub(super) recording: Recording,
     /// The writer's queue.
-    pub writes: mpsc::Sender<Write>,
+    pub(super) writes: mpsc::Sender<Write>,
     /// Where progress is told.
-    pub progress: watch::Sender<Progress>,
+    pub(super) progress: watch::Sender<Progress>,
     /// Ends the recording.
-    pub stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Actor {
     /// Runs until the recording ends. Everything received until then is in the writer's queue.
-    pub async fn run(mut self) -> End {
+    pub(super) async fn run(mut self) -> End {
         let mut state = Pump { connected: false, actions: Vec::new(), consumers: HashMap::new() };
         let end = self.pump(&mut state).await;
         self.recording.finish(self.clock.now(), &mut state.actions);
@@ -142,7 +142,10 @@ impl Actor {
         self.peer.add(consumer).await.map_err(|error| error.to_string())?;
         if !state.connected {
             let dtls = self.peer.dtls_parameters();
-            self.room.connect_transport(&self.transport_id, &dtls).await.map_err(|error| error.to_string())?;
+            self.room
+                .connect_transport(&self.transport_id, &dtls)
+                .await
+                .map_err(|error| error.to_string())?;
             state.connected = true;
         }
         Ok(())

@@ -146,7 +146,13 @@ struct Joined {
 impl Supervisor {
     /// A supervisor without recordings.
     #[must_use]
-    pub fn new(catalog: Catalog, store: Store, clock: Arc<dyn Clock>, policy: Policy, peer: peer::Config) -> Self {
+    pub fn new(
+        catalog: Catalog,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        peer: peer::Config,
+    ) -> Self {
         Self(Arc::new(Shared {
             catalog,
             store,
@@ -169,7 +175,12 @@ impl Supervisor {
         let (done, done_seen) = watch::channel(None);
         self.reserve(
             id,
-            Running { room_id: request.room_id.clone(), stop: stop.clone(), progress: progress_seen, done: done_seen },
+            Running {
+                room_id: request.room_id.clone(),
+                stop: stop.clone(),
+                progress: progress_seen,
+                done: done_seen,
+            },
         )?;
         match self.begin(id, request, stop, progress, done).await {
             Ok(started) => Ok(started),
@@ -267,7 +278,8 @@ impl Supervisor {
         stored: Result<Result<u64, writer::Error>, tokio::task::JoinError>,
     ) -> Stopped {
         let clock = &self.0.clock;
-        let progress = self.running().get(&id).map(|running| running.progress.borrow().clone()).unwrap_or_default();
+        let progress =
+            self.running().get(&id).map(|running| running.progress.borrow().clone()).unwrap_or_default();
         let (bytes, failure) = match stored {
             Ok(Ok(bytes)) => (bytes, None),
             Ok(Err(error)) => (0, Some(error.to_string())),
@@ -282,9 +294,12 @@ impl Supervisor {
         let error = failure.clone().or(reason);
         let kept = progress.total().samples > 0;
         // What was recorded before a room went away is a recording; one without a sample, after an error, is not.
-        let status = if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
-        let stopped =
-            Stopped { stopped_at: started_at.plus(progress.elapsed_micros), duration_micros: progress.elapsed_micros };
+        let status =
+            if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
+        let stopped = Stopped {
+            stopped_at: started_at.plus(progress.elapsed_micros),
+            duration_micros: progress.elapsed_micros,
+        };
         if let Some(error) = &error {
             tracing::warn!(recording.id = %id, error, "a recording ended before it was stopped");
         }

@@ -2,7 +2,9 @@
 //! it stored, and other people's readers of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+pub mod browser;
 pub mod readers;
 pub mod recorder;
+pub mod stage;
 pub mod stored;
 pub mod wait;

@@ -1,0 +1,113 @@
+//! Two people, one of whom comes late and leaves early.
+
+use serde_json::Value;
+use std::time::Duration;
+use tureen::media::Codec;
+use tureen_e2e::readers;
+use tureen_e2e::stage::{Stage, participant, track, tracks_of};
+use tureen_e2e::stored::Stored;
+use tureen_e2e::wait;
+use tureen_sfu::{Dialect, Ledger};
+
+/// How far a track's place on the timeline may be from the truth.
+const TOLERANCE_MICROS: i64 = 40_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_tracks_lie_where_they_belong_and_play_in_step() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let ada = stage.publish("ada", Some("h264-baseline.h264"), Some("opus.ogg")).await;
+    let id = stage.record().await;
+    stage.recorded(&id, &["ada"], 5_000_000).await;
+    let grace = stage.publish("grace", Some("h264-b.h264"), Some("opus-b.ogg")).await;
+    stage.recorded(&id, &["grace"], 8_000_000).await;
+    let of_grace = grace.leave().await;
+    stage.left(&id, "grace").await;
+    let so_far = stage.recorder.manifest(&id).await["recording"]["duration_us"].as_i64().unwrap();
+    stage.recorded(&id, &["ada"], so_far + 1_000_000).await;
+    let of_ada = ada.leave().await;
+    stage.left(&id, "ada").await;
+    stage.recorder.stop(&id).await;
+
+    let manifest = stage.recorder.manifest(&id).await;
+    assert_eq!(manifest["recording"]["status"], "completed");
+    let all: usize =
+        manifest["participants"].as_array().unwrap().iter().map(|found| tracks_of(found).len()).sum();
+    assert_eq!(all, 4, "{manifest}");
+    for (peer, ledgers) in [("ada", &of_ada), ("grace", &of_grace)] {
+        for ledger in ledgers {
+            let error = place_error(&stage, &id, &manifest, peer, ledger);
+            println!("{} of {peer} lies {} ms from the truth", ledger.kind, error as f64 / 1000.0);
+            assert!(error.abs() <= TOLERANCE_MICROS, "{} of {peer}: {error} us", ledger.kind);
+        }
+    }
+    let late = participant(&manifest, "grace").unwrap()["offset_us"].as_i64().unwrap();
+    let early = participant(&manifest, "ada").unwrap()["offset_us"].as_i64().unwrap();
+    assert!(late - early >= 5_000_000, "grace came later: {late} {early}");
+
+    watch_in_step(&stage, &id).await;
+}
+
+/// The manifest's wall time of a track's first sample, less the time at which that frame was due at its sender.
+fn place_error(stage: &Stage, id: &str, manifest: &Value, peer: &str, ledger: &Ledger) -> i64 {
+    let listed = track(manifest, peer, ledger.kind);
+    let codec = if ledger.kind == "audio" { Codec::Opus } else { Codec::H264 };
+    let stored = Stored::read(&stage.recorder.media(), id, listed["id"].as_str().unwrap()).hashes(codec);
+    let first = &ledger.frames[ledger.frames.len() - stored.len()];
+    assert_eq!(first.units, stored[0], "the first sample is known");
+    let started_at: WallTime = listed["started_at"].as_str().unwrap().parse().unwrap();
+    started_at.0 - i64::try_from(first.due_at).unwrap()
+}
+
+/// RFC 3339 to microseconds.
+struct WallTime(i64);
+
+impl std::str::FromStr for WallTime {
+    type Err = jiff::Error;
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|stamp| Self(stamp.as_microsecond()))
+    }
+}
+
+/// On the page both are heard, and their flashes come together, as they were sent together.
+async fn watch_in_step(stage: &Stage, id: &str) {
+    let recorder = &stage.recorder;
+    let shot = readers::root().join("tests/e2e/out");
+    std::fs::create_dir_all(&shot).unwrap();
+    let shot = shot.join("watch.png");
+    let url = format!("{}/watch/{id}#token={}", recorder.url, recorder.token);
+    let seen = wait::until("the page plays", Duration::from_secs(60), || async {
+        let arguments = [
+            "--url",
+            &url,
+            "--seconds",
+            "6",
+            "--at",
+            "7",
+            "--tones",
+            "1000,1700",
+            "--shot",
+            shot.to_str().unwrap(),
+        ];
+        Some(readers::script("watch.mjs", &arguments).await)
+    })
+    .await;
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen}");
+    let people = seen["participants"].as_array().unwrap();
+    assert_eq!(people.len(), 2, "{seen}");
+    let times = |person: &Value, what: &str| -> Vec<f64> {
+        person[what].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
+    };
+    for person in people {
+        assert_eq!(person["heard"], true, "{person}");
+        assert!(times(person, "beepTimes").len() >= 3, "{person}");
+    }
+    let (first, second) = (times(&people[0], "flashTimes"), times(&people[1], "flashTimes"));
+    let pairs: Vec<f64> = first
+        .iter()
+        .filter_map(|a| second.iter().map(|b| b - a).min_by(|x, y| x.abs().total_cmp(&y.abs())))
+        .filter(|step| step.abs() < 0.5)
+        .collect();
+    assert!(pairs.len() >= 3, "flashes of both are seen: {seen}");
+    println!("flashes apart by {pairs:.3?} s");
+    assert!(pairs.iter().all(|step| step.abs() <= 0.08), "in step within two pictures: {pairs:?}");
+}
