@@ -293,7 +293,10 @@ impl Recording {
         for output in self.outputs.drain(..) {
             match output {
                 Output::NeedKeyframe => {} // `wants_keyframe` says so until one comes.
-                Output::Refused(reason) => failed = Some(reason),
+                Output::Refused(reason) => {
+                    tracing::warn!(track.id = %source.id, codec = source.codec.name(), reason, "a track is refused");
+                    failed = Some(reason);
+                }
                 stored => out.push(Action::Write(Write::Media(source.id, stored))),
             }
         }

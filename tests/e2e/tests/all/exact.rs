@@ -1,12 +1,12 @@
 //! Without loss on the wire, what is stored is what was sent, for every codec.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tureen::media::Codec;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{Stage, participant, track};
 use tureen_e2e::stored::{Hash, Stored};
 use tureen_e2e::wait;
-use tureen_sfu::{Dialect, Ledger, Publisher, SentFrame};
+use tureen_sfu::{Dialect, Ledger, MediaKind};
 
 const CAST: &[(&str, Codec, &str)] = &[
     ("baseline", Codec::H264, "h264-baseline.h264"),
@@ -91,10 +91,6 @@ async fn the_first_fragment_and_the_first_segment_come_soon() {
     let stage = Stage::new(Dialect::Old).await;
     let id = stage.record().await;
     let publisher = stage.publish("ada", Some("h264-baseline.h264"), None).await;
-    let first_key =
-        wait::until("the first key frame", Duration::from_secs(10), || first_key(&publisher)).await;
-    let seen = Instant::now();
-    let already = Duration::from_micros(unix_micros().saturating_sub(first_key.sent_at));
     let manifest = stage
         .recorder
         .manifest_until("a track", &id, Duration::from_secs(10), |manifest| {
@@ -102,24 +98,27 @@ async fn the_first_fragment_and_the_first_segment_come_soon() {
         })
         .await;
     let track_id = track(&manifest, "ada", "video")["id"].as_str().unwrap().to_owned();
-    let index = stage.recorder.media().join("recordings").join(&id).join(format!("{track_id}.idx"));
-    wait::until("a fragment", Duration::from_secs(10), || async {
-        std::fs::metadata(&index).ok().filter(|found| found.len() > 0)
+    let stored = wait::until("a fragment", Duration::from_secs(10), || async {
+        let stored = Stored::read(&stage.recorder.media(), &id, &track_id);
+        (!stored.entries.is_empty()).then_some(stored)
     })
     .await;
-    let fragment = already + seen.elapsed();
+    let on_disk = unix_micros();
     stage.recorded(&id, &["ada"], 1).await;
-    let segment = already + seen.elapsed();
-    println!("first fragment {fragment:?}, first segment {segment:?} after the first key frame was sent");
+    let listed = unix_micros();
+    let first = stored.hashes(Codec::H264).swap_remove(0);
+    let sent = publisher.ledger(MediaKind::Video).await;
+    let key = sent.iter().find(|frame| frame.units == first).expect("the first stored picture was sent");
+    let since = |now: u64| Duration::from_micros(now - key.sent_at);
     let manifest = stage.recorder.manifest(&id).await;
     let length = Duration::from_micros(track(&manifest, "ada", "video")["duration_us"].as_u64().unwrap());
+    let (fragment, segment) = (since(on_disk), since(listed));
+    println!(
+        "first fragment {fragment:?}, first segment of {length:?} {segment:?} after its key frame was sent"
+    );
     assert!(fragment <= Duration::from_millis(1500), "first fragment after {fragment:?}");
     assert!(segment <= length + Duration::from_millis(500), "first segment of {length:?} after {segment:?}");
     stage.recorder.stop(&id).await;
-}
-
-async fn first_key(publisher: &Publisher) -> Option<SentFrame> {
-    publisher.ledger(tureen_sfu::MediaKind::Video).await.into_iter().find(|frame| frame.key)
 }
 
 fn unix_micros() -> u64 {

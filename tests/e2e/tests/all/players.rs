@@ -1,6 +1,7 @@
 //! Chromium publishes, Tureen records, hls.js in Chromium plays.
 
 use serde_json::Value;
+use tureen::media::fmp4::read;
 use tureen_e2e::browser::Browser;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track, tracks_of};
@@ -65,12 +66,19 @@ async fn plays_in_hls_js(codec: &str) {
     println!("{codec}: {expected} pictures decoded, {} stalls", counted["stalls"].as_array().unwrap().len());
 }
 
-/// Fill segments of a track's playlist add pictures that the index does not hold: two in each second.
+/// Pictures that the playlist holds and the index does not: those that fill the time before the first picture.
 async fn fills(stage: &Stage, track: &Value) -> u64 {
-    let text = stage.recorder.get(track["playlist"].as_str().unwrap()).await;
+    let playlist = track["playlist"].as_str().unwrap();
+    let (folder, _) = playlist.rsplit_once('/').unwrap();
+    let text = stage.recorder.get(playlist).await;
     let text = String::from_utf8(text.to_vec()).unwrap();
     assert!(!text.contains("fill-"), "nothing is missing in the middle: {text}");
-    text.lines().filter(|line| line.contains("lead-")).count() as u64
+    let mut pictures = 0;
+    for segment in text.lines().filter(|line| line.contains("lead-")) {
+        let scan = read::scan(&stage.recorder.get(&format!("{folder}/{segment}")).await);
+        pictures += scan.fragments.iter().map(|fragment| fragment.samples.len() as u64).sum::<u64>();
+    }
+    pictures
 }
 
 /// The numbers drawn in the pictures, read from screenshots: as far apart as the times are.

@@ -78,13 +78,15 @@ impl Stream {
             keyframe_requests: AtomicU64::new(0),
         });
         let (commands, received) = mpsc::unbounded_channel();
+        let is_video = fixture.codec.kind() == "video";
         let sender = Sender {
             packetizer: Packetizer::new(&fixture, publish.vp9),
             digests: ledger::digests(&fixture.frames),
             first_index: first_index(publish.start_at_frame, &fixture),
             fixture,
             clock,
-            key_frames: publish.key_frames,
+            // Every frame of sound is a key frame; only pictures can lack them.
+            key_frames: if is_video { publish.key_frames } else { KeyFrames::All },
             cname: publish.peer_id.clone(),
             header: Header {
                 marker: false,
