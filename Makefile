@@ -21,16 +21,16 @@ NPM_CI = npm ci --no-audit --no-fund --loglevel=error
 	cd $* && $(NPM_CI)
 
 .PHONY: web
-web: web/dist/index.html ## Build the watch page
+web: web/dist/watch.html ## Build the watch page
 
-web/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src -type f 2>/dev/null) web/package.json
+web/dist/watch.html: web/node_modules/.package-lock.json $(shell find web/src -type f 2>/dev/null) web/package.json
 	cd web && npm run --silent build
 
-tests/sfu/browser/dist/publish.js: tests/sfu/browser/node_modules/.package-lock.json $(shell find tests/sfu/browser/src -type f 2>/dev/null)
+tests/sfu/browser/dist/page.js: tests/sfu/browser/node_modules/.package-lock.json $(shell find tests/sfu/browser/src -type f 2>/dev/null)
 	cd tests/sfu/browser && npm run --silent build
 
 .PHONY: browser
-browser: tests/browser/node_modules/.package-lock.json tests/sfu/browser/dist/publish.js
+browser: tests/browser/node_modules/.package-lock.json tests/sfu/browser/dist/page.js
 
 # --- build and check ---------------------------------------------------------------------------------------------
 .PHONY: build
@@ -49,9 +49,9 @@ fmt:
 check: setup web browser ## Formatting, lints, types, documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items -p tureen
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --no-deps --document-private-items --workspace
 	cd web && npm run --silent check
-	cargo nextest run --profile $(PROFILE) -p tureen --test architecture
+	cargo nextest run --profile $(PROFILE) --workspace -E 'binary(architecture)'
 
 .PHONY: test
 test: build-all ## Install what is lacking and run every test

@@ -80,7 +80,7 @@ pub fn write(config: &codec::Config, origin: &Origin) -> Result<Bytes, Error> {
     Ok(out.into())
 }
 
-/// A box from its body. Bodies are small here: [`write`] bounds all that varies.
+/// A box from its body. Bodies are small here: [`write()`] bounds all that varies.
 fn put(out: &mut Vec<u8>, kind: &[u8; 4], body: &[u8]) {
     out.extend_from_slice(&(body.len() as u32 + 8).to_be_bytes());
     out.extend_from_slice(kind);

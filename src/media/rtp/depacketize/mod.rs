@@ -1,4 +1,4 @@
-//! RTP payload formats: packets in sequence order to whole [`Frame`](crate::media::Frame)s.
+//! RTP payload formats: packets in sequence order to whole [`Frame`]s.
 //!
 //! What is common to all formats lives here: where a frame begins and ends, what loss does to it and how large it
 //! may get. What differs, the payload headers, is behind [`Payload`]: one file for each format.
