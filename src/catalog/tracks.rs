@@ -66,15 +66,16 @@ impl Catalog {
         found(changed.rows_affected())
     }
 
-    /// All tracks of a recording, in the order they were announced.
+    /// All tracks of a recording: pictures first, then in the order they were announced.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn tracks(&self, recording: RecordingId) -> Result<Vec<Track>, Error> {
-        let rows = sqlx::query("SELECT * FROM tracks WHERE recording_id = $1 ORDER BY created_at, id")
-            .bind(recording.to_string())
-            .fetch_all(&self.reader)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM tracks WHERE recording_id = $1 ORDER BY kind DESC, created_at, id")
+                .bind(recording.to_string())
+                .fetch_all(&self.reader)
+                .await?;
         rows.iter().map(track).collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::peer::{self, Peer};
 use crate::session::Consumer;
 use crate::sfu::{self, Offer, Room};
-use std::collections::HashMap;
+use crate::time::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 256;
 /// How often holes are given up and key frames asked for.
 const TICK: Duration = Duration::from_millis(50);
+/// How long the media path may be dark before the recording ends. The peer tells of it after 5 s, and often it comes
+/// back.
+const DARK_MICROS: i64 = 30_000_000;
 /// Saying goodbye to a room that does not answer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -59,7 +62,7 @@ pub(super) struct Actor {
 impl Actor {
     /// Runs until the recording ends. Everything received until then is in the writer's queue.
     pub(super) async fn run(mut self) -> End {
-        let mut state = Pump { connected: false, actions: Vec::new(), consumers: HashMap::new() };
+        let mut state = Pump { connected: false, actions: Vec::new(), dark: None };
         let end = self.pump(&mut state).await;
         self.recording.finish(self.clock.now(), &mut state.actions);
         // Whatever the end was, what is in the queue is stored; a writer that failed has closed it.
@@ -82,13 +85,15 @@ impl Actor {
                     if taken == 0 {
                         Some(End::Transport("the peer ended".to_owned()))
                     } else {
-                        batch.drain(..).find_map(|event| self.peer_event(event, state))
+                        batch.drain(..).for_each(|event| self.peer_event(event, state));
+                        None
                     }
                 }
                 _ = tick.tick() => {
-                    self.recording.poll(self.clock.now(), &mut state.actions);
-                    self.progress.send_replace(self.recording.progress(self.clock.now()));
-                    None
+                    let now = self.clock.now();
+                    self.recording.poll(now, &mut state.actions);
+                    self.progress.send_replace(self.recording.progress(now));
+                    state.dark_too_long(now)
                 }
             };
             if let Some(end) = ended {
@@ -108,7 +113,6 @@ impl Actor {
             sfu::Event::ConsumerOffered { token, consumer } => self.consume(token, consumer, state).await,
             sfu::Event::ConsumerClosed(id) => {
                 self.recording.consumer_closed(&id, &mut state.actions);
-                state.consumers.remove(&id);
                 if let Err(error) = self.peer.remove(&id).await {
                     tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
                 }
@@ -132,7 +136,6 @@ impl Actor {
             return;
         }
         self.recording.consumer_opened(&consumer, self.clock.now(), &mut state.actions);
-        state.consumers.insert(consumer.id.clone(), consumer);
         if let Err(error) = self.room.accept(token).await {
             tracing::warn!(%error, "the room did not take our answer");
         }
@@ -151,7 +154,7 @@ impl Actor {
         Ok(())
     }
 
-    fn peer_event(&mut self, event: peer::Event, state: &mut Pump) -> Option<End> {
+    fn peer_event(&mut self, event: peer::Event, state: &mut Pump) {
         match event {
             peer::Event::Packet { consumer, packet } => {
                 self.recording.packet(&consumer, packet, &mut state.actions);
@@ -160,11 +163,16 @@ impl Actor {
                 tracing::warn!(dropped, "packets came faster than they were taken");
                 self.recording.overflowed(&mut state.actions);
             }
-            peer::Event::Connected => tracing::info!("media path connected"),
-            peer::Event::Disconnected(reason) => return Some(End::Transport(reason)),
+            peer::Event::Connected => {
+                tracing::info!("media path connected");
+                state.dark = None;
+            }
+            peer::Event::Disconnected(reason) => {
+                tracing::warn!(reason, "the media path is dark");
+                state.dark.get_or_insert((self.clock.now(), reason));
+            }
             peer::Event::SenderReport { .. } => {}
         }
-        None
     }
 
     /// `false` when the writer is gone.
@@ -189,5 +197,27 @@ impl Actor {
 struct Pump {
     connected: bool,
     actions: Vec<Action>,
-    consumers: HashMap<String, Consumer>,
+    /// Since when no media can come, and why.
+    dark: Option<(Moment, String)>,
+}
+
+impl Pump {
+    fn dark_too_long(&self, now: Moment) -> Option<End> {
+        let (since, reason) = self.dark.as_ref()?;
+        (now.since(*since) >= DARK_MICROS).then(|| End::Transport(reason.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_darkness_does_not_end_a_recording() {
+        let mut pump = Pump { connected: true, actions: Vec::new(), dark: None };
+        assert_eq!(pump.dark_too_long(Moment(i64::MAX)), None);
+        pump.dark = Some((Moment(1_000_000), "no packets".to_owned()));
+        assert_eq!(pump.dark_too_long(Moment(30_999_999)), None);
+        assert_eq!(pump.dark_too_long(Moment(31_000_000)), Some(End::Transport("no packets".to_owned())));
+    }
 }

@@ -101,7 +101,8 @@ export class Tile {
 }
 
 function stateText(state: TileState): string {
-  if (state.presence === 'before') return `Not here yet: joins at ${clockText(state.start)}`;
+  // Nobody's media begins with the recording to the millisecond: that is no coming late.
+  if (state.presence === 'before') return state.start < 1 ? '' : `Not here yet: joins at ${clockText(state.start)}`;
   if (state.presence === 'left') return 'Left';
   if (state.problem) return state.problem;
   if (state.empty) return 'Nothing to play yet';
