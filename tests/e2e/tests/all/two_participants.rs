@@ -109,5 +109,10 @@ async fn watch_in_step(stage: &Stage, id: &str) {
         .collect();
     assert!(pairs.len() >= 3, "flashes of both are seen: {seen}");
     println!("flashes apart by {pairs:.3?} s");
-    assert!(pairs.iter().all(|step| step.abs() <= 0.08), "in step within two pictures: {pairs:?}");
+    // A flash lasts two pictures of 40 ms. A busy machine may show its second only, or a picture late, to either side:
+    // the median tells whether they are in step, the outliers only that none is lost.
+    let mut steps: Vec<f64> = pairs.iter().map(|step| step.abs()).collect();
+    steps.sort_by(f64::total_cmp);
+    assert!(steps[steps.len() / 2] <= 0.045, "in step within a picture: {pairs:?}");
+    assert!(steps.iter().all(|step| *step <= 0.2), "none far out of step: {pairs:?}");
 }
