@@ -145,7 +145,7 @@ fn packets(codec: Codec) -> Vec<Packet> {
                 marker: place == last,
                 arrival: Moment(number as i64 * 1_000_000 / if step == 960 { 50 } else { 30 }),
                 payload: payload.into(),
-                recovered: false,
+                ..Packet::default()
             });
         }
     }

@@ -105,3 +105,17 @@ pub struct Sample {
     /// The stored bytes, as in [`Frame::data`].
     pub data: Bytes,
 }
+
+/// How a picture must be turned clockwise to be upright (3GPP TS 26.114 7.4.5, ISO/IEC 14496-12 8.3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rotation {
+    /// It is upright.
+    #[default]
+    None,
+    /// A quarter.
+    Right,
+    /// It is upside down.
+    Half,
+    /// Three quarters.
+    Left,
+}

@@ -7,19 +7,18 @@
 //!
 //! The path of a packet: the stack's driver (`driver`) decrypts it, its interceptor chain (`engine`) counts it for
 //! feedback, and our own last interceptor (`tap`) takes it off the chain: undoes RTX, drops duplicates and asks for
-//! losses (`loss`), and pushes it into one bounded queue (`queue`) that the recorder reads. Nothing of it waits: when
+//! losses ([`loss`](crate::media::rtp::loss)), and pushes it into one bounded queue (`queue`) that the recorder reads. Nothing of it waits: when
 //! the reader is too slow, packets are dropped and the drop is told.
 
 mod driver;
 mod engine;
-mod loss;
 mod queue;
 mod streams;
 mod tap;
 #[cfg(test)]
 mod tests;
 
-pub use loss::Statistics;
+pub use crate::media::rtp::loss::Statistics;
 
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::session::offer::Section;

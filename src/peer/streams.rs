@@ -3,7 +3,7 @@
 //! They are entered before the stack hears of them and leave when their consumer closes, whatever the stack binds and
 //! unbinds meanwhile: it binds all of them again at each negotiation, and state lost then would be media lost.
 
-use super::loss::{Statistics, Stream};
+use crate::media::rtp::loss::{Statistics, Stream};
 use crate::session::Consumer;
 use crate::time::Moment;
 use std::collections::HashMap;

@@ -66,6 +66,8 @@ impl Tap {
             arrival,
             payload: if place.media { packet.payload } else { bytes::Bytes::new() },
             recovered: place.recovered,
+            captured: None,
+            rotation: None,
         };
         self.queue.media(Event::Packet { consumer: place.consumer, packet });
     }

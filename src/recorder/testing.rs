@@ -27,7 +27,7 @@ fn packet(sequence: u64, millis: i64, ticks_per_milli: i64, payload: Vec<u8>) ->
         marker: true,
         arrival: at(millis),
         payload: payload.into(),
-        recovered: false,
+        ..Packet::default()
     }
 }
 

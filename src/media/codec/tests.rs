@@ -290,7 +290,7 @@ mod vp9 {
                 marker: sequence == 1,
                 arrival: Moment(0),
                 payload: [&descriptor[..], &bytes(layer)].concat().into(),
-                recovered: false,
+                ..Packet::default()
             };
             depacketizer.push(&packet, &mut frames).unwrap();
         }

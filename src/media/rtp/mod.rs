@@ -1,5 +1,6 @@
 //! Packets to frames: order first ([`reorder`]), then the payload formats ([`depacketize`]).
 
 pub mod depacketize;
+pub mod loss;
 pub mod packet;
 pub mod reorder;

@@ -11,7 +11,7 @@ fn packet(sequence: u64, millis: i64) -> Packet {
         marker: false,
         arrival: Moment(millis * 1000),
         payload: Bytes::from_static(&[1]),
-        recovered: false,
+        ..Packet::default()
     }
 }
 

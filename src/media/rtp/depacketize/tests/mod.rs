@@ -27,7 +27,7 @@ impl Bench {
         self.sequence += 1;
         let arrival = Moment(self.sequence as i64);
         let sequence = self.sequence;
-        let packet = Packet { sequence, timestamp, marker, arrival, payload, recovered: false };
+        let packet = Packet { sequence, timestamp, marker, arrival, payload, ..Packet::default() };
         self.depacketizer.push(&packet, &mut self.frames)
     }
 

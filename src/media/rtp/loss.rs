@@ -48,15 +48,15 @@ struct Missing {
 
 /// A packet to deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
+pub struct Taken {
     /// Its number, extended to 64 bits.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// It was sent again.
-    pub(super) recovered: bool,
+    pub recovered: bool,
 }
 
 /// One stream: `push` what arrives, ask for what is `due`.
-pub(super) struct Stream {
+pub struct Stream {
     nack: bool,
     give_up: i64,
     top: Option<u64>,
@@ -73,7 +73,8 @@ pub(super) struct Stream {
 
 impl Stream {
     /// `nack`: the sender answers requests. Without, losses are only counted.
-    pub(super) fn new(kind: Kind, nack: bool) -> Self {
+    #[must_use]
+    pub fn new(kind: Kind, nack: bool) -> Self {
         let give_up = match (nack, kind) {
             (true, Kind::Video) => 2_000_000,
             (true, Kind::Audio) => 1_000_000,
@@ -92,18 +93,21 @@ impl Stream {
         }
     }
 
-    pub(super) fn statistics(&self) -> Statistics {
+    /// What became of the packets so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
         self.statistics
     }
 
     /// When [`Stream::due`] wants to be called.
-    pub(super) fn deadline(&self) -> Option<Moment> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
         self.next
     }
 
     /// A packet came, `rtx` if by a stream of retransmissions. `None` for what was delivered before or is too old to
     /// tell.
-    pub(super) fn push(&mut self, sequence: u16, rtx: bool, now: Moment) -> Option<Taken> {
+    pub fn push(&mut self, sequence: u16, rtx: bool, now: Moment) -> Option<Taken> {
         let extended = self.extend(sequence, rtx)?;
         match self.top {
             None => (self.top, self.first) = (Some(extended), extended),
@@ -127,7 +131,7 @@ impl Stream {
     }
 
     /// The packets to ask for now, as they are numbered on the wire. Gives up what is too old.
-    pub(super) fn due(&mut self, now: Moment) -> Vec<u16> {
+    pub fn due(&mut self, now: Moment) -> Vec<u16> {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
         }
