@@ -11,6 +11,7 @@
 //! process left.
 
 mod actor;
+mod gap;
 pub mod progress;
 pub mod record;
 mod recording;
