@@ -1,7 +1,7 @@
 //! The black pictures that stand where a camera was off: one key frame of each codec, 256x144, 8 bits, made once by
 //! `black/make.sh`. Behind an init segment of their own, because their size is not that of the track.
 
-use crate::media::codec::{Inspector, Inspection};
+use crate::media::codec::{Inspection, Inspector};
 use crate::media::fmp4::{self, init};
 use crate::media::{Codec, Frame};
 use crate::time::Moment;

@@ -1,9 +1,9 @@
 //! One participant as playlists: the multivariant playlist, and the media playlist of each track.
 
 use super::bandwidth::{self, Bandwidth};
+use super::pieces::{self, Break, Map, Piece};
 use super::room::{Presented, Room, scale};
 use super::timeline::Item;
-use super::pieces::{self, Break, Map, Piece};
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Segment, Track};
 use crate::id::{ParticipantId, TrackId};
@@ -151,10 +151,9 @@ pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) 
     let mut list = pieces::pieces(room, track, &segments);
     if track.kind == Kind::Audio {
         let presented = room.presented(track.participant, plays);
-        if let (Some(video), true) = (
-            pieces::picture_of(room, track, plays),
-            presented.audio.is_some_and(|own| own.id == track.id),
-        ) {
+        if let (Some(video), true) =
+            (pieces::picture_of(room, track, plays), presented.audio.is_some_and(|own| own.id == track.id))
+        {
             let segments = pieces::with_begun(room, video, catalog.segments(video.id).await?);
             pieces::mark(&mut list, &pieces::pieces(room, video, &segments));
         }

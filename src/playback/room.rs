@@ -79,8 +79,7 @@ impl Room {
     #[must_use]
     pub fn wall(&self, micros: i64) -> WallTime {
         let before = self.pauses.iter().filter(|pause| pause.at_micros <= micros);
-        let paused: i64 =
-            before.filter_map(|pause| Some(pause.ended_at?.since(pause.began_at))).sum();
+        let paused: i64 = before.filter_map(|pause| Some(pause.ended_at?.since(pause.began_at))).sum();
         self.recording.started_at.plus(micros.saturating_add(paused))
     }
 
@@ -91,7 +90,8 @@ impl Room {
         let plays = |own: &Track| super::support::of(own.codec).hls_js;
         let presented = self.presented(track.participant, plays);
         let both = || [presented.video, presented.audio].into_iter().flatten();
-        let beside = both().any(|own| own.id == track.id).then(|| both().filter_map(|own| self.covered(own)).max());
+        let beside =
+            both().any(|own| own.id == track.id).then(|| both().filter_map(|own| self.covered(own)).max());
         beside.flatten().or_else(|| self.covered(track)).unwrap_or(0)
     }
 

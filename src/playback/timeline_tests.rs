@@ -35,7 +35,13 @@ fn gap(after: u32, shown: Shown, start_ms: i64, millis: i64, open: bool) -> Gap 
 }
 
 fn ended(zero_ms: i64, furthest_ms: i64) -> Bounds<'static> {
-    Bounds { zero: Ticks(zero_ms * 48), furthest: Ticks(furthest_ms * 48), ended: true, gaps: &[], pauses: &[] }
+    Bounds {
+        zero: Ticks(zero_ms * 48),
+        furthest: Ticks(furthest_ms * 48),
+        ended: true,
+        gaps: &[],
+        pauses: &[],
+    }
 }
 
 /// `(start, length, what fills it)` in milliseconds.

@@ -97,6 +97,11 @@ impl Gaps {
         self.open = None;
     }
 
+    /// The track ends: a gap that nobody was told of was none.
+    pub(super) fn forget_untold(&mut self) {
+        self.open.take_if(|open| open.told.is_none());
+    }
+
     /// No frame may be placed before this while a gap is open.
     pub(super) fn reached(&self) -> Option<Ticks> {
         self.open.as_ref().map(|open| open.reached)

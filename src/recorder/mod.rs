@@ -12,6 +12,8 @@
 
 mod actor;
 mod gap;
+#[cfg(test)]
+mod gap_tests;
 pub mod progress;
 pub mod record;
 mod recording;

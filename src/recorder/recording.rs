@@ -6,9 +6,9 @@ use super::track::{self, Output, Track};
 use super::writer::Write;
 use crate::catalog::{Cause, NewParticipant, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::{Codec, Kind};
 use crate::media::rtp::packet::Packet;
 use crate::media::segment::Policy;
+use crate::media::{Codec, Kind};
 use crate::session::Consumer;
 use crate::sfu::PeerInfo;
 use crate::time::{Moment, WallTime};
@@ -460,7 +460,8 @@ impl Recording {
 
     /// How far playlists may already list a participant's sound.
     fn listed(&self, participant: ParticipantId) -> i64 {
-        let sound = |source: &&Source| source.participant == participant && source.codec.kind() == Kind::Audio;
+        let sound =
+            |source: &&Source| source.participant == participant && source.codec.kind() == Kind::Audio;
         self.sources.iter().filter(sound).map(|source| source.listed_micros).max().unwrap_or(0)
     }
 }

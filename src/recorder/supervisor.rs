@@ -223,12 +223,7 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn begin(
-        &self,
-        id: RecordingId,
-        request: StartRequest,
-        ends: Ends,
-    ) -> Result<Started, Error> {
+    async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
         let Ends { stop, commands, progress, done } = ends;
         let joined = self.join(id, &request).await?;
         let shared = &self.0;

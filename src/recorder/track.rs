@@ -249,7 +249,10 @@ impl Track {
     /// still here. A gap that is open ends.
     pub fn part(&mut self, cause: Cause, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
         self.end_stream(cause, out)?;
-        if let Some(end) = self.end {
+        if cause != Cause::Pause {
+            self.gaps.forget_untold();
+        }
+        if let (Some(end), Some(_)) = (self.end, self.gaps.reached()) {
             let end = end.max(self.tick(now));
             self.gaps.end(end, out);
             self.end = Some(end);
@@ -450,7 +453,15 @@ impl Track {
         let kind = self.config.codec.kind();
         let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
         self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
-        out.push(Output::Run(Box::new(Run { number, init: bytes, range, config, first, wall, listed_micros: 0 })));
+        out.push(Output::Run(Box::new(Run {
+            number,
+            init: bytes,
+            range,
+            config,
+            first,
+            wall,
+            listed_micros: 0,
+        })));
         Ok(())
     }
 
