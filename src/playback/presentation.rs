@@ -6,7 +6,7 @@ use super::room::{Presented, Room, scale};
 use super::timeline::Item;
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Segment, Track};
-use crate::id::{ParticipantId, TrackId};
+use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
 use crate::media::segment::Policy;
@@ -139,11 +139,19 @@ impl Playlist {
 
 /// The media playlist of a track: `EVENT` while its participant is being recorded, then `VOD`.
 ///
+/// Segments are read before all other rows: whatever changes at one of them has been told by then.
+///
 /// # Errors
-/// [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
-pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) -> Result<Playlist, Error> {
+/// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
+pub async fn media(
+    catalog: &Catalog,
+    recording: RecordingId,
+    track: TrackId,
+    query: &str,
+) -> Result<Playlist, Error> {
+    let segments = catalog.segments(track).await?;
+    let room = &Room::load(catalog, recording).await?;
     let track = room.track(track)?;
-    let segments = catalog.segments(track.id).await?;
     if segments.is_empty() {
         let ended = room.ended(track.participant) || track.ended_at.is_some();
         return Err(if ended { Error::Nothing } else { Error::NothingYet });
@@ -154,8 +162,7 @@ pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) 
         if let (Some(video), true) =
             (pieces::picture_of(room, track, plays), presented.audio.is_some_and(|own| own.id == track.id))
         {
-            let segments = pieces::with_begun(room, video, catalog.segments(video.id).await?);
-            pieces::mark(&mut list, &pieces::pieces(room, video, &segments));
+            pieces::mark(&mut list, room, video, catalog.segments(video.id).await?);
         }
     }
     let target_duration = target_seconds(&segments, track);
