@@ -171,7 +171,7 @@ impl Writer {
                 let Ticks(ticks) = duration;
                 tracing::info!(track.id = %track, start = start.0, ticks, "gap in a track");
             }
-            Output::NeedKeyframe | Output::Refused(_) => {}
+            Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
         Ok(())
     }
