@@ -10,7 +10,7 @@ pub mod rtp;
 pub mod segment;
 pub mod timeline;
 
-use crate::time::{Moment, Ticks, Timescale};
+use crate::time::{Moment, NtpTime, Ticks, Timescale};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -80,12 +80,14 @@ impl Codec {
 }
 
 /// One whole picture (all its spatial layers) or one Opus packet, as the depacketizer put it together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// RTP timestamp, not unwrapped.
     pub timestamp: u32,
     /// Arrival of its first packet.
     pub arrival: Moment,
+    /// When it was captured, by the sender's wall clock, if any of its packets said so.
+    pub captured: Option<NtpTime>,
     /// The bytes as they are stored in a sample: H264 NAL units each with a 4-byte length (ISO/IEC 14496-15
     /// 5.3.3), AV1 OBUs with size fields and without temporal delimiters (AV1-ISOBMFF 2.4), VP8 and VP9 frames
     /// and Opus packets as they are.

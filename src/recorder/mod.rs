@@ -20,6 +20,8 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+#[cfg(test)]
+mod simulation;
 pub mod stream;
 pub mod supervisor;
 #[cfg(test)]

@@ -15,8 +15,9 @@ use crate::catalog::{Cause, Gap};
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
 use crate::media::fmp4::{self, fragment::Fragment, init};
-use crate::media::rtp::packet::Packet;
+use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::{self, Policy, Segment, Segmenter};
+use crate::media::timeline::sync::{Anomaly, Delays};
 use crate::media::{Codec, Kind, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
@@ -97,6 +98,8 @@ pub enum Output {
     Gap(Gap),
     /// Ask the producer for a key frame.
     NeedKeyframe,
+    /// A clock of the sender did what it should not.
+    Clock(Anomaly),
     /// The track ends here, for this reason.
     Refused(String),
 }
@@ -277,6 +280,24 @@ impl Track {
         self.with_stream(out, |stream, items| stream.push(packet, items))
     }
 
+    /// A sender report of the attached stream.
+    pub fn report(&mut self, report: &SenderReport, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.with_stream(out, |stream, items| stream.report(report, items))
+    }
+
+    /// The least delays of the sender's clocks, as the attached stream saw them.
+    #[must_use]
+    pub fn delays(&self) -> Delays {
+        self.stream.as_ref().map(Stream::delays).unwrap_or_default()
+    }
+
+    /// Takes what the participant's other tracks saw of the same clocks.
+    pub fn share(&mut self, delays: Delays) {
+        if let Some(stream) = self.stream.as_mut() {
+            stream.share(delays);
+        }
+    }
+
     /// Time passes.
     pub fn poll(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
         self.with_stream(out, |stream, items| stream.poll(now, items))?;
@@ -328,6 +349,7 @@ impl Track {
                 stream::Output::Frame(frame) => self.frame(frame, out)?,
                 stream::Output::Lost { packets } => self.counts.lost += packets,
                 stream::Output::NeedKeyframe => out.push(Output::NeedKeyframe),
+                stream::Output::Clock(anomaly) => out.push(Output::Clock(anomaly)),
                 stream::Output::Refused(reason) => self.refuse(reason, out)?,
             }
         }

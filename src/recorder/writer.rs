@@ -195,7 +195,7 @@ impl Writer {
                 }
                 self.gaps.push(gap);
             }
-            Output::NeedKeyframe | Output::Refused(_) => {}
+            Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
         Ok(())
     }
