@@ -5,7 +5,13 @@
 //! instrumented as a whole, dependencies included, and it sees modules that the library keeps to itself. `run.sh`
 //! builds and runs it; `make fuzz` calls that.
 
-#![allow(dead_code, unused_imports, unreachable_pub, clippy::indexing_slicing, reason = "parts of other crates")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::indexing_slicing,
+    reason = "parts of other crates"
+)]
 
 #[path = "../../sfu/src/fixture/mod.rs"]
 mod fixture;

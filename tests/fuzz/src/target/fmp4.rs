@@ -1,10 +1,10 @@
 //! The reader of files, with any bytes as a file.
 
 use super::track;
+use crate::media::Kind;
 use crate::media::fmp4::index::{Index, encode};
 use crate::media::fmp4::{describe, fragment, init, read};
 use crate::media::segment::{Policy, from_fragments, from_index};
-use crate::media::Kind;
 use crate::time::{Ticks, Timescale};
 
 pub fn run(data: &[u8]) {

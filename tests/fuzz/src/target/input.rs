@@ -96,7 +96,9 @@ impl<'a> Input<'a> {
             2 => Event::Again,
             _ => {
                 self.captured = Some(NtpTime(u64::from_be_bytes(self.take()?)));
-                self.rotation = Some([Rotation::None, Rotation::Right, Rotation::Half, Rotation::Left][usize::from(kind >> 6)]);
+                self.rotation = Some(
+                    [Rotation::None, Rotation::Right, Rotation::Half, Rotation::Left][usize::from(kind >> 6)],
+                );
                 Event::Extensions
             }
         })

@@ -21,11 +21,19 @@ pub struct Target {
 }
 
 const TARGETS: &[Target] = &[
-    Target { name: "h264", run: |data| packets::run(Codec::H264, data), seeds: || packets::seeds(Codec::H264) },
+    Target {
+        name: "h264",
+        run: |data| packets::run(Codec::H264, data),
+        seeds: || packets::seeds(Codec::H264),
+    },
     Target { name: "vp8", run: |data| packets::run(Codec::Vp8, data), seeds: || packets::seeds(Codec::Vp8) },
     Target { name: "vp9", run: |data| packets::run(Codec::Vp9, data), seeds: || packets::seeds(Codec::Vp9) },
     Target { name: "av1", run: |data| packets::run(Codec::Av1, data), seeds: || packets::seeds(Codec::Av1) },
-    Target { name: "opus", run: |data| packets::run(Codec::Opus, data), seeds: || packets::seeds(Codec::Opus) },
+    Target {
+        name: "opus",
+        run: |data| packets::run(Codec::Opus, data),
+        seeds: || packets::seeds(Codec::Opus),
+    },
     Target { name: "track", run: track::run, seeds: track::seeds },
     Target { name: "fmp4", run: fmp4::run, seeds: fmp4::seeds },
     Target { name: "signalling", run: signalling::run, seeds: signalling::seeds },

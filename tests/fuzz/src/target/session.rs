@@ -2,7 +2,9 @@
 
 use crate::media::Kind;
 use crate::session::offer::{Section, offer};
-use crate::session::{Consumer, ConsumerType, RtpCapabilities, RtpParameters, Source, TransportParameters, capabilities};
+use crate::session::{
+    Consumer, ConsumerType, RtpCapabilities, RtpParameters, Source, TransportParameters, capabilities,
+};
 
 /// Attributes that a section has besides those of its codecs, extensions and candidates.
 const SECTION_LINES: usize = 20;

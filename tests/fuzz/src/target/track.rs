@@ -77,8 +77,12 @@ impl Stored {
             };
             let entries: Vec<_> = self.entries.iter().filter(|entry| inside(entry.offset)).copied().collect();
             assert!(entries.first().is_some_and(Entry::sync), "a run begins with a key frame");
-            let own: Vec<_> =
-                self.segments.iter().filter(|(of, _)| *of == run.number).map(|(_, own)| own.clone()).collect();
+            let own: Vec<_> = self
+                .segments
+                .iter()
+                .filter(|(of, _)| *of == run.number)
+                .map(|(_, own)| own.clone())
+                .collect();
             let first = own.first().expect("a run has a segment").number;
             assert_eq!(from_index(&entries, run.first, first), own, "segments tile their run");
             let length = |segment: &Segment| segment.duration.0;
