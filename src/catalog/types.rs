@@ -1,7 +1,7 @@
 //! What the rows say, as types.
 
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::{Codec, Kind};
+use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -250,6 +250,8 @@ pub struct Run {
     pub height: u32,
     /// 0 for pictures.
     pub channels: u8,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
 }

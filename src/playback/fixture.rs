@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::fmp4::{fragment, index};
-use crate::media::{Codec, Kind, Sample};
+use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::storage::{Key, Store};
 use crate::time::{Ticks, WallTime};
 use bytes::Bytes;
@@ -145,6 +145,7 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         // Odd runs have half the size; runs 0 and 2 are alike.
         width: if video { 640 / (1 + number % 2) } else { 0 },
         height: if video { 480 / (1 + number % 2) } else { 0 },
+        rotation: Rotation::None,
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
     }

@@ -9,7 +9,7 @@ use crate::media::rtp::packet::Packet;
 use crate::media::rtp::reorder::{self, Reorder};
 use crate::media::timeline::anchor::Anchor;
 use crate::media::timeline::unwrap::Unwrap;
-use crate::media::{Codec, Frame, Kind};
+use crate::media::{Codec, Frame, Kind, Rotation};
 use crate::time::{Moment, Ticks, Timescale};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -39,6 +39,8 @@ pub struct Placed {
     pub length: Option<u32>,
     /// The bytes to store.
     pub data: Bytes,
+    /// How the picture must be turned.
+    pub rotation: Rotation,
 }
 
 /// What a stream says besides frames.
@@ -212,6 +214,7 @@ impl Stream {
             config: found.config.map(Box::new),
             length: found.duration,
             data: frame.data,
+            rotation: frame.rotation,
         };
         self.place(placed, out);
     }

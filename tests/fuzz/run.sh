@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 seconds=${1:?seconds for each target}
 shift
 targets=("$@")
-((${#targets[@]})) || targets=(h264 vp8 vp9 av1 opus track fmp4 signalling session extension wire)
+((${#targets[@]})) || targets=(h264 vp8 vp9 av1 opus loss track fmp4 signalling session extension wire)
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 # What cargo-fuzz passes, less the address sanitizer, which is for unsafe code and for nightly alone. With --target, build

@@ -1,6 +1,7 @@
 //! Headers that real encoders wrote: x264, libvpx, libaom and SVT-AV1.
 
 use super::*;
+use crate::media::Rotation;
 use crate::time::Moment;
 use mp4_atom::Encode;
 use proptest::prelude::*;
@@ -25,7 +26,7 @@ fn ue(value: u64) -> (u64, usize) {
 }
 
 fn frame(data: impl Into<bytes::Bytes>) -> Frame {
-    Frame { timestamp: 0, arrival: Moment(0), data: data.into() }
+    Frame { timestamp: 0, arrival: Moment(0), data: data.into(), rotation: Rotation::None }
 }
 
 fn inspect(codec: Codec, data: Vec<u8>) -> Result<Inspection, Error> {

@@ -16,7 +16,7 @@ mod vp8;
 mod vp9;
 
 use crate::media::rtp::packet::Packet;
-use crate::media::{Codec, Frame};
+use crate::media::{Codec, Frame, Rotation};
 use crate::time::Moment;
 use bytes::Bytes;
 
@@ -91,6 +91,8 @@ pub struct Depacketizer {
     last: Option<u64>,
     timestamp: u32,
     arrival: Moment,
+    /// What the newest packet that said so said.
+    rotation: Rotation,
     sure: bool,
     packets: usize,
     bytes: usize,
@@ -118,6 +120,7 @@ impl Depacketizer {
             last: None,
             timestamp: 0,
             arrival: Moment::default(),
+            rotation: Rotation::None,
             sure: false,
             packets: 0,
             bytes: 0,
@@ -141,14 +144,15 @@ impl Depacketizer {
             return Ok(());
         }
         if self.payload.is_none() {
-            let data = packet.payload.clone();
-            out.push(Frame { timestamp: packet.timestamp, arrival: packet.arrival, data });
+            let Packet { timestamp, arrival, .. } = *packet;
+            out.push(Frame { timestamp, arrival, data: packet.payload.clone(), rotation: Rotation::None });
             return Ok(());
         }
         let mut result = Ok(());
         if packet.timestamp != self.timestamp {
             result = self.close(out);
         }
+        self.rotation = packet.rotation.unwrap_or(self.rotation);
         let added = self.add(packet);
         self.markers |= packet.marker;
         let closed = if packet.marker { self.close(out) } else { Ok(()) };
@@ -218,7 +222,8 @@ impl Depacketizer {
             State::Skip => self.state = State::Between,
             State::Open => match payload.take(self.sure) {
                 Ok(Some(data)) => {
-                    out.push(Frame { timestamp: self.timestamp, arrival: self.arrival, data });
+                    let Self { timestamp, arrival, rotation, .. } = *self;
+                    out.push(Frame { timestamp, arrival, data, rotation });
                     self.counted = None;
                     self.state = State::Between;
                 }

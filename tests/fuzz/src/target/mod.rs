@@ -3,6 +3,7 @@
 mod extension;
 mod fmp4;
 mod input;
+mod loss;
 mod packets;
 mod session;
 mod signalling;
@@ -34,6 +35,7 @@ const TARGETS: &[Target] = &[
         run: |data| packets::run(Codec::Opus, data),
         seeds: || packets::seeds(Codec::Opus),
     },
+    Target { name: "loss", run: loss::run, seeds: loss::seeds },
     Target { name: "track", run: track::run, seeds: track::seeds },
     Target { name: "fmp4", run: fmp4::run, seeds: fmp4::seeds },
     Target { name: "signalling", run: signalling::run, seeds: signalling::seeds },

@@ -3,10 +3,10 @@
 use super::input::{Event, Input, Step};
 use super::packets;
 use crate::id::{RecordingId, TrackId};
-use crate::media::Codec;
 use crate::media::fmp4::index::{Entry, Index, encode};
-use crate::media::fmp4::{init, read};
+use crate::media::fmp4::{describe, init, read};
 use crate::media::segment::{Policy, Segment, from_index};
+use crate::media::{Codec, Rotation};
 use crate::recorder::track::{Config, Output, Run, Track};
 use crate::time::{Moment, Ticks, WallTime};
 
@@ -58,6 +58,9 @@ impl Stored {
         assert_eq!(run.range.end, self.file.len() as u64);
         let origin = init::origin(&run.init).expect("our own box").expect("it is there");
         assert_eq!((origin.run, origin.first), (run.number, run.first));
+        let shown = describe::text(&run.init);
+        let turned = format!(" rotation={}\n", run.rotation.degrees());
+        assert_eq!(shown.contains(&turned), run.rotation != Rotation::None, "{shown}");
         self.runs.push(run);
     }
 

@@ -1,6 +1,7 @@
 //! What the WebRTC stack reads for us from decrypted datagrams, RTP and RTCP, and what we make of sender reports.
 //! The stack's code is not ours; whatever makes it panic would take our task with it.
 
+use crate::media::rtp::extension;
 use crate::media::rtp::packet::SenderReport;
 use crate::rtp::Header;
 use crate::time::{Moment, NtpTime};
@@ -12,7 +13,11 @@ pub fn run(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
     let mut bytes = Bytes::copy_from_slice(data);
     if kind & 1 == 0 {
-        let _ = rtc_rtp::Packet::unmarshal(&mut bytes);
+        if let Ok(packet) = rtc_rtp::Packet::unmarshal(&mut bytes) {
+            let extension = |id| packet.header.get_extension(id);
+            let _ = extension(11).map(|body| extension::rotation(&body));
+            let _ = extension(13).map(|body| extension::capture_time(&body));
+        }
         return;
     }
     let Ok(packets) = rtc_rtcp::packet::unmarshal(&mut bytes) else { return };
