@@ -244,9 +244,9 @@ pub struct Run {
     pub wall: WallTime,
     /// The `codecs` parameter (RFC 6381).
     pub codecs: String,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub width: u32,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub height: u32,
     /// 0 for pictures.
     pub channels: u8,
@@ -254,6 +254,14 @@ pub struct Run {
     pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
+}
+
+impl Run {
+    /// Width and height of its pictures as they are shown.
+    #[must_use]
+    pub fn displayed(&self) -> (u32, u32) {
+        self.rotation.displayed(self.width, self.height)
+    }
 }
 
 /// A run that begins.

@@ -4,7 +4,7 @@ use super::bandwidth::{self, Bandwidth};
 use super::room::{Presented, Room, scale};
 use super::timeline::{self, Bounds, Item};
 use super::{Error, support};
-use crate::catalog::{Catalog, Participant, Segment, Track};
+use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
@@ -80,7 +80,7 @@ fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
 fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> multivariant::Variant {
     let measured = measured(segments, track);
     let run = room.largest_run(track.id);
-    let (width, height) = run.map_or((0, 0), |run| run.rotation.displayed(run.width, run.height));
+    let (width, height) = run.map_or((0, 0), Run::displayed);
     multivariant::Variant {
         uri: format!("{}/playlist.m3u8{query}", track.id),
         // One string, of the largest picture: Media Source takes one encoding of each kind.
