@@ -7,8 +7,8 @@ use crate::media::{Codec, Kind, Rotation, codec};
 use crate::time::{Ticks, WallTime};
 use bytes::Bytes;
 use mp4_atom::{
-    Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mdia, Minf, Mvex, Mvhd, Smhd, Stbl,
-    Stco, Stsd, Tkhd, Trak, Trex, Url, Vmhd,
+    Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mdia, Minf, Mvex, Mvhd, Pasp, Smhd,
+    Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Vmhd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -161,7 +161,7 @@ fn track(config: &codec::Config, rotation: Rotation, created: u64) -> Trak {
                 smhd: (!video).then(Smhd::default),
                 dinf: Dinf { dref: Dref { entries: vec![DrefEntry::Url(Url::default())] } },
                 stbl: Stbl {
-                    stsd: Stsd { codecs: vec![entry(&config.entry)] },
+                    stsd: Stsd { codecs: vec![entry(&config.entry, rotation)] },
                     // Empty, but it must be there (8.7.5).
                     stco: Some(Stco::default()),
                     ..Stbl::default()
@@ -174,14 +174,26 @@ fn track(config: &codec::Config, rotation: Rotation, created: u64) -> Trak {
 }
 
 /// The sample entry with the number of the one data reference there is (8.5.2: counted from 1).
-pub(super) fn entry(entry: &mp4_atom::Codec) -> mp4_atom::Codec {
+///
+/// A picture that is turned by a quarter is declared a pixel wider by the shape of its pixels (12.1.4). Chromium turns
+/// each picture as its own init segment says, but asks anew how wide and high they are only when their size changes: a
+/// phone that is turned in mid-call would be squeezed into the shape from before.
+pub(super) fn entry(entry: &mp4_atom::Codec, rotation: Rotation) -> mp4_atom::Codec {
     let mut entry = entry.clone();
+    let quarter = matches!(rotation, Rotation::Right | Rotation::Left);
+    let visual = |visual: &mut mp4_atom::Visual, pasp: &mut Option<Pasp>| {
+        visual.data_reference_index = 1;
+        if quarter {
+            let width = u32::from(visual.width);
+            *pasp = Some(Pasp { h_spacing: width + 1, v_spacing: width });
+        }
+    };
     match &mut entry {
-        mp4_atom::Codec::Avc1(avc1) => avc1.visual.data_reference_index = 1,
-        mp4_atom::Codec::Avc3(avc3) => avc3.visual.data_reference_index = 1,
-        mp4_atom::Codec::Vp08(vp08) => vp08.visual.data_reference_index = 1,
-        mp4_atom::Codec::Vp09(vp09) => vp09.visual.data_reference_index = 1,
-        mp4_atom::Codec::Av01(av01) => av01.visual.data_reference_index = 1,
+        mp4_atom::Codec::Avc1(avc1) => visual(&mut avc1.visual, &mut avc1.pasp),
+        mp4_atom::Codec::Avc3(avc3) => visual(&mut avc3.visual, &mut avc3.pasp),
+        mp4_atom::Codec::Vp08(vp08) => visual(&mut vp08.visual, &mut vp08.pasp),
+        mp4_atom::Codec::Vp09(vp09) => visual(&mut vp09.visual, &mut vp09.pasp),
+        mp4_atom::Codec::Av01(av01) => visual(&mut av01.visual, &mut av01.pasp),
         mp4_atom::Codec::Opus(opus) => opus.audio.data_reference_index = 1,
         _ => {}
     }

@@ -242,7 +242,7 @@ proptest! {
                 (Any::decode(&mut cursor).unwrap(), Any::decode(&mut cursor).unwrap()) else { panic!("{shown}") };
             let track = &moov.trak[0];
             prop_assert_eq!(track.mdia.mdhd.timescale, codec.timescale().0);
-            prop_assert_eq!(&track.mdia.minf.stbl.stsd.codecs, &[init::entry(&config(*codec).entry)]);
+            prop_assert_eq!(&track.mdia.minf.stbl.stsd.codecs, &[init::entry(&config(*codec).entry, *rotation)]);
         }
     }
 }
