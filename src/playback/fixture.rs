@@ -142,10 +142,10 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         first,
         wall,
         codecs: codecs.to_owned(),
-        // Odd runs have half the size; runs 0 and 2 are alike, and 4 is turned besides.
+        // Odd runs have half the size; runs 0 and 2 are alike, and 6 is turned besides.
         width: if video { 640 / (1 + number % 2) } else { 0 },
         height: if video { 480 / (1 + number % 2) } else { 0 },
-        rotation: if video && number == 4 { Rotation::Right } else { Rotation::None },
+        rotation: if video && number == 6 { Rotation::Right } else { Rotation::None },
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
     }
