@@ -25,6 +25,8 @@ pub mod supervisor;
 mod testing;
 pub mod track;
 #[cfg(test)]
+mod track_properties;
+#[cfg(test)]
 mod track_tests;
 mod writer;
 

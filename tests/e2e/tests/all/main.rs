@@ -5,5 +5,6 @@ mod bad_input;
 mod crash;
 mod exact;
 mod players;
+mod rotation;
 mod segments;
 mod two_participants;
