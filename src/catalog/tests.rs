@@ -74,6 +74,7 @@ fn run(track: TrackId, number: u32) -> NewRun {
         rotation: if number == 1 { Rotation::Left } else { Rotation::None },
         channels: 0,
         timescale: Timescale::VIDEO,
+        listed_micros: 0,
     }
 }
 

@@ -148,6 +148,7 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         rotation: if video && number == 6 { Rotation::Right } else { Rotation::None },
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
+        listed_micros: 0,
     }
 }
 

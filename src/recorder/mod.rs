@@ -11,6 +11,9 @@
 //! process left.
 
 mod actor;
+mod gap;
+#[cfg(test)]
+mod gap_tests;
 pub mod progress;
 pub mod record;
 mod recording;

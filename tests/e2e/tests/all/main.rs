@@ -4,6 +4,7 @@
 mod bad_input;
 mod crash;
 mod exact;
+mod gaps;
 mod players;
 mod rotation;
 mod segments;
