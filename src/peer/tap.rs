@@ -190,6 +190,7 @@ mod tests {
             rtp_parameters,
             paused: false,
             kind_of: ConsumerType::Simple,
+            layer: None,
         }
     }
 

@@ -29,6 +29,7 @@ fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
         .unwrap(),
         paused: false,
         kind_of: ConsumerType::Simple,
+        layer: None,
     }
 }
 
