@@ -9,6 +9,7 @@
 //! A run is a stretch with one set of codec parameters and no break. The track knows every file offset beforehand, because nobody
 //! else writes to its file.
 
+use super::layers::Member;
 use super::stream::{self, Placed, Stream};
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
@@ -41,6 +42,8 @@ pub struct Config {
     pub peer_id: String,
     /// The codec.
     pub codec: Codec,
+    /// What it has in common with the other layers of its picture, when layers are tracks.
+    pub member: Option<Member>,
     /// Lengths of fragments and segments.
     pub policy: Policy,
     /// Tick zero of the recording.
@@ -185,9 +188,16 @@ impl Track {
     /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
     #[must_use]
     pub fn wants_keyframe(&self) -> bool {
+        self.takes_keyframe()
+            && (self.keyless || self.stream.as_ref().is_some_and(Stream::waits_for_key) || self.overdue())
+    }
+
+    /// A key frame would be of use, if not needed.
+    #[must_use]
+    pub fn takes_keyframe(&self) -> bool {
         !self.refused
             && self.config.codec.kind() == Kind::Video
-            && (self.keyless || self.stream.as_ref().is_some_and(Stream::waits_for_key) || self.overdue())
+            && !self.config.member.as_ref().is_some_and(Member::idle)
     }
 
     /// The open segment waits for a key frame, and the frame that is held is none.
@@ -198,7 +208,17 @@ impl Track {
 
     /// A consumer begins to deliver; the stream before it, if any, must have been detached.
     pub fn attach(&mut self) {
+        if let Some(member) = &mut self.config.member {
+            member.attached();
+        }
         self.stream = Some(Stream::new(self.config.codec, self.config.start));
+    }
+
+    /// The SFU says which spatial layer it sends now.
+    pub fn layer_told(&mut self, layer: Option<u8>) {
+        if let Some(member) = &mut self.config.member {
+            member.told(layer);
+        }
     }
 
     /// The consumer is gone. What it delivered is stored; the track may go on with another stream.
@@ -267,6 +287,10 @@ impl Track {
         if self.refused {
             return Ok(());
         }
+        if self.config.member.as_mut().is_some_and(|member| !member.admit(&mut frame)) {
+            self.keyless = false;
+            return self.end_run(out);
+        }
         if self.held.as_ref().is_some_and(|held| self.is_gap(frame.at - held.at)) {
             self.end_run(out)?;
         }
@@ -334,6 +358,10 @@ impl Track {
             };
             self.begin_run(*parameters, frame.at, out)?;
         }
+        let aligned = self.config.member.as_ref().is_some_and(|member| frame.sync && member.is_cut(frame.at));
+        if aligned {
+            self.flush(out)?;
+        }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
         let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
@@ -386,6 +414,9 @@ impl Track {
                 }
                 segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
+                    if let Some(member) = &self.config.member {
+                        member.cut(segment.start + segment.duration);
+                    }
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
                 }

@@ -2,4 +2,5 @@
 //! stream's first tick lies on the clock that all tracks of a recording share.
 
 pub mod anchor;
+pub mod grid;
 pub mod unwrap;

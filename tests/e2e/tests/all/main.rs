@@ -4,6 +4,7 @@
 mod bad_input;
 mod crash;
 mod exact;
+mod layers;
 mod players;
 mod segments;
 mod two_participants;
