@@ -75,6 +75,7 @@ fn run(track: TrackId, number: u32) -> NewRun {
         height: 480 * (number + 1),
         channels: 0,
         timescale: Timescale::VIDEO,
+        listed_micros: 0,
     }
 }
 

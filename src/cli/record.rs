@@ -118,7 +118,12 @@ mod tests {
 
     #[test]
     fn a_progress_line_says_how_far_it_is() {
-        let progress = Progress { elapsed_micros: 3_723_900_000, participants: 2, tracks: Vec::new() };
+        let progress = Progress {
+            elapsed_micros: 3_723_900_000,
+            participants: 2,
+            tracks: Vec::new(),
+            ..Progress::default()
+        };
         assert_eq!(
             line(&progress),
             "01:02:03  0 B  2 participants  0/0 tracks  0 packets, 0 lost, 0 recovered"

@@ -154,6 +154,7 @@ impl From<playback::Error> for Problem {
             | E::NoTrack(_)
             | E::NoInit(_)
             | E::NoSegment(_)
+            | E::NoBlack
             | E::Nothing => missing("not-found"),
             E::NothingYet => missing("nothing-yet").header(header::RETRY_AFTER, "2"),
             E::NotPlayable { .. } => missing("not-playable"),
@@ -185,6 +186,8 @@ impl From<recorder::Error> for Problem {
             E::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),
             E::NotRunning => Self::new(StatusCode::CONFLICT, "not-running", detail),
+            E::AlreadyPaused => Self::new(StatusCode::CONFLICT, "already-paused", detail),
+            E::NotPaused => Self::new(StatusCode::CONFLICT, "not-paused", detail),
             E::Catalog(error) => error.into(),
             other => Self::internal(&other),
         }

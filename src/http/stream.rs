@@ -60,6 +60,7 @@ pub(super) async fn file(
             return Ok(playlist(&room, list.render()));
         }
         Name::Init(run) => source.init(id, track, run).await?,
+        Name::Black => source.black(id, track).await?,
         Name::Segment(number) => source.segment(id, track, number).await?,
         Name::Fill { after, number } => source.fill(id, track, after, number).await?,
     };
@@ -91,6 +92,7 @@ fn playlist(room: &Room, text: String) -> Response {
 enum Name {
     Playlist,
     Init(u32),
+    Black,
     Segment(u32),
     Fill { after: Option<u32>, number: u32 },
 }
@@ -99,6 +101,9 @@ impl Name {
     fn parse(name: &str) -> Option<Self> {
         if name == "playlist.m3u8" {
             return Some(Self::Playlist);
+        }
+        if name == "black.mp4" {
+            return Some(Self::Black);
         }
         if let Some(run) = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4")) {
             return number(run).map(Self::Init);
@@ -128,6 +133,7 @@ mod tests {
     fn names_parse_strictly() {
         assert_eq!(Name::parse("playlist.m3u8"), Some(Name::Playlist));
         assert_eq!(Name::parse("init-0.mp4"), Some(Name::Init(0)));
+        assert_eq!(Name::parse("black.mp4"), Some(Name::Black));
         assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
         assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill { after: None, number: 3 }));
         assert_eq!(Name::parse("fill-7-0.m4s"), Some(Name::Fill { after: Some(7), number: 0 }));

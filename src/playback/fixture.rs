@@ -149,6 +149,7 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         height: if video { 480 / (1 + number % 2) } else { 0 },
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
+        listed_micros: 0,
     }
 }
 

@@ -1,15 +1,15 @@
 //! One participant as playlists: the multivariant playlist, and the media playlist of each track.
 
 use super::bandwidth::{self, Bandwidth};
+use super::pieces::{self, Break, Map, Piece};
 use super::room::{Presented, Room, scale};
-use super::timeline::{self, Bounds, Item};
+use super::timeline::Item;
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Segment, Track};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
 use crate::media::segment::Policy;
-use crate::time::{Ticks, WallTime};
 
 /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query` ends
 /// every URI: empty, or `?token=...`.
@@ -148,41 +148,23 @@ pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) 
         let ended = room.ended(track.participant) || track.ended_at.is_some();
         return Err(if ended { Error::Nothing } else { Error::NothingYet });
     }
-    let target_duration = target_seconds(&segments, track);
-    let mut list = entries(room, track, &segments, target_duration, query);
+    let mut list = pieces::pieces(room, track, &segments);
     if track.kind == Kind::Audio {
         let presented = room.presented(track.participant, plays);
-        if let (Some(video), true) = (presented.video, presented.audio.is_some_and(|own| own.id == track.id))
+        if let (Some(video), true) =
+            (pieces::picture_of(room, track, plays), presented.audio.is_some_and(|own| own.id == track.id))
         {
-            let changes = changes(room, video, &catalog.segments(video.id).await?);
-            mark(&mut list, &changes);
+            let segments = pieces::with_begun(room, video, catalog.segments(video.id).await?);
+            pieces::mark(&mut list, &pieces::pieces(room, video, &segments));
         }
     }
+    let target_duration = target_seconds(&segments, track);
     Ok(Playlist {
         target_duration,
         ended: room.ended(track.participant),
         independent: segments.iter().all(|segment| segment.sync),
-        entries: list.into_iter().map(|(_, entry)| entry).collect(),
+        entries: entries(room, track, &list, target_duration, query),
     })
-}
-
-/// Segments and fills of a track's view.
-#[must_use]
-pub fn items<'a>(room: &Room, track: &Track, segments: &'a [Segment]) -> Vec<Item<'a>> {
-    let presented = room.presented(track.participant, plays);
-    let both = || [presented.video, presented.audio].into_iter().flatten();
-    // A track beside those two, such as a second screen, only has to reach its own end.
-    let furthest = if both().any(|own| own.id == track.id) {
-        both().filter_map(|own| room.end_micros(own)).max()
-    } else {
-        room.end_micros(track)
-    };
-    let bounds = Bounds {
-        zero: room.zero(track),
-        furthest: Ticks::from_micros(furthest.unwrap_or(0), scale(track)),
-        ended: room.ended(track.participant),
-    };
-    timeline::items(segments, track.kind, scale(track), bounds)
 }
 
 /// The recorder's promise, unless a segment broke it.
@@ -192,95 +174,45 @@ fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
     Policy::default().target_duration().max(rounded)
 }
 
-/// Each entry with its first tick in microseconds since the recording's start.
-///
 /// An entry reaches from the end of the one before it to its own end, so that the sum of the durations stays equal to
-/// the media's own clock over the short gaps that are not filled. A date then belongs to that start.
+/// the media's own clock over the short gaps that are not filled. A date then belongs to that start. Fills behind fills
+/// need no date of their own: there may be thousands.
 fn entries(
     room: &Room,
     track: &Track,
-    segments: &[Segment],
+    pieces: &[Piece<'_>],
     target_duration: u32,
     query: &str,
-) -> Vec<(i64, media::Entry)> {
-    let scale = scale(track);
+) -> Vec<media::Entry> {
     let longest = i64::from(target_duration) * 1_000_000 + 499_999;
-    let mut map = segments.first().map_or(0, |segment| stretch(room, track.id, segment.run));
-    let mut reached = room.zero(track).to_micros(scale);
-    // Which wall time a tick has is what the nearest segment says.
-    let mut epoch = segments.first().map(|segment| wall_of_zero(segment, track)).unwrap_or_default();
-    let mut list = Vec::with_capacity(segments.len());
-    for item in items(room, track, segments) {
-        let uri = match item {
-            Item::Segment(segment) => {
-                map = stretch(room, track.id, segment.run);
-                epoch = wall_of_zero(segment, track);
-                format!("{}.m4s{query}", segment.number)
-            }
+    let mut reached = room.zero(track).to_micros(scale(track));
+    let mut filled = false;
+    let mut list = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let uri = match piece.item {
+            Item::Segment(segment) => format!("{}.m4s{query}", segment.number),
             Item::Fill(fill) => match fill.after {
                 Some(after) => format!("fill-{after}-{}.m4s{query}", fill.number),
                 None => format!("lead-{}.m4s{query}", fill.number),
             },
         };
-        let end = item.end().to_micros(scale);
-        let duration_micros = (end - reached).clamp(1, longest);
-        let start = end - duration_micros;
-        let entry = media::Entry {
+        let duration_micros = (piece.end - reached).clamp(1, longest);
+        let start = piece.end - duration_micros;
+        let fill = matches!(piece.item, Item::Fill(_));
+        list.push(media::Entry {
             uri,
-            map: format!("init-{map}.mp4{query}"),
+            map: match piece.map {
+                Map::Run(run) => format!("init-{run}.mp4{query}"),
+                Map::Black => format!("black.mp4{query}"),
+            },
             duration_micros,
-            wall: epoch.plus(start),
-            discontinuity: false,
-        };
-        list.push((start, entry));
-        reached = end;
+            // Behind a pause the short gap before the entry belongs to neither side of it.
+            wall: room.wall(if piece.broken == Some(Break::Pause) { piece.start } else { start }),
+            dated: !(fill && filled) || piece.broken.is_some(),
+            discontinuity: piece.broken.is_some(),
+        });
+        filled = fill;
+        reached = piece.end;
     }
     list
-}
-
-/// Wall time of the recording's tick zero, as this segment has it.
-fn wall_of_zero(segment: &Segment, track: &Track) -> WallTime {
-    segment.wall.plus(-segment.start.to_micros(scale(track)))
-}
-
-/// Runs that follow each other with equal parameters differ only in when they were: the first one's init segment
-/// serves them all, and players need no discontinuity. (H264 keeps its parameter sets in band besides.)
-fn stretch(room: &Room, track: TrackId, run: u32) -> u32 {
-    let mut first = 0;
-    let mut before = None;
-    for row in room.runs_of(track).take_while(|row| row.number <= run) {
-        let parameters = (&row.codecs, row.width, row.height, row.channels);
-        if before != Some(parameters) {
-            first = row.number;
-        }
-        before = Some(parameters);
-    }
-    first
-}
-
-/// Where a track's parameters change, in microseconds since the recording's start.
-fn changes(room: &Room, track: &Track, segments: &[Segment]) -> Vec<i64> {
-    let mut map = None;
-    let mut found = Vec::new();
-    for segment in segments {
-        let own = stretch(room, track.id, segment.run);
-        if map.is_some_and(|before| before != own) {
-            found.push(segment.start.to_micros(scale(track)));
-        }
-        map = Some(own);
-    }
-    found
-}
-
-/// Marks the same number of discontinuities as the picture has, each at the nearest bound of the sound (RFC 8216
-/// 6.2.4 wants them to match).
-fn mark(list: &mut [(i64, media::Entry)], changes: &[i64]) {
-    let mut from = 1;
-    for change in changes {
-        let tail = list.iter_mut().enumerate().skip(from);
-        let mut near = tail.filter(|(_, (start, entry))| start + entry.duration_micros / 2 >= *change);
-        let Some((index, (_, entry))) = near.next() else { return };
-        entry.discontinuity = true;
-        from = index + 1;
-    }
 }

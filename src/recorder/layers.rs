@@ -55,6 +55,7 @@ impl Member {
     pub fn attached(&mut self) {
         self.told = None;
         self.foreign = false;
+        self.picture.lock().grid.forget(self.layer);
     }
 
     /// The SFU says which layer it sends now.

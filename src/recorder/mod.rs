@@ -12,6 +12,9 @@
 //! process left.
 
 mod actor;
+mod gap;
+#[cfg(test)]
+mod gap_tests;
 pub mod layers;
 pub mod progress;
 pub mod record;

@@ -9,11 +9,11 @@ use crate::session::{Consumer, ConsumerType, Source};
 use crate::sfu::PeerInfo;
 use serde_json::json;
 
-fn recording() -> Recording {
+pub(super) fn recording() -> Recording {
     Recording::new(RecordingId::new(), Policy::default(), START, START_WALL)
 }
 
-fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
+pub(super) fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
     let kind = if mime.starts_with("audio") { Kind::Audio } else { Kind::Video };
     let clock = if kind == Kind::Audio { 48_000 } else { 90_000 };
     Consumer {
@@ -33,7 +33,7 @@ fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
     }
 }
 
-fn peer(id: &str) -> PeerInfo {
+pub(super) fn peer(id: &str) -> PeerInfo {
     PeerInfo { id: id.to_owned(), display_name: format!("{id}'s name") }
 }
 
@@ -47,7 +47,9 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
         Action::Write(Write::EndTrack(..)) => Some("end"),
         Action::Write(Write::Media(_, Output::Run(_))) => Some("run"),
         Action::Write(Write::Media(_, Output::Segment { .. })) => Some("segment"),
-        Action::Write(Write::Media(..)) => None,
+        Action::Write(Write::Pause(_)) => Some("pause"),
+        Action::Write(Write::Resume(..)) => Some("resume"),
+        Action::Write(Write::Media(..) | Write::Reached(_)) => None,
         Action::RequestKeyframes(_) => Some("key"),
     };
     actions.iter().filter_map(word).collect()
@@ -181,7 +183,7 @@ fn a_codec_that_is_not_recorded_makes_no_track() {
 }
 
 /// Why each track ended; empty when it just did.
-fn errors(out: &[Action]) -> Vec<String> {
+pub(super) fn errors(out: &[Action]) -> Vec<String> {
     let error = |action: &Action| match action {
         Action::Write(Write::EndTrack(_, _, error)) => Some(error.clone().unwrap_or_default()),
         _ => None,

@@ -1,10 +1,10 @@
 //! Starts and stops recordings, and knows which ones run.
 
-use super::actor::{Actor, End};
+use super::actor::{Actor, Command, End};
 use super::progress::Progress;
 use super::recording::Recording;
 use super::writer::{self, Writer};
-use crate::catalog::{self, Catalog, Finish, NewRecording, Status};
+use crate::catalog::{self, Catalog, Finish, NewRecording, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
@@ -17,12 +17,14 @@ use crate::time::WallTime;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Writes that may wait for the disk: at 25 participants about a minute of fragments.
 const WRITE_QUEUE: usize = 4096;
+/// Pauses and resumptions that may wait to be heard.
+const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
 const MAX_RUNNING: usize = 256;
 
@@ -129,6 +131,12 @@ pub enum Error {
     /// No such recording is running.
     #[error("the recording is not running")]
     NotRunning,
+    /// It stands still already.
+    #[error("the recording is paused already")]
+    AlreadyPaused,
+    /// It does not stand still.
+    #[error("the recording is not paused")]
+    NotPaused,
     /// The catalogue failed.
     #[error("the catalogue failed")]
     Catalog(#[from] catalog::Error),
@@ -143,8 +151,17 @@ pub enum Error {
 struct Running {
     room_id: String,
     stop: CancellationToken,
+    commands: mpsc::Sender<Command>,
     progress: watch::Receiver<Progress>,
     done: watch::Receiver<Option<Stopped>>,
+}
+
+/// Our ends of what [`Running`] holds the others of.
+struct Ends {
+    stop: CancellationToken,
+    commands: mpsc::Receiver<Command>,
+    progress: watch::Sender<Progress>,
+    done: watch::Sender<Option<Stopped>>,
 }
 
 struct Shared {
@@ -205,16 +222,19 @@ impl Supervisor {
         let stop = CancellationToken::new();
         let (progress, progress_seen) = watch::channel(Progress::default());
         let (done, done_seen) = watch::channel(None);
+        let (commands, asked) = mpsc::channel(COMMANDS);
         self.reserve(
             id,
             Running {
                 room_id: request.room_id.clone(),
                 stop: stop.clone(),
+                commands,
                 progress: progress_seen,
                 done: done_seen,
             },
         )?;
-        match self.begin(id, request, stop, progress, done).await {
+        let ends = Ends { stop, commands: asked, progress, done };
+        match self.begin(id, request, ends).await {
             Ok(started) => Ok(started),
             Err(error) => {
                 self.running().remove(&id);
@@ -235,14 +255,8 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn begin(
-        &self,
-        id: RecordingId,
-        request: StartRequest,
-        stop: CancellationToken,
-        progress: watch::Sender<Progress>,
-        done: watch::Sender<Option<Stopped>>,
-    ) -> Result<Started, Error> {
+    async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
+        let Ends { stop, commands, progress, done } = ends;
         let joined = self.join(id, &request).await?;
         let shared = &self.0;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
@@ -268,6 +282,7 @@ impl Supervisor {
             recording,
             writes,
             progress,
+            commands,
             stop: stop.clone(),
             clock: Arc::clone(&shared.clock),
         };
@@ -329,7 +344,7 @@ impl Supervisor {
         let status =
             if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
         let stopped = Stopped {
-            stopped_at: started_at.plus(progress.elapsed_micros),
+            stopped_at: started_at.plus(progress.elapsed_micros + progress.paused_micros),
             duration_micros: progress.elapsed_micros,
         };
         if let Some(error) = &error {
@@ -360,6 +375,31 @@ impl Supervisor {
             entry.done.clone()
         };
         wait(&mut done).await
+    }
+
+    /// Lets a recording stand still: nothing is stored until [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::AlreadyPaused`].
+    pub async fn pause(&self, id: RecordingId) -> Result<Pause, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.command(id, Command::Pause(answer)).await?;
+        answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::AlreadyPaused)
+    }
+
+    /// Lets a paused recording go on; since when, and after how many microseconds.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::NotPaused`].
+    pub async fn resume(&self, id: RecordingId) -> Result<(WallTime, i64), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.command(id, Command::Resume(answer)).await?;
+        answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::NotPaused)
+    }
+
+    async fn command(&self, id: RecordingId, command: Command) -> Result<(), Error> {
+        let commands = self.running().get(&id).ok_or(Error::NotRunning)?.commands.clone();
+        commands.send(command).await.map_err(|_| Error::NotRunning)
     }
 
     /// Waits until a recording ends by itself.

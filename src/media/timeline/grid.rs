@@ -41,6 +41,14 @@ impl Grid {
         Self::default()
     }
 
+    /// The layer's next frame is of another stream, whose clock says nothing of the one before.
+    pub fn forget(&mut self, layer: u8) {
+        if let Some(own) = self.layers.get_mut(&layer) {
+            own.shift = None;
+            own.last = own.last.map(|(_, tick)| (tick, tick));
+        }
+    }
+
     /// The tick of a layer's next frame, which its own clock puts at `at`. Never before the layer's last one.
     pub fn place(&mut self, layer: u8, at: Ticks) -> Ticks {
         let own = self.layers.entry(layer).or_insert(Layer { shift: None, step: USUAL_STEP, last: None });

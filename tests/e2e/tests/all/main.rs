@@ -4,6 +4,7 @@
 mod bad_input;
 mod crash;
 mod exact;
+mod gaps;
 mod layers;
 mod players;
 mod segments;
