@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tureen::media::Codec;
 use tureen::media::fmp4::read;
+use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
@@ -123,6 +124,115 @@ async fn layers_are_tracks_whose_captures_have_equal_ticks() {
         layers.push(captures(&stage, &id, listed, &ada.layer(layer as u8).await));
     }
     equal_ticks(&layers, 150);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failure_15_the_top_layer_off_for_ten_seconds_is_filled_by_moving_pictures() {
+    let stage = Stage::new(Dialect::Old).await;
+    let ada = simulcast(&stage).await;
+    let id = record_layers(&stage).await;
+    layers_recorded(&stage, &id, 6_000_000).await;
+    ada.layer_off(2).await.unwrap();
+    let off = ada.layer(2).await.last().unwrap().due_at;
+    wait::until("ten seconds of the middle layer", Duration::from_secs(20), || async {
+        ada.layer(1).await.last().filter(|frame| frame.due_at >= off + 10_000_000).map(drop)
+    })
+    .await;
+    ada.layer_on(2).await.unwrap();
+    let sent = ada.layer(2).await.len();
+    wait::until("six seconds of the top layer", Duration::from_secs(20), || async {
+        (ada.layer(2).await.len() >= sent + 150).then_some(())
+    })
+    .await;
+    stage.recorder.stop(&id).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let mut layers = Vec::new();
+    for layer in 0..3 {
+        layers.push(captures(&stage, &id, of_layer(&manifest, layer), &ada.layer(layer as u8).await));
+    }
+    equal_ticks(&layers, 200);
+    assert!(layers[2].keys().all(|due| *due <= off || *due >= off + 10_000_000), "the top layer was off");
+    playlists_agree(&stage, &id, &manifest).await;
+    pinned_to_the_top(&stage, &id).await;
+}
+
+/// Every layer's playlist and the sound's have as many discontinuities, and the pictures have them at the same times.
+async fn playlists_agree(stage: &Stage, id: &str, manifest: &Value) {
+    let mut found = Vec::new();
+    for track in tracks_of(&manifest["participants"][0]) {
+        let text = stage.recorder.get(track["playlist"].as_str().unwrap()).await;
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let mut at = 0.0;
+        let mut breaks = Vec::new();
+        for line in text.lines() {
+            if line == "#EXT-X-DISCONTINUITY" {
+                breaks.push((at * 100.0_f64).round() / 100.0);
+            }
+            if let Some(length) = line.strip_prefix("#EXTINF:") {
+                at += length.trim_end_matches(',').parse::<f64>().unwrap();
+            }
+        }
+        println!("{} {}: breaks at {breaks:?} of {at:.2} s", track["kind"], track["layer"]);
+        if track["layer"] == 2 {
+            assert!(text.contains("../"), "what is missing is another layer's: {text}");
+            assert!(!text.contains("fill-"), "and no still: {text}");
+        }
+        found.push((track["kind"] == "video", breaks));
+    }
+    let pictures: Vec<_> = found.iter().filter(|(video, _)| *video).map(|(_, breaks)| breaks).collect();
+    assert!(pictures[0].len() >= 2, "off and on again: {found:?}");
+    assert!(pictures.iter().all(|breaks| *breaks == pictures[0]), "{found:?}");
+    assert!(found.iter().all(|(_, breaks)| breaks.len() == pictures[0].len()), "{found:?}");
+    let master = stage.recorder.get(&format!("/api/v1/recordings/{id}/stream/playlist.m3u8")).await;
+    let master = String::from_utf8(master.to_vec()).unwrap();
+    for size in ["640x360", "320x180", "160x90"] {
+        assert!(master.contains(&format!("RESOLUTION={size}")), "{master}");
+    }
+}
+
+/// Plays the top variant in Chromium, to the end. Numbers move as fast as time does.
+async fn pinned_to_the_top(stage: &Stage, id: &str) {
+    let playlist = format!("{}/api/v1/recordings/{id}/stream/playlist.m3u8", stage.recorder.url);
+    let arguments =
+        ["--playlist", &playlist, "--token", &stage.recorder.token, "--level", "top", "--read-all"];
+    let played = readers::script("play.mjs", &[&arguments[..], &["--patience", "20"]].concat()).await;
+    let mut summary = played.clone();
+    summary["frames"] = json!(played["frames"].as_array().map(Vec::len));
+    assert_eq!((&played["ended"], &played["levels"]), (&json!(true), &json!(3)), "{summary}");
+    let fatal = played["errors"].as_array().unwrap().iter().filter(|error| error["fatal"] == true).count();
+    assert_eq!(fatal, 0, "{summary}");
+    let stalls = played["stalls"].as_array().unwrap();
+    assert!(stalls.iter().all(|stall| stall["len"].as_f64().unwrap() <= 0.3), "{summary}");
+    let frames: Vec<(f64, Option<i64>, i64)> = played["frames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|frame| (frame[0].as_f64().unwrap(), frame[1].as_i64(), frame[3].as_i64().unwrap()))
+        .collect();
+    let (mut still, mut wrong) = (0.0_f64, 0);
+    for pair in frames.windows(2) {
+        let [(before, Some(old), _), (now, Some(new), _)] = *pair else {
+            wrong += 1;
+            continue;
+        };
+        let expected = (now - before) * 25.0;
+        let moved = (new - old).rem_euclid(250) as f64;
+        if moved == 0.0 {
+            still = still.max(now - before);
+        }
+        wrong += usize::from((moved - expected).abs() > 1.5);
+    }
+    let width = |wanted: i64| frames.iter().filter(|(_, _, width)| *width == wanted).count();
+    println!(
+        "{} pictures read: {} of the top, {} of the middle layer; longest still {still:.2} s, {wrong} steps wrong",
+        frames.len(),
+        width(640),
+        width(320)
+    );
+    assert!(frames.len() > 300, "{summary}");
+    assert!(width(640) > 100 && width(320) > 100, "both layers were shown");
+    assert!(still <= 0.3, "numbers keep moving: {still}");
+    assert!(wrong <= frames.len() / 50, "{wrong} steps of {} are not those of time", frames.len());
 }
 
 /// Of captures that more than one layer has, at least `least` have equal ticks, and none has others.
