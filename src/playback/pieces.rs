@@ -46,6 +46,11 @@ pub(super) struct Piece<'a> {
 
 /// A track's view.
 pub(super) fn pieces<'a>(room: &Room, track: &Track, segments: &'a [Segment]) -> Vec<Piece<'a>> {
+    view(room, track, segments, false)
+}
+
+/// With what has begun and is not listed yet: it changes something all the same.
+fn view<'a>(room: &Room, track: &Track, segments: &'a [Segment], begun: bool) -> Vec<Piece<'a>> {
     let scale = scale(track);
     let micros = |ticks: Ticks| ticks.to_micros(scale);
     let pauses: Vec<Ticks> =
@@ -57,6 +62,7 @@ pub(super) fn pieces<'a>(room: &Room, track: &Track, segments: &'a [Segment]) ->
         ended: room.ended(track.participant),
         gaps: &gaps,
         pauses: &pauses,
+        begun,
     };
     let mut own = segments.first().map_or(0, |segment| stretch(room, track.id, segment.run));
     let mut pauses = room.pauses.iter().map(|pause| pause.at_micros).peekable();
@@ -92,30 +98,14 @@ pub(super) fn pieces<'a>(room: &Room, track: &Track, segments: &'a [Segment]) ->
 }
 
 /// Marks the sound wherever the picture changes: the same number of times, each at the nearest bound that was not
-/// listed before.
-pub(super) fn mark(sound: &mut [Piece<'_>], picture: &[Piece<'_>]) {
-    let mut from = 1;
-    for piece in picture {
-        let Some(Break::Change { listed }) = piece.broken else { continue };
-        let tail = sound.iter_mut().enumerate().skip(from);
-        let mut free = tail.filter(|(_, own)| {
-            own.broken.is_none() && i64::midpoint(own.start, own.end) >= piece.start && own.start >= listed
-        });
-        let Some((index, own)) = free.next() else { return };
-        own.broken = Some(Break::Picture);
-        from = index + 1;
-    }
-}
-
-/// The segments of a track, and for a run that has begun and has none closed yet, one to stand for it: what it
-/// changes is known.
-pub(super) fn with_begun(room: &Room, track: &Track, mut segments: Vec<Segment>) -> Vec<Segment> {
-    let Some(run) = room.runs_of(track.id).last().filter(|_| !room.ended(track.participant)) else {
-        return segments;
-    };
-    if segments.last().is_none_or(|last| last.run != run.number) {
+/// listed before. A run that has begun counts before its first segment is closed, and a gap before its first fill.
+pub(super) fn mark(sound: &mut [Piece<'_>], room: &Room, picture: &Track, mut segments: Vec<Segment>) {
+    let begun = room.runs_of(picture.id).last().filter(|_| !room.ended(picture.participant));
+    if let Some(run) = begun
+        && segments.last().is_none_or(|last| last.run != run.number)
+    {
         segments.push(Segment {
-            track: track.id,
+            track: picture.id,
             run: run.number,
             number: segments.last().map_or(0, |last| last.number + 1),
             start: run.first,
@@ -126,7 +116,17 @@ pub(super) fn with_begun(room: &Room, track: &Track, mut segments: Vec<Segment>)
             wall: run.wall,
         });
     }
-    segments
+    let mut from = 1;
+    for piece in view(room, picture, &segments, true) {
+        let Some(Break::Change { listed }) = piece.broken else { continue };
+        let tail = sound.iter_mut().enumerate().skip(from);
+        let mut free = tail.filter(|(_, own)| {
+            own.broken.is_none() && i64::midpoint(own.start, own.end) >= piece.start && own.start >= listed
+        });
+        let Some((index, own)) = free.next() else { return };
+        own.broken = Some(Break::Picture);
+        from = index + 1;
+    }
 }
 
 /// The picture whose discontinuities the sound of its participant repeats: the one that is presented, or will be as

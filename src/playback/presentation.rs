@@ -7,7 +7,7 @@ use super::room::{Presented, Room, scale};
 use super::timeline::Item;
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Segment, Track};
-use crate::id::{ParticipantId, TrackId};
+use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
 use crate::media::segment::Policy;
@@ -141,11 +141,19 @@ impl Playlist {
 
 /// The media playlist of a track: `EVENT` while its participant is being recorded, then `VOD`.
 ///
+/// Segments are read before all other rows: whatever changes at one of them has been told by then.
+///
 /// # Errors
-/// [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
-pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) -> Result<Playlist, Error> {
+/// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
+pub async fn media(
+    catalog: &Catalog,
+    recording: RecordingId,
+    track: TrackId,
+    query: &str,
+) -> Result<Playlist, Error> {
+    let segments = catalog.segments(track).await?;
+    let room = &Room::load(catalog, recording).await?;
     let track = room.track(track)?;
-    let segments = catalog.segments(track.id).await?;
     if segments.is_empty() {
         let ended = room.ended(track.participant) || track.ended_at.is_some();
         return Err(if ended { Error::Nothing } else { Error::NothingYet });
@@ -162,8 +170,7 @@ pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) 
         None => {
             let mut list = pieces::pieces(room, track, &segments);
             if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
-                let segments = pieces::with_begun(room, picture, catalog.segments(picture.id).await?);
-                pieces::mark(&mut list, &pieces::pieces(room, picture, &segments));
+                pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
             }
             list.into_iter().map(|piece| Step { track, piece }).collect::<Vec<_>>()
         }
@@ -191,7 +198,11 @@ async fn stored_layers<'a>(
 ) -> Result<Vec<(&'a Track, Vec<Segment>)>, Error> {
     let mut layers = Vec::new();
     for layer in room.layers(picture) {
-        layers.push((layer, catalog.segments(layer.id).await?));
+        let mut segments = catalog.segments(layer.id).await?;
+        // Of a run that began since the room was read nothing else is known.
+        let newest = room.runs_of(layer.id).last().map(|run| run.number);
+        segments.retain(|segment| Some(segment.run) <= newest);
+        layers.push((layer, segments));
     }
     Ok(layers)
 }

@@ -81,6 +81,8 @@ pub struct Bounds<'a> {
     pub gaps: &'a [Gap],
     /// Where the recording was paused.
     pub pauses: &'a [Ticks],
+    /// Also what has begun and is not listed yet: the last fill of an open gap as far as it is sure.
+    pub begun: bool,
 }
 
 /// Segments and fills in order. Without a segment there is nothing to fill, and no view.
@@ -179,7 +181,7 @@ impl List<'_, '_> {
                 let whole = if short { SHORT_FILL_MICROS } else { FILL_MICROS };
                 let whole = Ticks::from_micros(whole, self.scale);
                 let duration = whole.min(part.to - at);
-                if part.open && duration < whole {
+                if part.open && duration < whole && !self.bounds.begun {
                     break;
                 }
                 let fill = Fill { after, number, start: at, duration, shown: part.shown };

@@ -41,6 +41,7 @@ fn ended(zero_ms: i64, furthest_ms: i64) -> Bounds<'static> {
         ended: true,
         gaps: &[],
         pauses: &[],
+        begun: false,
     }
 }
 

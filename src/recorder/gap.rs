@@ -73,6 +73,9 @@ impl Gaps {
             open.reached = sure;
         }
         if first {
+            // So long at least it stays: what is told is listed.
+            open.reached =
+                open.reached.max(open.start + Ticks::from_micros(SHORTEST_BLACK_MICROS, self.scale));
             open.told = Some(shown(self.kind, open.cause));
         }
         if first || (grows && open.told.is_some()) {
@@ -161,8 +164,8 @@ mod tests {
             gaps.poll(Ticks(tenth * SECOND / 10), &mut out);
         }
         let lengths: Vec<_> = told(&out).iter().map(|told| told.4).collect();
-        assert_eq!(lengths, [0, 20, 40, 60]);
-        assert_eq!(gaps.reached(), Some(Ticks(16 * SECOND)));
+        assert_eq!(lengths, [10, 30, 50]);
+        assert_eq!(gaps.reached(), Some(Ticks(15 * SECOND)));
         out.clear();
         gaps.end(Ticks(20 * SECOND), &mut out);
         gaps.begin(Ticks(30 * SECOND), 5, Cause::Loss, &mut out);
