@@ -200,6 +200,10 @@ pub struct NewTrack {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
 }
 
 /// A source of one participant, as far as it went.
@@ -219,6 +223,10 @@ pub struct Track {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
     /// Wall clock of the first sample.
     pub started_at: Option<WallTime>,
     /// First tick on the recording's timeline, in the codec's timescale.

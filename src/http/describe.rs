@@ -130,6 +130,8 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "channels": run.map(|run| run.channels),
         "timescale": scale(row).0,
         "producer_id": row.producer_id,
+        "layer": row.layer,
+        "picture_id": row.picture,
         "started_at": row.started_at.map(text),
         "ended_at": row.ended_at.map(text),
         "offset_us": start,

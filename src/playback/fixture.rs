@@ -70,6 +70,8 @@ impl Fixture {
             source: source.to_owned(),
             codec,
             producer_id: "producer".to_owned(),
+            layer: None,
+            picture: None,
         };
         let (media, index) = (Key::media(self.recording, new.id), Key::index(self.recording, new.id));
         let mut media = self.store.create(&media).await.unwrap();

@@ -10,6 +10,7 @@
 //! else writes to its file.
 
 use super::gap::Gaps;
+use super::layers::Member;
 use super::stream::{self, Placed, Stream};
 use crate::catalog::{Cause, Gap};
 use crate::id::{RecordingId, TrackId};
@@ -51,6 +52,8 @@ pub struct Config {
     pub peer_id: String,
     /// The codec.
     pub codec: Codec,
+    /// What it has in common with the other layers of its picture, when layers are tracks.
+    pub member: Option<Member>,
     /// Lengths of fragments and segments.
     pub policy: Policy,
     /// Tick zero of the recording.
@@ -207,12 +210,19 @@ impl Track {
     /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
     #[must_use]
     pub fn wants_keyframe(&self) -> bool {
-        !self.refused
-            && self.config.codec.kind() == Kind::Video
+        self.takes_keyframe()
             && (self.keyless
                 || self.stream.as_ref().is_some_and(Stream::waits_for_key)
                 || self.overdue()
                 || self.turned())
+    }
+
+    /// A key frame would be of use, if not needed.
+    #[must_use]
+    pub fn takes_keyframe(&self) -> bool {
+        !self.refused
+            && self.config.codec.kind() == Kind::Video
+            && !self.config.member.as_ref().is_some_and(Member::idle)
     }
 
     /// Pictures come that are turned otherwise than their run says: only a key frame can begin the next one.
@@ -228,8 +238,18 @@ impl Track {
 
     /// A consumer begins to deliver; the stream before it, if any, must have been detached.
     pub fn attach(&mut self) {
+        if let Some(member) = &mut self.config.member {
+            member.attached();
+        }
         self.stream = Some(Stream::new(self.config.codec, self.config.start));
         (self.muted, self.parted) = (None, None);
+    }
+
+    /// The SFU says which spatial layer it sends now.
+    pub fn layer_told(&mut self, layer: Option<u8>) {
+        if let Some(member) = &mut self.config.member {
+            member.told(layer);
+        }
     }
 
     /// The consumer is gone. What it delivered is stored; the track may go on with another stream.
@@ -384,6 +404,10 @@ impl Track {
         if self.refused {
             return Ok(());
         }
+        if self.config.member.as_mut().is_some_and(|member| !member.admit(&mut frame)) {
+            self.keyless = false;
+            return self.end_run(Cause::Off, out);
+        }
         if let Some(held) = &self.held {
             let step = (frame.at - held.at).to_micros(self.timescale);
             let resumed = self.parted.is_some_and(|at| (0..PARTED_MICROS).contains(&frame.arrival.since(at)));
@@ -465,6 +489,10 @@ impl Track {
             };
             self.begin_run(*parameters, frame.at, out)?;
         }
+        let aligned = self.config.member.as_ref().is_some_and(|member| frame.sync && member.is_cut(frame.at));
+        if aligned {
+            self.flush(out)?;
+        }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
         let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
@@ -527,6 +555,9 @@ impl Track {
                 }
                 segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
+                    if let Some(member) = &self.config.member {
+                        member.cut(segment.start + segment.duration);
+                    }
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
                 }

@@ -7,6 +7,7 @@
 //! This is a test tool: it panics where a test should stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod bridge;
 mod control;
 pub mod fixture;
 mod forward;

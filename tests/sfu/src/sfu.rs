@@ -1,6 +1,7 @@
 //! The SFU as a whole: one mediasoup worker, one UDP port for media, one TCP port for signalling, pages
 //! and control.
 
+use crate::bridge;
 use crate::control::{self, Stage};
 use crate::protoo::{self, Dialect};
 use crate::publish::{Publish, Publisher};
@@ -117,6 +118,7 @@ impl Sfu {
         let stage = Arc::new(Stage::new(Arc::clone(&rooms)));
         let routes = Routes::new()
             .route("/", get(protoo::upgrade))
+            .route("/bridge", get(bridge::upgrade))
             .with_state(Arc::clone(&rooms))
             .merge(control::routes(Arc::clone(&stage)))
             .into_make_service_with_connect_info::<SocketAddr>();
@@ -135,6 +137,11 @@ impl Sfu {
     /// WebSocket URL of a room, to which a participant adds `&peerId=`.
     pub fn url(&self, room: &str) -> String {
         format!("ws://{}/?roomId={room}", self.address)
+    }
+
+    /// WebSocket URL of a room's bridge, for a recorder.
+    pub fn bridge_url(&self, room: &str) -> String {
+        format!("ws://{}/bridge?roomId={room}", self.address)
     }
 
     /// Where pages and control routes are.

@@ -5,6 +5,7 @@ mod bad_input;
 mod crash;
 mod exact;
 mod gaps;
+mod layers;
 mod players;
 mod rotation;
 mod segments;

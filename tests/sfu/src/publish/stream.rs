@@ -1,4 +1,5 @@
-//! One stream of a fixture publisher: a producer on a plain transport, and the task that feeds it.
+//! One stream of a fixture publisher: a producer on a plain transport, and the task that feeds it. A simulcast is
+//! one producer too, with a task, an SSRC and a random timestamp for each of its layers.
 //!
 //! Frame `i` is due at `start + i * frame_ticks / clock_rate`, a deadline that no delay moves: the
 //! pace never drifts, and streams with one start stay in step. A frame's RTP timestamp belongs to the
@@ -26,6 +27,12 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// A stream that is being sent.
 pub(super) struct Stream {
     pub(super) producer: Producer,
+    /// Lowest first; one unless it is a simulcast.
+    layers: Vec<Layer>,
+}
+
+/// One encoding of a producer.
+struct Layer {
     commands: mpsc::UnboundedSender<Command>,
     record: Arc<Record>,
     task: JoinHandle<()>,
@@ -44,36 +51,109 @@ enum Command {
 }
 
 impl Stream {
-    /// Makes the producer; sending begins with the clock.
+    /// Makes the producer of one fixture or, lowest layer first, of several; sending begins with the clock.
     pub(super) async fn start(
         room: &Room,
         publish: &Publish,
-        fixture: Fixture,
+        fixtures: &[Fixture],
         clock: Clock,
     ) -> Result<Stream> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let first = fixtures.first().context("nothing to send")?;
+        let socket = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?);
         let mut options = PlainTransportOptions::new(crate::sfu::listen(None));
         options.comedia = true; // mediasoup learns our port from the first packet, RTP and RTCP on one
         let transport = room.router.create_plain_transport(options).await?;
         socket.connect((Ipv4Addr::LOCALHOST, transport.tuple().local_port())).await?;
-        let seed = uuid::Uuid::new_v4().as_u64_pair();
-        let ssrc = (seed.0 as u32).max(1);
-        let parameters = codecs::parameters(&fixture, ssrc, &publish.peer_id);
-        let kind = if fixture.codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video };
+        let seeds: Vec<(u64, u64)> = fixtures.iter().map(|_| uuid::Uuid::new_v4().as_u64_pair()).collect();
+        let ssrcs: Vec<u32> = seeds.iter().map(|seed| (seed.0 as u32).max(1)).collect();
+        let parameters = codecs::parameters(first, &ssrcs, &publish.peer_id);
+        let kind = if first.codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video };
         let mut options = ProducerOptions::new(kind, parameters);
         options.app_data = AppData::new(Owner(publish.peer_id.clone()));
         let producer = transport.produce(options).await.context("the router refused a fixture's stream")?;
-        let first_timestamp = publish.first_timestamp.unwrap_or(seed.1 as u32);
-        let record = Arc::new(Record {
-            ledger: Mutex::new(Ledger {
+        let simulcast = fixtures.len() > 1;
+        let layers = (0_u8..).zip(fixtures.iter().zip(ssrcs.iter().zip(&seeds)));
+        let layers = layers.map(|(layer, (fixture, (ssrc, seed)))| {
+            let ledger = Ledger {
                 producer_id: producer.id().to_string(),
                 kind: fixture.codec.kind(),
                 codec: fixture.codec,
-                ssrc,
+                layer: simulcast.then_some(layer),
+                ssrc: *ssrc,
                 began_at: clock.wall_us,
-                first_timestamp,
+                first_timestamp: publish.first_timestamp.unwrap_or(seed.1 as u32),
                 frames: Vec::new(),
-            }),
+            };
+            let sequence = publish.first_sequence.unwrap_or((seed.1 >> 32) as u16);
+            Layer::start(publish, fixture.clone(), clock, ledger, sequence, Arc::clone(&socket))
+        });
+        Ok(Stream { layers: layers.collect(), producer })
+    }
+
+    /// One of each layer.
+    pub(super) fn ledgers(&self) -> Vec<Ledger> {
+        self.layers.iter().map(|layer| layer.record.ledger.lock().unwrap().clone()).collect()
+    }
+
+    /// Of all layers.
+    pub(super) fn keyframe_requests(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.record.keyframe_requests.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Stops sending, waits until mediasoup has taken in all that was sent, and pauses the producer.
+    pub(super) async fn pause(&self) -> Result<()> {
+        self.halt().await;
+        self.producer.pause().await.context("pausing a producer")
+    }
+
+    /// The producer first, so that nothing sent is lost.
+    pub(super) async fn resume(&self) -> Result<()> {
+        self.producer.resume().await.context("resuming a producer")?;
+        for layer in &self.layers {
+            let _ = layer.commands.send(Command::Resume);
+        }
+        Ok(())
+    }
+
+    /// Stops one layer, as a browser does that lacks bandwidth: its packets end, the producer knows nothing.
+    pub(super) async fn layer_off(&self, layer: u8) -> Result<()> {
+        let layer = self.layers.get(usize::from(layer)).context("no such layer")?;
+        layer.halt(&self.producer).await;
+        Ok(())
+    }
+
+    /// Sends the layer again, from its file's next key frame on.
+    pub(super) fn layer_on(&self, layer: u8) -> Result<()> {
+        let layer = self.layers.get(usize::from(layer)).context("no such layer")?;
+        let _ = layer.commands.send(Command::Resume);
+        Ok(())
+    }
+
+    /// Stops for good; the producer lives until its handles are dropped.
+    pub(super) async fn stop(self) -> Vec<Ledger> {
+        self.halt().await;
+        self.ledgers()
+    }
+
+    async fn halt(&self) {
+        for layer in &self.layers {
+            layer.halt(&self.producer).await;
+        }
+    }
+}
+
+impl Layer {
+    fn start(
+        publish: &Publish,
+        fixture: Fixture,
+        clock: Clock,
+        ledger: Ledger,
+        sequence: u16,
+        socket: Arc<UdpSocket>,
+    ) -> Layer {
+        let (ssrc, first_timestamp) = (ledger.ssrc, ledger.first_timestamp);
+        let record = Arc::new(Record {
+            ledger: Mutex::new(ledger),
             packets: AtomicU64::new(0),
             keyframe_requests: AtomicU64::new(0),
         });
@@ -92,7 +172,7 @@ impl Stream {
             header: Header {
                 marker: false,
                 payload_type: codecs::PAYLOAD_TYPE,
-                sequence: publish.first_sequence.unwrap_or((seed.1 >> 32) as u16),
+                sequence,
                 timestamp: 0,
                 ssrc,
             },
@@ -106,46 +186,21 @@ impl Stream {
             record: Arc::clone(&record),
         };
         let task = tokio::spawn(sender.run(received));
-        Ok(Stream { producer, commands, record, task })
+        Layer { commands, record, task }
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
-        self.record.ledger.lock().unwrap().clone()
-    }
-
-    pub(super) fn keyframe_requests(&self) -> u64 {
-        self.record.keyframe_requests.load(Ordering::Relaxed)
-    }
-
-    /// Stops sending, waits until mediasoup has taken in all that was sent, and pauses the producer.
-    pub(super) async fn pause(&self) -> Result<()> {
-        self.halt().await;
-        self.producer.pause().await.context("pausing a producer")
-    }
-
-    /// The producer first, so that nothing sent is lost.
-    pub(super) async fn resume(&self) -> Result<()> {
-        self.producer.resume().await.context("resuming a producer")?;
-        let _ = self.commands.send(Command::Resume);
-        Ok(())
-    }
-
-    /// Stops for good; the producer lives until its handles are dropped.
-    pub(super) async fn stop(self) -> Ledger {
-        self.halt().await;
-        self.ledger()
-    }
-
-    async fn halt(&self) {
+    /// Stops sending and waits until mediasoup has taken in all that was sent.
+    async fn halt(&self, producer: &Producer) {
         let (done, halted) = oneshot::channel();
         if self.commands.send(Command::Pause(done)).is_ok() {
             let _ = halted.await;
         }
         let sent = self.record.packets.load(Ordering::Relaxed);
+        let ssrc = self.record.ledger.lock().unwrap().ssrc;
         let deadline = Instant::now() + Duration::from_secs(1);
         while Instant::now() < deadline {
-            let stats = self.producer.get_stats().await.unwrap_or_default();
-            if stats.iter().map(|s| s.packet_count).sum::<u64>() >= sent {
+            let stats = producer.get_stats().await.unwrap_or_default();
+            if stats.iter().filter(|s| s.ssrc == ssrc).map(|s| s.packet_count).sum::<u64>() >= sent {
                 return;
             }
         }
@@ -153,7 +208,7 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for Layer {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -183,7 +238,8 @@ struct Sender {
     keys_sent: u64,
     octets: u32,
     next_report: Instant,
-    socket: UdpSocket,
+    /// Shared by the layers of a simulcast: any of them hears what mediasoup asks of all.
+    socket: Arc<UdpSocket>,
     record: Arc<Record>,
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod codecs;
 mod consume;
 pub(crate) mod peer;
 
+use crate::bridge;
 use crate::protoo::{Dialect, Event};
 use anyhow::{Context, Result};
 use mediasoup::prelude::*;
@@ -65,7 +66,9 @@ impl Room {
 
     /// The ids of those who have joined.
     pub fn peer_ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.joined().iter().map(|peer| peer.id.clone()).collect();
+        let joined = self.joined();
+        let seen = joined.iter().filter(|peer| !peer.recorder);
+        let mut ids: Vec<String> = seen.map(|peer| peer.id.clone()).collect();
         ids.sort();
         ids
     }
@@ -148,8 +151,8 @@ impl Room {
     /// of everything that is published. Gives those present.
     pub(crate) fn join(&self, peer: &Arc<Peer>, set: impl FnOnce(&mut peer::State)) -> Joined {
         let peers = self.peers.lock().unwrap();
-        let others: Vec<Arc<Peer>> =
-            peers.values().filter(|other| other.id != peer.id && other.joined()).cloned().collect();
+        let seen = |other: &&Arc<Peer>| other.id != peer.id && other.joined() && !other.recorder;
+        let others: Vec<Arc<Peer>> = peers.values().filter(seen).cloned().collect();
         let mut state = peer.state.lock().unwrap();
         set(&mut state);
         state.joined = true;
@@ -173,7 +176,8 @@ impl Room {
 
     pub(crate) fn tell(&self, peer: &Peer, event: &Event) {
         if let Some(outbox) = &peer.outbox {
-            for (method, data) in event.render(self.shared.dialect) {
+            let said = if peer.recorder { bridge::render(event) } else { event.render(self.shared.dialect) };
+            for (method, data) in said {
                 outbox.notify(method, data);
             }
         }
@@ -227,7 +231,7 @@ impl Room {
             (std::mem::take(&mut state.joined), made)
         };
         drop(made); // mediasoup closes what has no owner
-        if joined {
+        if joined && !peer.recorder {
             tracing::info!(room = self.id, peer = peer.id, "left");
             self.tell_others(&peer.id, &Event::PeerClosed { peer_id: peer.id.clone() });
         }
