@@ -4,6 +4,8 @@
 mod bad_input;
 mod crash;
 mod exact;
+mod loss;
 mod players;
 mod segments;
+mod sync;
 mod two_participants;
