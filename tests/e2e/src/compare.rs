@@ -1,7 +1,8 @@
 //! What was stored beside what was sent.
 
-use crate::stored::Hash;
+use crate::stored::{Hash, Stored};
 use std::time::Duration;
+use tureen::media::Codec;
 use tureen_sfu::{Ledger, SentFrame};
 
 /// Frames that were sent and not stored, between two that were.
@@ -25,24 +26,47 @@ impl Hole {
     }
 }
 
-/// Where each stored sample is in the ledger. A fixture repeats itself every ten seconds, so holes must be shorter.
+/// How far a sample may lie from where its frame was sent, beside the frame before it, in microseconds.
+const NEAR: u64 = 150_000;
+
+/// Where each stored sample is in the ledger: the frame of its bytes that lies nearest to its time, since fixtures
+/// repeat themselves.
 ///
 /// # Panics
-/// If a sample was never sent, comes twice, or comes before one that was sent earlier.
+/// If a sample was never sent, comes twice, comes before one that was sent earlier, or begins without a key frame.
 #[must_use]
-pub fn places(what: &str, ledger: &Ledger, stored: &[Vec<Hash>]) -> Vec<usize> {
-    let mut next = 0;
-    let mut places = Vec::with_capacity(stored.len());
-    for (n, sample) in stored.iter().enumerate() {
-        let sent = ledger.frames.iter().skip(next).position(|frame| &frame.units == sample);
-        let step = sent.unwrap_or_else(|| {
-            panic!("{what}: sample {n} of {} was not sent after frame {next}, or comes twice", stored.len())
-        });
-        places.push(next + step);
-        next += step + 1;
+pub fn places(what: &str, ledger: &Ledger, stored: &Stored, codec: Codec) -> Vec<usize> {
+    let samples = stored.hashes(codec);
+    let times = stored.times(codec);
+    assert_eq!(samples.len(), times.len(), "{what}: the index and the fragments hold the same");
+    let opening = samples.first().unwrap_or_else(|| panic!("{what}: nothing is stored"));
+    let mut furthest = 0;
+    // Of beginnings that look alike, the last one after which all is found.
+    for (first, _) in ledger.frames.iter().enumerate().rev().filter(|(_, frame)| &frame.units == opening) {
+        let places = follow(ledger, first, &samples, &times);
+        if places.len() == samples.len() {
+            assert!(ledger.frames[first].key, "{what}: begins with a key frame, not with frame {first}");
+            return places;
+        }
+        furthest = furthest.max(places.len());
     }
-    let first = places.first().unwrap_or_else(|| panic!("{what}: nothing is stored"));
-    assert!(ledger.frames[*first].key, "{what}: begins with a key frame, not with frame {first}");
+    panic!("{what}: sample {furthest} of {} was not sent then, comes twice, or out of order", samples.len());
+}
+
+/// The places of as many samples as are found, the first one at `first`.
+fn follow(ledger: &Ledger, first: usize, samples: &[Vec<Hash>], times: &[u64]) -> Vec<usize> {
+    let mut places = vec![first];
+    for (sample, step) in samples.iter().skip(1).zip(times.windows(2)) {
+        let last = places[places.len() - 1];
+        let expected = ledger.frames[last].due_at + (step[1] - step[0]);
+        let behind = ledger.frames.iter().enumerate().skip(last + 1);
+        let near = behind
+            .map(|(place, frame)| (frame.due_at.abs_diff(expected), place))
+            .take_while(|(off, place)| *off <= NEAR || ledger.frames[*place].due_at < expected)
+            .filter(|(off, place)| *off <= NEAR && &ledger.frames[*place].units == sample);
+        let Some((_, place)) = near.min() else { break };
+        places.push(place);
+    }
     places
 }
 
@@ -66,20 +90,9 @@ pub fn assert_equal<'a>(peer: &str, ledger: &'a Ledger, stored: &[Vec<Hash>]) ->
     let skipped = ledger.frames.len().checked_sub(stored.len()).expect("no more is stored than was sent");
     let sent = &ledger.frames[skipped..];
     let first = sent.first().unwrap_or_else(|| panic!("{what}: nothing stored"));
-    let missing = || {
-        let places = places(&what, ledger, stored);
-        let last = places.last().copied().unwrap_or_default();
-        (holes(ledger, &places), ledger.frames.len() - 1 - last)
-    };
-    assert!(first.key, "{what}: holes, and frames missing at the end: {:?}", missing());
+    assert!(first.key, "{what}: begins with a key frame (frame {} of {})", first.index, ledger.frames.len());
     for (n, (frame, stored)) in sent.iter().zip(stored).enumerate() {
-        assert_eq!(
-            &frame.units,
-            stored,
-            "{what}: sample {n}, sent as frame {}: {:?}",
-            frame.index,
-            missing()
-        );
+        assert_eq!(&frame.units, stored, "{what}: sample {n}, sent as frame {}", frame.index);
     }
     println!("{what}: {} samples equal, from frame {} on", stored.len(), first.index);
     first
