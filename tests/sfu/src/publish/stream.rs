@@ -305,7 +305,7 @@ impl Sender {
             Reports::Off => return,
             Reports::After(seconds) if now < Duration::from_secs(seconds.into()) => return,
             Reports::After(_) => 0,
-            Reports::Outliers(millis) if self.reported % 3 == 0 => i64::from(millis),
+            Reports::Outliers(millis) if self.reported.is_multiple_of(3) => i64::from(millis),
             Reports::Outliers(_) => 0,
         };
         let rate = u128::from(self.fixture.codec.clock_rate());
