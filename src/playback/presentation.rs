@@ -4,7 +4,7 @@ use super::bandwidth::{self, Bandwidth};
 use super::room::{Presented, Room, scale};
 use super::timeline::{self, Bounds, Item};
 use super::{Error, support};
-use crate::catalog::{Catalog, Participant, Segment, Track};
+use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
@@ -80,12 +80,13 @@ fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
 fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> multivariant::Variant {
     let measured = measured(segments, track);
     let run = room.largest_run(track.id);
+    let (width, height) = run.map_or((0, 0), Run::displayed);
     multivariant::Variant {
         uri: format!("{}/playlist.m3u8{query}", track.id),
         // One string, of the largest picture: Media Source takes one encoding of each kind.
         codecs: run.map(|run| run.codecs.clone()).into_iter().collect(),
-        width: run.map_or(0, |run| run.width),
-        height: run.map_or(0, |run| run.height),
+        width,
+        height,
         frame_rate: room.totals_of(track.id).and_then(|totals| {
             let micros = totals.media.to_micros(scale(track));
             (micros > 0).then(|| totals.samples as f64 * 1e6 / micros as f64)
@@ -249,7 +250,7 @@ fn stretch(room: &Room, track: TrackId, run: u32) -> u32 {
     let mut first = 0;
     let mut before = None;
     for row in room.runs_of(track).take_while(|row| row.number <= run) {
-        let parameters = (&row.codecs, row.width, row.height, row.channels);
+        let parameters = (&row.codecs, row.width, row.height, row.channels, row.rotation);
         if before != Some(parameters) {
             first = row.number;
         }

@@ -7,8 +7,9 @@ use super::writer::Write;
 use crate::catalog::{NewParticipant, NewTrack};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Codec;
-use crate::media::rtp::packet::Packet;
+use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
+use crate::media::timeline::sync::Delays;
 use crate::session::Consumer;
 use crate::sfu::PeerInfo;
 use crate::time::{Moment, WallTime};
@@ -146,6 +147,7 @@ impl Recording {
             source.consumer = Some(consumer.id.clone());
             self.by_consumer.insert(consumer.id.clone(), index);
         }
+        self.share_delays();
         true
     }
 
@@ -205,6 +207,24 @@ impl Recording {
         }
     }
 
+    /// A sender report of a consumer.
+    pub(super) fn report(&mut self, consumer_id: &str, report: &SenderReport, out: &mut Vec<Action>) {
+        let Some(&index) = self.by_consumer.get(consumer_id) else { return };
+        self.with_track(index, out, |track, outputs| track.report(report, outputs));
+    }
+
+    /// The streams of one participant are stamped by the same clocks: what one of them learnt of these, all use.
+    fn share_delays(&mut self) {
+        let mut least: HashMap<ParticipantId, Delays> = HashMap::new();
+        for source in self.sources.iter().filter(|source| source.consumer.is_some()) {
+            let known = least.entry(source.participant).or_default();
+            *known = known.least(source.track.delays());
+        }
+        for source in self.sources.iter_mut().filter(|source| source.consumer.is_some()) {
+            source.track.share(least.get(&source.participant).copied().unwrap_or_default());
+        }
+    }
+
     /// Packets were dropped before they reached us.
     pub(super) fn overflowed(&mut self, out: &mut Vec<Action>) {
         for index in 0..self.sources.len() {
@@ -217,6 +237,7 @@ impl Recording {
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
+        self.share_delays();
         self.request_keyframes(now, out);
     }
 
@@ -292,6 +313,9 @@ impl Recording {
         });
         for output in self.outputs.drain(..) {
             match output {
+                Output::Clock(anomaly) => {
+                    tracing::warn!(track.id = %source.id, ?anomaly, "a sender's clock is not steady");
+                }
                 Output::NeedKeyframe => {} // `wants_keyframe` says so until one comes.
                 Output::Refused(reason) => {
                     tracing::warn!(track.id = %source.id, codec = source.codec.name(), reason, "a track is refused");

@@ -107,7 +107,7 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
             }
             Output::Gap { start, duration } => stored.gaps.push((start, duration)),
             Output::Refused(reason) => stored.refused.push(reason),
-            Output::NeedKeyframe => {}
+            Output::NeedKeyframe | Output::Clock(_) => {}
         }
     }
     stored

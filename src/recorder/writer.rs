@@ -145,6 +145,7 @@ impl Writer {
                         width: run.config.width,
                         height: run.config.height,
                         channels: run.config.channels,
+                        rotation: run.rotation,
                         timescale: files.codec.timescale(),
                     })
                     .await?;
@@ -171,7 +172,7 @@ impl Writer {
                 let Ticks(ticks) = duration;
                 tracing::info!(track.id = %track, start = start.0, ticks, "gap in a track");
             }
-            Output::NeedKeyframe | Output::Refused(_) => {}
+            Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod crash;
 mod exact;
 mod loss;
 mod players;
+mod rotation;
 mod segments;
 mod sync;
 mod two_participants;

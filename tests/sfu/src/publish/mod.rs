@@ -90,6 +90,9 @@ pub struct Publish {
     pub video_after: Duration,
     /// How much faster than the true time its clock goes, in parts in a million; pictures and sound alike.
     pub skew_ppm: i32,
+    /// From these pictures on, counted from the first that was due, the camera is held so: quarters by which a
+    /// receiver must turn the picture clockwise (3GPP TS 26.114 7.4.5). Without any, the pictures do not say.
+    pub turns: Vec<(u64, u8)>,
     /// RTP timestamp of the first frame of every stream; random if not given.
     pub first_timestamp: Option<u32>,
     /// Sequence number of the first packet of every stream; random if not given.

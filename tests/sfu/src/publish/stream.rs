@@ -93,6 +93,7 @@ impl Stream {
             reports: publish.reports,
             reported: 0,
             cname: publish.peer_id.clone(),
+            turns: publish.turns.clone(),
             header: Header {
                 marker: false,
                 payload_type: codecs::PAYLOAD_TYPE,
@@ -192,6 +193,7 @@ struct Sender {
     /// Reports so far, those left out among them.
     reported: u32,
     cname: String,
+    turns: Vec<(u64, u8)>,
     header: Header,
     first_timestamp: u32,
     first_index: u64,
@@ -289,13 +291,21 @@ impl Sender {
         self.header.marker = last && !sound;
         // RFC 6464: -dBov. The beep is in the first 4 packets of each second.
         let level = if index % 50 < 4 { 9 } else { 53 };
-        let packet = self.header.packet(sound.then_some((codecs::AUDIO_LEVEL_ID, level)), payload);
+        let level = sound.then_some((codecs::AUDIO_LEVEL_ID, level));
+        let turn = self.turn(index).filter(|_| last && !sound).map(|turn| (codecs::ORIENTATION_ID, turn));
+        let packet = self.header.packet(level.or(turn), payload);
         if let Err(error) = self.socket.send(&packet).await {
             tracing::warn!(%error, "a packet was not sent");
         }
         self.header.sequence = self.header.sequence.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload.len() as u32);
         self.record.packets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How the camera is held, where a browser would say it: with every key frame, and when it changes.
+    fn turn(&self, index: usize) -> Option<u8> {
+        let (since, turn) = self.turns.iter().rev().find(|(from, _)| *from <= self.next)?;
+        (self.fixture.frames[index].key || *since == self.next).then_some(*turn)
     }
 
     async fn report(&self) {
