@@ -1,7 +1,7 @@
 //! What the rows say, as types.
 
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::{Codec, Kind};
+use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -200,6 +200,10 @@ pub struct NewTrack {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
 }
 
 /// A source of one participant, as far as it went.
@@ -219,6 +223,10 @@ pub struct Track {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
     /// Wall clock of the first sample.
     pub started_at: Option<WallTime>,
     /// First tick on the recording's timeline, in the codec's timescale.
@@ -244,16 +252,26 @@ pub struct Run {
     pub wall: WallTime,
     /// The `codecs` parameter (RFC 6381).
     pub codecs: String,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub width: u32,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub height: u32,
     /// 0 for pictures.
     pub channels: u8,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
     /// How far the sound of the same participant was listed when the run began, in microseconds of the timeline.
     pub listed_micros: i64,
+}
+
+impl Run {
+    /// Width and height of its pictures as they are shown.
+    #[must_use]
+    pub fn displayed(&self) -> (u32, u32) {
+        self.rotation.displayed(self.width, self.height)
+    }
 }
 
 /// A run that begins.

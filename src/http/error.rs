@@ -175,6 +175,11 @@ impl From<recorder::Error> for Problem {
             E::BadSource(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "bad-source", detail).with("field", "source")
             }
+            E::LayersUnsupported(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "layers-unsupported", detail)
+                    .with("code", "layers_unsupported")
+                    .with("field", "layers")
+            }
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),

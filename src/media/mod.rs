@@ -92,6 +92,8 @@ pub struct Frame {
     /// 5.3.3), AV1 OBUs with size fields and without temporal delimiters (AV1-ISOBMFF 2.4), VP8 and VP9 frames
     /// and Opus packets as they are.
     pub data: Bytes,
+    /// How it must be turned: what its packets said, or else those before.
+    pub rotation: Rotation,
 }
 
 /// A frame with its place and its length on the track's media clock. Decode time equals presentation time:
@@ -120,4 +122,29 @@ pub enum Rotation {
     Half,
     /// Three quarters.
     Left,
+}
+
+impl Rotation {
+    /// The turn clockwise, in degrees.
+    #[must_use]
+    pub fn degrees(self) -> u16 {
+        match self {
+            Self::None => 0,
+            Self::Right => 90,
+            Self::Half => 180,
+            Self::Left => 270,
+        }
+    }
+
+    /// From whole quarters in degrees.
+    #[must_use]
+    pub fn from_degrees(degrees: u16) -> Option<Self> {
+        [Self::None, Self::Right, Self::Half, Self::Left].into_iter().find(|turn| turn.degrees() == degrees)
+    }
+
+    /// Width and height of the upright picture.
+    #[must_use]
+    pub fn displayed(self, width: u32, height: u32) -> (u32, u32) {
+        if matches!(self, Self::Right | Self::Left) { (height, width) } else { (width, height) }
+    }
 }

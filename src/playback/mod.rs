@@ -11,6 +11,7 @@ pub mod bandwidth;
 pub mod black;
 pub mod fetch;
 pub mod fill;
+mod ladder;
 mod pieces;
 pub mod presentation;
 pub mod room;

@@ -1,11 +1,12 @@
 //! One participant as playlists: the multivariant playlist, and the media playlist of each track.
 
 use super::bandwidth::{self, Bandwidth};
-use super::pieces::{self, Break, Map, Piece};
+use super::ladder::{self, Layer, Step};
+use super::pieces::{self, Break, Map};
 use super::room::{Presented, Room, scale};
 use super::timeline::Item;
 use super::{Error, support};
-use crate::catalog::{Catalog, Participant, Segment, Track};
+use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
@@ -24,10 +25,11 @@ pub async fn multivariant(
 ) -> Result<multivariant::Snapshot, Error> {
     let (participant, presented) = choose(room, participant)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
-    if let Some(track) = presented.video {
+    let layers = presented.video.map(|track| room.layers(track)).unwrap_or_default();
+    for track in layers.into_iter().rev().filter(|track| room.totals_of(track.id).is_some()) {
         let segments = catalog.segments(track.id).await?;
         snapshot.independent &= segments.iter().all(|segment| segment.sync);
-        snapshot.video = Some(variant(room, track, &segments, query));
+        snapshot.video.push(variant(room, track, &segments, query));
     }
     if let Some(track) = presented.audio {
         let segments = catalog.segments(track.id).await?;
@@ -80,12 +82,13 @@ fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
 fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> multivariant::Variant {
     let measured = measured(segments, track);
     let run = room.largest_run(track.id);
+    let (width, height) = run.map_or((0, 0), Run::displayed);
     multivariant::Variant {
         uri: format!("{}/playlist.m3u8{query}", track.id),
         // One string, of the largest picture: Media Source takes one encoding of each kind.
         codecs: run.map(|run| run.codecs.clone()).into_iter().collect(),
-        width: run.map_or(0, |run| run.width),
-        height: run.map_or(0, |run| run.height),
+        width,
+        height,
         frame_rate: room.totals_of(track.id).and_then(|totals| {
             let micros = totals.media.to_micros(scale(track));
             (micros > 0).then(|| totals.samples as f64 * 1e6 / micros as f64)
@@ -156,15 +159,23 @@ pub async fn media(
         let ended = room.ended(track.participant) || track.ended_at.is_some();
         return Err(if ended { Error::Nothing } else { Error::NothingYet });
     }
-    let mut list = pieces::pieces(room, track, &segments);
-    if track.kind == Kind::Audio {
-        let presented = room.presented(track.participant, plays);
-        if let (Some(video), true) =
-            (pieces::picture_of(room, track, plays), presented.audio.is_some_and(|own| own.id == track.id))
-        {
-            pieces::mark(&mut list, room, video, catalog.segments(video.id).await?);
+    let picture = match track.kind {
+        Kind::Video => Some(track),
+        Kind::Audio => sounds_with(room, track),
+    };
+    let list = match picture.filter(|picture| picture.picture.is_some()) {
+        Some(picture) => {
+            let layers = stored_layers(catalog, room, picture).await?;
+            return Ok(layered(room, track, &segments, &layers, query));
         }
-    }
+        None => {
+            let mut list = pieces::pieces(room, track, &segments);
+            if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
+                pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
+            }
+            list.into_iter().map(|piece| Step { track, piece }).collect::<Vec<_>>()
+        }
+    };
     let target_duration = target_seconds(&segments, track);
     Ok(Playlist {
         target_duration,
@@ -172,6 +183,61 @@ pub async fn media(
         independent: segments.iter().all(|segment| segment.sync),
         entries: entries(room, track, &list, target_duration, query),
     })
+}
+
+/// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
+fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
+    let presented = room.presented(track.participant, plays).audio.is_some_and(|own| own.id == track.id);
+    pieces::picture_of(room, track, plays).filter(|_| presented)
+}
+
+/// The layers of a picture with their segments, smallest first.
+async fn stored_layers<'a>(
+    catalog: &Catalog,
+    room: &'a Room,
+    picture: &'a Track,
+) -> Result<Vec<(&'a Track, Vec<Segment>)>, Error> {
+    let mut layers = Vec::new();
+    for layer in room.layers(picture) {
+        let mut segments = catalog.segments(layer.id).await?;
+        // Of a run that began since the room was read nothing else is known.
+        let newest = room.runs_of(layer.id).last().map(|run| run.number);
+        segments.retain(|segment| Some(segment.run) <= newest);
+        layers.push((layer, segments));
+    }
+    Ok(layers)
+}
+
+/// The playlist of a layer, or of the sound beside the layers.
+fn layered(
+    room: &Room,
+    track: &Track,
+    segments: &[Segment],
+    stored: &[(&Track, Vec<Segment>)],
+    query: &str,
+) -> Playlist {
+    let ended = room.ended(track.participant);
+    let layers: Vec<Layer<'_>> = stored
+        .iter()
+        .map(|(layer, segments)| Layer {
+            track: layer,
+            pieces: if segments.is_empty() { Vec::new() } else { pieces::pieces(room, layer, segments) },
+            known: room.known_micros(layer),
+        })
+        .collect();
+    let mut views = ladder::views(&layers, ended);
+    let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
+    let (target_duration, independent) =
+        all.fold((target_seconds(segments, track), true), |(target, independent), (layer, own)| {
+            (target.max(target_seconds(std::slice::from_ref(own), layer)), independent && own.sync)
+        });
+    let own = layers.iter().position(|layer| layer.track.id == track.id);
+    let list = match own {
+        Some(own) if own < views.len() => views.swap_remove(own),
+        _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
+    };
+    let entries = entries(room, track, &list, target_duration, query);
+    Playlist { target_duration, ended, independent, entries }
 }
 
 /// The recorder's promise, unless a segment broke it.
@@ -187,20 +253,22 @@ fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
 fn entries(
     room: &Room,
     track: &Track,
-    pieces: &[Piece<'_>],
+    steps: &[Step<'_>],
     target_duration: u32,
     query: &str,
 ) -> Vec<media::Entry> {
     let longest = i64::from(target_duration) * 1_000_000 + 499_999;
     let mut reached = room.zero(track).to_micros(scale(track));
     let mut filled = false;
-    let mut list = Vec::with_capacity(pieces.len());
-    for piece in pieces {
+    let mut list = Vec::with_capacity(steps.len());
+    for Step { track: of, piece } in steps {
+        // What stands in for this track lies beside it.
+        let folder = if of.id == track.id { String::new() } else { format!("../{}/", of.id) };
         let uri = match piece.item {
-            Item::Segment(segment) => format!("{}.m4s{query}", segment.number),
+            Item::Segment(segment) => format!("{folder}{}.m4s{query}", segment.number),
             Item::Fill(fill) => match fill.after {
-                Some(after) => format!("fill-{after}-{}.m4s{query}", fill.number),
-                None => format!("lead-{}.m4s{query}", fill.number),
+                Some(after) => format!("{folder}fill-{after}-{}.m4s{query}", fill.number),
+                None => format!("{folder}lead-{}.m4s{query}", fill.number),
             },
         };
         let duration_micros = (piece.end - reached).clamp(1, longest);
@@ -209,8 +277,8 @@ fn entries(
         list.push(media::Entry {
             uri,
             map: match piece.map {
-                Map::Run(run) => format!("init-{run}.mp4{query}"),
-                Map::Black => format!("black.mp4{query}"),
+                Map::Run(run) => format!("{folder}init-{run}.mp4{query}"),
+                Map::Black => format!("{folder}black.mp4{query}"),
             },
             duration_micros,
             // Behind a pause the short gap before the entry belongs to neither side of it.

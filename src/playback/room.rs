@@ -90,9 +90,29 @@ impl Room {
         let plays = |own: &Track| super::support::of(own.codec).hls_js;
         let presented = self.presented(track.participant, plays);
         let both = || [presented.video, presented.audio].into_iter().flatten();
-        let beside =
-            both().any(|own| own.id == track.id).then(|| both().filter_map(|own| self.covered(own)).max());
+        let same =
+            |own: &Track| own.id == track.id || (own.picture.is_some() && own.picture == track.picture);
+        let beside = both().any(same).then(|| both().filter_map(|own| self.covered(own)).max());
         beside.flatten().or_else(|| self.covered(track)).unwrap_or(0)
+    }
+
+    /// The layers of the picture that a track is of, smallest first; the track alone when its layers are not tracks.
+    #[must_use]
+    pub fn layers<'a>(&'a self, track: &'a Track) -> Vec<&'a Track> {
+        let Some(picture) = track.picture else { return vec![track] };
+        let mut layers: Vec<&Track> = self.tracks.iter().filter(|own| own.picture == Some(picture)).collect();
+        layers.sort_by_key(|own| own.layer);
+        layers
+    }
+
+    /// Up to where nothing will be added to a track any more, in microseconds since the recording's start.
+    #[must_use]
+    pub fn known_micros(&self, track: &Track) -> i64 {
+        // What is not begun may still be placed so far behind the newest: the longest segment, the longest wait for lost
+        // packets, and time to write it.
+        const NOT_BEGUN_MICROS: i64 = 7_000_000;
+        let furthest = self.tracks_of(track.participant).filter_map(|own| self.covered(own)).max();
+        self.covered(track).or(furthest.map(|furthest| furthest - NOT_BEGUN_MICROS)).unwrap_or(0)
     }
 
     /// Where a track's last segment or gap ends, in microseconds since the recording's start.

@@ -68,7 +68,7 @@ async fn one_participant_is_presented_with_their_own_sound() {
     let voice = it.track(ada, Codec::Opus, "microphone", &[(0, 200, 2000)]).await;
     // Without an argument the first with a picture, whoever came before.
     let found = it.multivariant(None).await.unwrap();
-    let (video, audio) = (found.video.unwrap(), found.audio.unwrap());
+    let (video, audio) = (found.video.into_iter().next().unwrap(), found.audio.unwrap());
     assert_eq!(video.uri, format!("{camera}/playlist.m3u8?token=t"));
     assert_eq!((video.codecs, video.width), (vec!["avc3.42e01f".to_owned()], 640));
     assert!((video.frame_rate.unwrap() - 10.0).abs() < 1e-9);
@@ -76,7 +76,7 @@ async fn one_participant_is_presented_with_their_own_sound() {
     assert_eq!(audio.uri, format!("{voice}/playlist.m3u8?token=t"));
     assert_eq!((audio.name.as_str(), audio.channels), ("Ada", 2));
     let found = it.multivariant(Some(bob)).await.unwrap();
-    assert!(found.video.is_none() && found.audio.is_some());
+    assert!(found.video.is_empty() && found.audio.is_some());
     // The screen is a view of its own, on the same clock.
     assert!(it.playlist(screen).await.contains("0.m4s"));
 }
@@ -90,7 +90,7 @@ async fn vp8_is_left_out_and_the_sound_stays() {
     assert_eq!(codecs, "vp8");
     it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000)]).await;
     let found = it.multivariant(None).await.unwrap();
-    assert!(found.video.is_none() && found.audio.is_some());
+    assert!(found.video.is_empty() && found.audio.is_some());
 }
 
 #[tokio::test]
@@ -130,6 +130,21 @@ async fn a_playlist_grows_while_it_is_made_and_then_ends() {
     it.finish(4300).await;
     let ended = it.playlist(track).await;
     assert!(ended.contains("TYPE:VOD") && ended.ends_with("#EXT-X-ENDLIST\n"));
+}
+
+#[tokio::test]
+async fn failure_17_another_turn_is_another_init_segment_and_sizes_are_as_shown() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let turned =
+        it.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (2, 2000, 2000), (6, 4000, 2000)]).await;
+    let playlist = it.playlist(turned).await;
+    let maps: Vec<_> = lines(&playlist).into_iter().filter(|line| line.contains("MAP")).collect();
+    assert_eq!(maps, ["#EXT-X-MAP:URI=\"init-0.mp4\"", "#EXT-X-MAP:URI=\"init-6.mp4\""]);
+    let ben = it.participant("Ben", 0).await;
+    it.track(ben, Codec::H264, "camera", &[(6, 0, 2000)]).await;
+    let video = it.multivariant(Some(ben)).await.unwrap().video.unwrap();
+    assert_eq!((video.width, video.height), (480, 640));
 }
 
 #[tokio::test]

@@ -141,6 +141,9 @@ impl Actor {
                     tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
                 }
             }
+            sfu::Event::ConsumerLayers { consumer, spatial, .. } => {
+                self.recording.layer_told(&consumer, spatial);
+            }
             sfu::Event::Closed(reason) => return Some(End::Room(reason.to_string())),
             other => tracing::trace!(?other, "room event"),
         }

@@ -6,7 +6,8 @@
 //!                                              writer <--bounded queue
 //! ```
 //!
-//! [`stream`] and [`track`] turn packets into what must be stored; [`recording`] knows who is there; [`actor`] pumps;
+//! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
+//! [`recording`] knows who is there; [`actor`] pumps;
 //! [`writer`] stores in order; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
 //! process left.
 
@@ -14,6 +15,7 @@ mod actor;
 mod gap;
 #[cfg(test)]
 mod gap_tests;
+pub mod layers;
 pub mod progress;
 pub mod record;
 mod recording;
@@ -27,6 +29,8 @@ pub mod supervisor;
 #[cfg(test)]
 mod testing;
 pub mod track;
+#[cfg(test)]
+mod track_properties;
 #[cfg(test)]
 mod track_tests;
 mod writer;

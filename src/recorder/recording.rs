@@ -1,6 +1,7 @@
 //! One recording as a state machine: who is there, which tracks they have, and what must be stored or asked for.
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
+use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
 use super::writer::Write;
@@ -38,6 +39,7 @@ struct Source {
     participant: ParticipantId,
     name: &'static str,
     codec: Codec,
+    layer: Option<Layer>,
     consumer: Option<String>,
     asked: Option<Moment>,
     failed: Option<String>,
@@ -45,6 +47,22 @@ struct Source {
     muted: bool,
     /// How far playlists may list it, in microseconds of the timeline.
     listed_micros: i64,
+}
+
+/// Which picture a track is a layer of, by its place in the list, and which one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Layer {
+    picture: usize,
+    number: u8,
+}
+
+/// A picture whose layers are tracks.
+struct Layered {
+    /// Its first track.
+    id: TrackId,
+    picture: Picture,
+    /// mediasoup's id of the producer that it comes from now.
+    producer_id: String,
 }
 
 /// The state of one recording.
@@ -55,6 +73,7 @@ pub(super) struct Recording {
     start_wall: WallTime,
     participants: HashMap<String, Participant>,
     sources: Vec<Source>,
+    pictures: Vec<Layered>,
     by_consumer: HashMap<String, usize>,
     outputs: Vec<Output>,
     written: Vec<Output>,
@@ -76,6 +95,7 @@ impl Recording {
             start_wall,
             participants: HashMap::new(),
             sources: Vec::new(),
+            pictures: Vec::new(),
             by_consumer: HashMap::new(),
             outputs: Vec::new(),
             written: Vec::new(),
@@ -221,14 +241,18 @@ impl Recording {
             return false;
         };
         let name = consumer.source.name();
+        let layer = consumer
+            .layer
+            .map(|number| Layer { picture: self.picture_of(consumer, participant, codec), number });
         let free = self.sources.iter().position(|source| {
             source.participant == participant
                 && source.name == name
                 && source.codec == codec
+                && source.layer == layer
                 && source.consumer.is_none()
                 && source.failed.is_none()
         });
-        let index = free.unwrap_or_else(|| self.add_source(consumer, participant, codec, out));
+        let index = free.unwrap_or_else(|| self.add_source(consumer, participant, codec, layer, out));
         if let Some(source) = self.sources.get_mut(index) {
             source.consumer = Some(consumer.id.clone());
             source.muted = consumer.paused;
@@ -249,14 +273,43 @@ impl Recording {
         true
     }
 
+    /// The picture that this consumer's producer gives: the one it gives already, else one that no producer gives any
+    /// more, else a new one.
+    fn picture_of(&mut self, consumer: &Consumer, participant: ParticipantId, codec: Codec) -> usize {
+        let name = consumer.source.name();
+        let of_kind = |index: usize| {
+            let mut layers = self.sources.iter().filter(|source| {
+                source.layer.is_some_and(|layer| layer.picture == index)
+                    && (source.participant, source.name, source.codec) == (participant, name, codec)
+            });
+            layers.next().map(|first| first.consumer.is_some() || layers.any(|more| more.consumer.is_some()))
+        };
+        let same = self.pictures.iter().position(|picture| picture.producer_id == consumer.producer_id);
+        let free = || (0..self.pictures.len()).find(|index| of_kind(*index) == Some(false));
+        let index = same.filter(|index| of_kind(*index).is_some()).or_else(free);
+        let index = index.unwrap_or_else(|| {
+            let (id, picture) = (TrackId::new(), Picture::default());
+            self.pictures.push(Layered { id, picture, producer_id: String::new() });
+            self.pictures.len() - 1
+        });
+        if let Some(picture) = self.pictures.get_mut(index) {
+            picture.producer_id.clone_from(&consumer.producer_id);
+        }
+        index
+    }
+
     fn add_source(
         &mut self,
         consumer: &Consumer,
         participant: ParticipantId,
         codec: Codec,
+        layer: Option<Layer>,
         out: &mut Vec<Action>,
     ) -> usize {
-        let id = TrackId::new();
+        let picture = layer.and_then(|layer| self.pictures.get(layer.picture));
+        // The first layer of a picture gives it its id.
+        let first = picture.is_some_and(|picture| self.sources.iter().all(|source| source.id != picture.id));
+        let id = picture.filter(|_| first).map_or_else(TrackId::new, |picture| picture.id);
         let name = consumer.source.name();
         out.push(Action::Write(Write::Track(NewTrack {
             id,
@@ -266,12 +319,15 @@ impl Recording {
             source: name.to_owned(),
             codec,
             producer_id: consumer.producer_id.clone(),
+            layer: layer.map(|layer| layer.number),
+            picture: picture.map(|picture| picture.id),
         })));
         let track = Track::new(track::Config {
             recording: self.id,
             track: id,
             peer_id: consumer.peer_id.clone(),
             codec,
+            member: layer.zip(picture).map(|(layer, picture)| picture.picture.layer(layer.number)),
             policy: self.policy,
             start: self.start,
             start_wall: self.start_wall,
@@ -282,6 +338,7 @@ impl Recording {
             participant,
             name,
             codec,
+            layer,
             consumer: None,
             asked: None,
             failed: None,
@@ -297,6 +354,14 @@ impl Recording {
         self.with_track(index, out, Track::detach);
         if let Some(source) = self.sources.get_mut(index) {
             source.consumer = None;
+        }
+    }
+
+    /// The SFU sends another spatial layer to a consumer.
+    pub(super) fn layer_told(&mut self, consumer_id: &str, layer: Option<u8>) {
+        let source = self.by_consumer.get(consumer_id).and_then(|index| self.sources.get_mut(*index));
+        if let Some(source) = source {
+            source.track.layer_told(layer);
         }
     }
 
@@ -367,16 +432,21 @@ impl Recording {
         self.request_keyframes(now, out);
     }
 
-    /// A participant's pictures are asked for together, so that the layers and sources of one person can be cut at
-    /// one time.
+    /// The layers of a picture are asked for together, so that they can be cut at one capture.
     fn request_keyframes(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let rested = |source: &Source| {
+            source.asked.is_none_or(|at| now.since(at) >= KEYFRAME_INTERVAL_MICROS) && source.failed.is_none()
+        };
+        let wanting = self.sources.iter().filter(|source| rested(source) && source.track.wants_keyframe());
+        let pictures: Vec<usize> =
+            wanting.filter_map(|source| source.layer.map(|layer| layer.picture)).collect();
         let mut consumers = Vec::new();
         for source in &mut self.sources {
-            let rested = source.asked.is_none_or(|at| now.since(at) >= KEYFRAME_INTERVAL_MICROS);
+            let together = source.layer.is_some_and(|layer| pictures.contains(&layer.picture));
+            let wanted = source.track.wants_keyframe() || (together && source.track.takes_keyframe());
             if let Some(consumer) = &source.consumer
-                && rested
-                && source.failed.is_none()
-                && source.track.wants_keyframe()
+                && rested(source)
+                && wanted
             {
                 source.asked = Some(now);
                 consumers.push(consumer.clone());

@@ -8,7 +8,7 @@ use crate::media::rtp::depacketize::Depacketizer;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::rtp::reorder::{self, Reorder};
 use crate::media::timeline::sync::{Anomaly, Delays, Sync};
-use crate::media::{Codec, Frame, Kind};
+use crate::media::{Codec, Frame, Kind, Rotation};
 use crate::time::{Moment, Ticks};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -37,6 +37,8 @@ pub struct Placed {
     pub length: Option<u32>,
     /// The bytes to store.
     pub data: Bytes,
+    /// How the picture must be turned.
+    pub rotation: Rotation,
 }
 
 /// What a stream says besides frames.
@@ -225,6 +227,7 @@ impl Stream {
             config: found.config.map(Box::new),
             length: found.duration,
             data: frame.data,
+            rotation: frame.rotation,
         });
         if self.sync.settled() || self.unplaced.len() >= MAX_UNPLACED_FRAMES {
             self.place_all(out);

@@ -10,7 +10,8 @@ use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer::{self, Peer};
 use crate::session;
-use crate::sfu::{self, Room, protoo};
+use crate::session::Layers;
+use crate::sfu::{self, Room, bridge, protoo};
 use crate::storage::Store;
 use crate::time::WallTime;
 use std::collections::HashMap;
@@ -39,6 +40,30 @@ pub enum SourceSpec {
         /// The name other participants see.
         display_name: Option<String>,
     },
+    /// An application that serves the bridge's protocol.
+    Bridge {
+        /// `ws:` or `wss:`.
+        url: String,
+    },
+}
+
+impl SourceSpec {
+    /// Its name in the API.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Protoo { .. } => "protoo",
+            Self::Bridge { .. } => "bridge",
+        }
+    }
+
+    /// The address of its signalling.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Protoo { url, .. } | Self::Bridge { url } => url,
+        }
+    }
 }
 
 /// What to record.
@@ -54,6 +79,8 @@ pub struct StartRequest {
     pub started_by: String,
     /// Where to attach.
     pub source: SourceSpec,
+    /// Which spatial layers become tracks.
+    pub layers: Layers,
     /// The application's own data.
     pub metadata: serde_json::Value,
     /// Stop by itself after this time.
@@ -93,6 +120,11 @@ pub enum Error {
     /// The SFU answers and says no.
     #[error("the SFU refused: {0}")]
     SfuRefused(String),
+    /// Layers cannot be had one by one where this is attached.
+    #[error(
+        "layers cannot be recorded one by one here: each needs a consumer of its own, which {0} does not give"
+    )]
+    LayersUnsupported(&'static str),
     /// Too many recordings at once.
     #[error("too many recordings are running")]
     TooMany,
@@ -270,7 +302,7 @@ impl Supervisor {
     }
 
     async fn join(&self, id: RecordingId, request: &StartRequest) -> Result<Joined, Error> {
-        let mut room = connect(id, &request.source, &request.room_id).await?;
+        let mut room = connect(id, request).await?;
         let router = room.enter().await.map_err(from_sfu)?;
         let transport = room.create_transport().await.map_err(from_sfu)?;
         let transport_id = transport.id.clone();
@@ -419,18 +451,27 @@ fn stop_after(stop: CancellationToken, limit: Duration) {
     });
 }
 
-async fn connect(id: RecordingId, source: &SourceSpec, room_id: &str) -> Result<Box<dyn Room>, Error> {
-    match source {
-        SourceSpec::Protoo { url, origin, display_name } => {
-            let source = sfu::Source {
-                url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-                origin: origin.clone(),
-                room_id: room_id.to_owned(),
-                // Unique, so that two recorders of one room do not push each other out.
-                peer_id: format!("tureen-{id}"),
-                display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-            };
-            Ok(Box::new(protoo::connect(&source).await.map_err(from_sfu)?))
+async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room>, Error> {
+    let url = request.source.url();
+    let source = |origin: &Option<String>, display_name: &Option<String>| {
+        Ok::<_, Error>(sfu::Source {
+            url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
+            origin: origin.clone(),
+            room_id: request.room_id.clone(),
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: format!("tureen-{id}"),
+            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+        })
+    };
+    match &request.source {
+        SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
+        SourceSpec::Protoo { origin, display_name, .. } => {
+            let room = protoo::connect(&source(origin, display_name)?).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
+        }
+        SourceSpec::Bridge { .. } => {
+            let room = bridge::connect(&source(&None, &None)?, request.layers).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
         }
     }
 }
@@ -438,13 +479,14 @@ async fn connect(id: RecordingId, source: &SourceSpec, room_id: &str) -> Result<
 fn from_sfu(error: sfu::Error) -> Error {
     match &error {
         sfu::Error::Url(_) => Error::BadSource(error.to_string()),
+        sfu::Error::Layers => Error::LayersUnsupported("this application"),
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
     }
 }
 
 fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) -> NewRecording {
-    let SourceSpec::Protoo { url, .. } = &request.source;
+    let (mode, url) = (request.source.mode(), request.source.url());
     NewRecording {
         id,
         room_id: request.room_id.clone(),
@@ -452,7 +494,7 @@ fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) 
         description: request.description.clone(),
         started_by: request.started_by.clone(),
         started_at,
-        source: serde_json::json!({ "mode": "protoo", "url": url }),
+        source: serde_json::json!({ "mode": mode, "url": url, "layers": request.layers.name() }),
         metadata: request.metadata.clone(),
         format: "cmaf".to_owned(),
     }

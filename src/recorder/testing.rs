@@ -61,6 +61,7 @@ pub(super) fn track(codec: Codec) -> Track {
         track: TrackId::new(),
         peer_id: "ann".to_owned(),
         codec,
+        member: None,
         policy: Policy::default(),
         start: START,
         start_wall: START_WALL,

@@ -10,6 +10,7 @@
 //! else writes to its file.
 
 use super::gap::Gaps;
+use super::layers::Member;
 use super::stream::{self, Placed, Stream};
 use crate::catalog::{Cause, Gap};
 use crate::id::{RecordingId, TrackId};
@@ -18,7 +19,7 @@ use crate::media::fmp4::{self, fragment::Fragment, init};
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::{self, Policy, Segment, Segmenter};
 use crate::media::timeline::sync::{Anomaly, Delays};
-use crate::media::{Codec, Kind, Sample};
+use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
 use std::ops::Range;
@@ -51,6 +52,8 @@ pub struct Config {
     pub peer_id: String,
     /// The codec.
     pub codec: Codec,
+    /// What it has in common with the other layers of its picture, when layers are tracks.
+    pub member: Option<Member>,
     /// Lengths of fragments and segments.
     pub policy: Policy,
     /// Tick zero of the recording.
@@ -70,6 +73,8 @@ pub struct Run {
     pub range: Range<u64>,
     /// Parameters.
     pub config: codec::Config,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
     /// First tick on the recording's timeline.
     pub first: Ticks,
     /// The same on the wall clock.
@@ -146,6 +151,8 @@ pub struct Track {
     usual_length: u32,
     open: Option<Open>,
     parameters: Option<Box<codec::Config>>,
+    /// How the pictures of the open run must be turned.
+    rotation: Rotation,
     next_run: u32,
     next_segment: u32,
     position: u64,
@@ -177,6 +184,7 @@ impl Track {
             usual_length: ticks_to_u32(Ticks::from_micros(usual, timescale)),
             open: None,
             parameters: None,
+            rotation: Rotation::None,
             next_run: 0,
             next_segment: 0,
             position: 0,
@@ -202,9 +210,24 @@ impl Track {
     /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
     #[must_use]
     pub fn wants_keyframe(&self) -> bool {
+        self.takes_keyframe()
+            && (self.keyless
+                || self.stream.as_ref().is_some_and(Stream::waits_for_key)
+                || self.overdue()
+                || self.turned())
+    }
+
+    /// A key frame would be of use, if not needed.
+    #[must_use]
+    pub fn takes_keyframe(&self) -> bool {
         !self.refused
             && self.config.codec.kind() == Kind::Video
-            && (self.keyless || self.stream.as_ref().is_some_and(Stream::waits_for_key) || self.overdue())
+            && !self.config.member.as_ref().is_some_and(Member::idle)
+    }
+
+    /// Pictures come that are turned otherwise than their run says: only a key frame can begin the next one.
+    fn turned(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.sync && held.rotation != self.rotation)
     }
 
     /// The open segment waits for a key frame, and the frame that is held is none.
@@ -215,8 +238,18 @@ impl Track {
 
     /// A consumer begins to deliver; the stream before it, if any, must have been detached.
     pub fn attach(&mut self) {
+        if let Some(member) = &mut self.config.member {
+            member.attached();
+        }
         self.stream = Some(Stream::new(self.config.codec, self.config.start));
         (self.muted, self.parted) = (None, None);
+    }
+
+    /// The SFU says which spatial layer it sends now.
+    pub fn layer_told(&mut self, layer: Option<u8>) {
+        if let Some(member) = &mut self.config.member {
+            member.told(layer);
+        }
     }
 
     /// The consumer is gone. What it delivered is stored; the track may go on with another stream.
@@ -371,6 +404,10 @@ impl Track {
         if self.refused {
             return Ok(());
         }
+        if self.config.member.as_mut().is_some_and(|member| !member.admit(&mut frame)) {
+            self.keyless = false;
+            return self.end_run(Cause::Off, out);
+        }
         if let Some(held) = &self.held {
             let step = (frame.at - held.at).to_micros(self.timescale);
             let resumed = self.parted.is_some_and(|at| (0..PARTED_MICROS).contains(&frame.arrival.since(at)));
@@ -432,10 +469,17 @@ impl Track {
     }
 
     fn store(&mut self, frame: Placed, duration: u32, out: &mut Vec<Output>) -> Result<(), Error> {
-        if frame.config.is_some() && frame.config != self.parameters {
-            self.parameters = frame.config;
+        let turned = frame.sync && frame.rotation != self.rotation;
+        let changed = frame.config.is_some() && frame.config != self.parameters;
+        if turned || changed {
             self.flush(out)?;
             self.open = None;
+        }
+        if turned {
+            self.rotation = frame.rotation;
+        }
+        if changed {
+            self.parameters = frame.config;
         }
         if self.open.is_none() {
             let Some(parameters) = self.parameters.clone() else {
@@ -444,6 +488,10 @@ impl Track {
                 return Ok(());
             };
             self.begin_run(*parameters, frame.at, out)?;
+        }
+        let aligned = self.config.member.as_ref().is_some_and(|member| frame.sync && member.is_cut(frame.at));
+        if aligned {
+            self.flush(out)?;
         }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
@@ -468,7 +516,8 @@ impl Track {
             wall,
             participant: self.config.peer_id.clone(),
         };
-        let bytes = init::write(&config, &origin)?;
+        let rotation = self.rotation;
+        let bytes = init::write_turned(&config, rotation, &origin)?;
         let range = self.position..self.position + bytes.len() as u64;
         self.position = range.end;
         self.next_run += 1;
@@ -480,6 +529,7 @@ impl Track {
             init: bytes,
             range,
             config,
+            rotation,
             first,
             wall,
             listed_micros: 0,
@@ -505,6 +555,9 @@ impl Track {
                 }
                 segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
+                    if let Some(member) = &self.config.member {
+                        member.cut(segment.start + segment.duration);
+                    }
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
                 }

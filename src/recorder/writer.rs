@@ -164,6 +164,7 @@ impl Writer {
                         width: run.config.width,
                         height: run.config.height,
                         channels: run.config.channels,
+                        rotation: run.rotation,
                         timescale: files.codec.timescale(),
                         listed_micros: run.listed_micros,
                     })

@@ -16,7 +16,7 @@ mod vp8;
 mod vp9;
 
 use crate::media::rtp::packet::Packet;
-use crate::media::{Codec, Frame};
+use crate::media::{Codec, Frame, Rotation};
 use crate::time::{Moment, NtpTime};
 use bytes::Bytes;
 
@@ -92,6 +92,8 @@ pub struct Depacketizer {
     timestamp: u32,
     arrival: Moment,
     captured: Option<NtpTime>,
+    /// What the newest packet that said so said.
+    rotation: Rotation,
     sure: bool,
     packets: usize,
     bytes: usize,
@@ -120,6 +122,7 @@ impl Depacketizer {
             timestamp: 0,
             arrival: Moment::default(),
             captured: None,
+            rotation: Rotation::None,
             sure: false,
             packets: 0,
             bytes: 0,
@@ -144,13 +147,15 @@ impl Depacketizer {
         }
         if self.payload.is_none() {
             let Packet { timestamp, arrival, captured, .. } = *packet;
-            out.push(Frame { timestamp, arrival, captured, data: packet.payload.clone() });
+            let data = packet.payload.clone();
+            out.push(Frame { timestamp, arrival, captured, rotation: Rotation::None, data });
             return Ok(());
         }
         let mut result = Ok(());
         if packet.timestamp != self.timestamp {
             result = self.close(out);
         }
+        self.rotation = packet.rotation.unwrap_or(self.rotation);
         let added = self.add(packet);
         self.markers |= packet.marker;
         let closed = if packet.marker { self.close(out) } else { Ok(()) };
@@ -221,8 +226,8 @@ impl Depacketizer {
             State::Skip => self.state = State::Between,
             State::Open => match payload.take(self.sure) {
                 Ok(Some(data)) => {
-                    let Self { timestamp, arrival, captured, .. } = *self;
-                    out.push(Frame { timestamp, arrival, captured, data });
+                    let Self { timestamp, arrival, captured, rotation, .. } = *self;
+                    out.push(Frame { timestamp, arrival, captured, rotation, data });
                     self.counted = None;
                     self.state = State::Between;
                 }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub(crate) const PAYLOAD_TYPE: u8 = 101;
 /// Header extension id of the audio level in what a fixture publisher sends.
 pub(crate) const AUDIO_LEVEL_ID: u8 = 10;
+/// The same of the video orientation.
+pub(crate) const ORIENTATION_ID: u8 = 11;
 
 /// The router's codecs: Opus, VP8, VP9 profile 0, AV1 and the H264 profiles that browsers offer
 /// (constrained baseline, baseline, main, constrained high, high), all in packetization mode 1.
@@ -25,8 +27,8 @@ pub(crate) fn router() -> Vec<RtpCodecCapability> {
     serde_json::from_value(Value::Array(codecs)).expect("the router's codecs are well formed")
 }
 
-/// The RTP parameters of a fixture's stream.
-pub(crate) fn parameters(fixture: &Fixture, ssrc: u32, cname: &str) -> RtpParameters {
+/// The RTP parameters of a fixture's stream, or of a simulcast with an SSRC for each layer, smallest first.
+pub(crate) fn parameters(fixture: &Fixture, ssrcs: &[u32], cname: &str) -> RtpParameters {
     let parameters = match fixture.codec {
         Codec::Opus => json!({"sprop-stereo": 1, "useinbandfec": 1}),
         Codec::H264 => json!({"packetization-mode": 1, "level-asymmetry-allowed": 1,
@@ -44,8 +46,11 @@ pub(crate) fn parameters(fixture: &Fixture, ssrc: u32, cname: &str) -> RtpParame
     } else {
         codec["rtcpFeedback"] =
             json!([{"type": "nack", "parameter": "pli"}, {"type": "ccm", "parameter": "fir"}]);
+        extensions = json!([{"uri": "urn:3gpp:video-orientation", "id": ORIENTATION_ID, "encrypt": false,
+            "parameters": {}}]);
     }
-    serde_json::from_value(json!({"codecs": [codec], "encodings": [{"ssrc": ssrc}],
+    let encodings: Vec<Value> = ssrcs.iter().map(|ssrc| json!({"ssrc": ssrc})).collect();
+    serde_json::from_value(json!({"codecs": [codec], "encodings": encodings,
         "headerExtensions": extensions, "rtcp": {"cname": cname, "reducedSize": true}}))
     .expect("a fixture's parameters are well formed")
 }
