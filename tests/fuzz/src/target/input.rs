@@ -24,6 +24,10 @@ pub enum Event {
     Overflow,
     /// The consumer is gone and another one comes.
     Again,
+    /// A sender report: its NTP time and RTP timestamp.
+    Report(NtpTime, u32),
+    /// What another stream of the participant says of delays.
+    Share(i64),
     /// The next packet has these.
     Extensions,
 }
@@ -90,10 +94,15 @@ impl<'a> Input<'a> {
 
     fn event(&mut self) -> Option<Event> {
         let [kind] = self.take()?;
-        Some(match kind % 4 {
+        Some(match kind % 8 {
             0 => Event::Poll,
             1 => Event::Overflow,
             2 => Event::Again,
+            3 => {
+                let time = NtpTime(u64::from_be_bytes(self.take()?));
+                Event::Report(time, u32::from_be_bytes(self.take()?))
+            }
+            4 => Event::Share(i64::from_be_bytes(self.take()?)),
             _ => {
                 self.captured = Some(NtpTime(u64::from_be_bytes(self.take()?)));
                 self.rotation = Some(

@@ -5,7 +5,9 @@ use super::packets;
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::index::{Entry, Index, encode};
 use crate::media::fmp4::{describe, init, read};
+use crate::media::rtp::packet::SenderReport;
 use crate::media::segment::{Policy, Segment, from_index};
+use crate::media::timeline::sync::Delays;
 use crate::media::{Codec, Rotation};
 use crate::recorder::track::{Config, Output, Run, Track};
 use crate::time::{Moment, Ticks, WallTime};
@@ -129,6 +131,14 @@ fn record(data: &[u8]) -> Option<Stored> {
                 let done = track.detach(&mut out);
                 track.attach();
                 done
+            }
+            Step::Event(Event::Report(ntp, rtp), arrival) => {
+                track.report(&SenderReport { ntp, rtp, arrival }, &mut out)
+            }
+            Step::Event(Event::Share(micros), _) => {
+                track.share(Delays { reports: Some(micros), captures: Some(micros) });
+                let _ = track.delays();
+                Ok(())
             }
             Step::Event(Event::Extensions, _) => Ok(()),
         };
