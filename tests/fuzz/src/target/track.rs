@@ -2,6 +2,7 @@
 
 use super::input::{Event, Input, Step};
 use super::packets;
+use crate::catalog::Cause;
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::index::{Entry, Index, encode};
 use crate::media::fmp4::{describe, init, read};
@@ -115,6 +116,7 @@ fn record(data: &[u8]) -> Option<Stored> {
         track: TrackId(uuid::Uuid::from_u128(2)),
         peer_id: "ann".to_owned(),
         codec: CODECS[usize::from(*codec) % CODECS.len()],
+        member: None,
         policy: Policy::default(),
         start: Moment(5_000_000),
         start_wall: WallTime(1_792_000_000_000_000),
@@ -139,6 +141,26 @@ fn record(data: &[u8]) -> Option<Stored> {
                 track.share(Delays { reports: Some(micros), captures: Some(micros) });
                 let _ = track.delays();
                 Ok(())
+            }
+            Step::Event(Event::Mute(true), now) => {
+                track.mute(now);
+                Ok(())
+            }
+            Step::Event(Event::Mute(false), now) => {
+                track.unmute(now);
+                Ok(())
+            }
+            Step::Event(Event::Pause(micros), now) => {
+                let done = track.part(Cause::Pause, now, &mut out);
+                track.resume(micros, Cause::Pause, &mut out);
+                track.attach();
+                done
+            }
+            Step::Event(Event::Leave(_), now) => {
+                let done = track.part(Cause::Off, now, &mut out);
+                track.resume(0, Cause::Off, &mut out);
+                track.attach();
+                done
             }
             Step::Event(Event::Extensions, _) => Ok(()),
         };
