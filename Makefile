@@ -87,6 +87,11 @@ demo: setup web ## Record a real room, verify it, serve it. PORT, TUREEN_DEMO_DI
 	cargo build --workspace --bins
 	@$(BIN)/demo
 
+.PHONY: soak
+soak: setup web ## Record a room for long, over a lossy network, and look for growth and gaps. MINUTES
+	cargo build --workspace --bins
+	@MINUTES=$(or $(MINUTES),40) $(BIN)/soak
+
 .PHONY: bench
 bench: web ## Time of the recorder's hot path
 	cargo bench -p tureen --bench fragment

@@ -10,6 +10,7 @@
 //! connection, where they queue in order instead of polling SQLite's lock.
 
 mod error;
+mod gaps;
 mod list;
 mod participants;
 mod recordings;
@@ -21,8 +22,8 @@ mod types;
 pub use error::Error;
 pub use list::{Cursor, Filter, Page};
 pub use types::{
-    Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Participant, Recording, Run, Segment,
-    Status, Totals, Track,
+    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Participant, Pause,
+    Recording, Run, Segment, Shown, Status, Totals, Track,
 };
 
 use sqlx::migrate::Migrator;

@@ -76,6 +76,22 @@ impl Catalog {
         .bind(now())
         .execute(&mut *change)
         .await?;
+        sqlx::query(
+            "UPDATE gaps SET open = FALSE WHERE open AND track_id IN
+                    (SELECT id FROM tracks WHERE recording_id = $1)",
+        )
+        .bind(id.to_string())
+        .execute(&mut *change)
+        .await?;
+        // A pause that was cut off lasts until the end, which is never before it.
+        sqlx::query(
+            "UPDATE pauses SET ended_at = CASE WHEN began_at > $2 THEN began_at ELSE $2 END
+             WHERE recording_id = $1 AND ended_at IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(finish.stopped_at.0)
+        .execute(&mut *change)
+        .await?;
         let runs = sqlx::query(
             "SELECT DISTINCT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
              WHERE t.recording_id = $1 ORDER BY r.width * r.height DESC, r.codecs",

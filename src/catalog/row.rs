@@ -85,6 +85,6 @@ pub(super) fn now() -> i64 {
     SystemClock.wall().0
 }
 
-fn corrupt(column: &'static str, value: impl Display) -> Error {
+pub(super) fn corrupt(column: &'static str, value: impl Display) -> Error {
     Error::Corrupt { column, value: value.to_string() }
 }

@@ -1,7 +1,8 @@
 //! Tables `runs` and `segments`: where in a track's file what lies.
 
+use super::gaps::put_gap;
 use super::row::{integer, parsed, range, signed, ticks, wall};
-use super::{Catalog, Error, NewRun, NewSegment, Run, Segment, Totals};
+use super::{Catalog, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Rotation;
 use crate::time::Timescale;
@@ -16,8 +17,8 @@ impl Catalog {
     pub async fn add_run(&self, new: &NewRun) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
-                               height, channels, timescale, rotation)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                               height, channels, timescale, rotation, listed_micros)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(new.track.to_string())
         .bind(i64::from(new.number))
@@ -31,6 +32,7 @@ impl Catalog {
         .bind(i64::from(new.channels))
         .bind(i64::from(new.timescale.0))
         .bind(i64::from(new.rotation.degrees()))
+        .bind(new.listed_micros)
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -41,7 +43,18 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_segments(&self, new: &[NewSegment]) -> Result<(), Error> {
+        self.add_media(new, &[]).await
+    }
+
+    /// Segments were closed and gaps opened, grew or ended: all of it is told at once, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn add_media(&self, new: &[NewSegment], gaps: &[Gap]) -> Result<(), Error> {
         let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for gap in gaps {
+            put_gap(&mut change, gap).await?;
+        }
         for segment in new {
             sqlx::query(
                 "INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
@@ -149,6 +162,7 @@ fn run(row: &SqliteRow) -> Result<Run, Error> {
         channels: integer(row, "channels")?,
         rotation: Rotation::from_degrees(integer(row, "rotation")?).unwrap_or_default(),
         timescale: Timescale(integer(row, "timescale")?),
+        listed_micros: row.try_get("listed_micros")?,
     })
 }
 

@@ -56,6 +56,8 @@ async fn with_track(catalog: &Catalog) -> (RecordingId, ParticipantId, TrackId) 
         source: "camera".to_owned(),
         codec: Codec::H264,
         producer_id: "producer-1".to_owned(),
+        layer: None,
+        picture: None,
     };
     catalog.add_track(&track).await.unwrap();
     (recording.id, participant.id, track.id)
@@ -74,6 +76,7 @@ fn run(track: TrackId, number: u32) -> NewRun {
         rotation: if number == 1 { Rotation::Left } else { Rotation::None },
         channels: 0,
         timescale: Timescale::VIDEO,
+        listed_micros: 0,
     }
 }
 

@@ -15,8 +15,8 @@ impl Catalog {
     pub async fn add_track(&self, new: &NewTrack) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO tracks (id, recording_id, participant_id, kind, source, codec, timescale, producer_id,
-                                 created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+                                 layer, picture_id, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
         )
         .bind(new.id.to_string())
         .bind(new.recording.to_string())
@@ -26,6 +26,8 @@ impl Catalog {
         .bind(new.codec.name())
         .bind(i64::from(new.codec.timescale().0))
         .bind(&new.producer_id)
+        .bind(new.layer.map(i64::from))
+        .bind(new.picture.map(|picture| picture.to_string()))
         .bind(now())
         .execute(&self.writer)
         .await?;
@@ -93,6 +95,8 @@ fn track(row: &SqliteRow) -> Result<Track, Error> {
         source: row.try_get("source")?,
         codec: codec(row, "codec")?,
         producer_id: row.try_get("producer_id")?,
+        layer: row.try_get::<Option<i64>, _>("layer")?.and_then(|layer| u8::try_from(layer).ok()),
+        picture: row.try_get::<Option<String>, _>("picture_id")?.and_then(|id| id.parse().ok()),
         started_at: wall_option(row, "started_at")?,
         start: row.try_get::<Option<i64>, _>("start_ticks")?.map(Ticks),
         ended_at: wall_option(row, "ended_at")?,

@@ -200,6 +200,10 @@ pub struct NewTrack {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
 }
 
 /// A source of one participant, as far as it went.
@@ -219,6 +223,10 @@ pub struct Track {
     pub codec: Codec,
     /// mediasoup's identifier of the first producer.
     pub producer_id: String,
+    /// The spatial layer, 0 the smallest, where layers are tracks.
+    pub layer: Option<u8>,
+    /// The first track of the picture that this is a layer of.
+    pub picture: Option<TrackId>,
     /// Wall clock of the first sample.
     pub started_at: Option<WallTime>,
     /// First tick on the recording's timeline, in the codec's timescale.
@@ -254,6 +262,8 @@ pub struct Run {
     pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
+    /// How far the sound of the same participant was listed when the run began, in microseconds of the timeline.
+    pub listed_micros: i64,
 }
 
 impl Run {
@@ -266,6 +276,104 @@ impl Run {
 
 /// A run that begins.
 pub type NewRun = Run;
+
+/// Why nothing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// It was not sent: camera or microphone off, producer paused or gone.
+    Off,
+    /// It should have come and did not, or could not be decoded.
+    Loss,
+    /// The recording was paused, and its sender has not begun again yet.
+    Pause,
+}
+
+impl Cause {
+    /// As the tables and the API write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Loss => "loss",
+            Self::Pause => "pause",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Off, Self::Loss, Self::Pause].into_iter().find(|cause| cause.name() == name)
+    }
+}
+
+/// What is shown where nothing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    /// A black picture.
+    Black,
+    /// The key frame next to the gap again.
+    Still,
+    /// Coded silence.
+    Silence,
+}
+
+impl Shown {
+    /// As the tables and the API write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Black => "black",
+            Self::Still => "still",
+            Self::Silence => "silence",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Black, Self::Still, Self::Silence].into_iter().find(|shown| shown.name() == name)
+    }
+}
+
+/// A stretch of a track in which nothing came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The track.
+    pub track: TrackId,
+    /// From 0 in each track.
+    pub number: u32,
+    /// The segment before it.
+    pub after: u32,
+    /// Why.
+    pub cause: Cause,
+    /// What fills it.
+    pub shown: Shown,
+    /// First tick without media.
+    pub start: Ticks,
+    /// Its length; of an open gap as far as it is sure that nothing will come any more.
+    pub duration: Ticks,
+    /// It goes on.
+    pub open: bool,
+    /// How far the sound of the same participant was listed when this was told, in microseconds of the timeline.
+    pub listed_micros: i64,
+}
+
+/// The whole recording was paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The recording.
+    pub recording: RecordingId,
+    /// From 0 in each recording.
+    pub number: u32,
+    /// Where the timeline stood still, in microseconds since the recording's start.
+    pub at_micros: i64,
+    /// From when on the wall clock.
+    pub began_at: WallTime,
+    /// Until when; `None` while it lasts.
+    pub ended_at: Option<WallTime>,
+}
 
 /// A closed segment.
 #[derive(Clone, Debug, PartialEq, Eq)]

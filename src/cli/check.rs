@@ -1,7 +1,7 @@
 //! `tureen check`: whether rows and files agree, by the invariants of `docs/design/storage.md`.
 
 use super::{say, tell};
-use crate::catalog::{Catalog, Filter, Recording, Run, Segment, Track};
+use crate::catalog::{Catalog, Filter, Gap, Recording, Run, Segment, Track};
 use crate::config::Place;
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::index::ENTRY;
@@ -118,13 +118,23 @@ async fn check(
     if !finished {
         tell(&format!("recording {} is still running: its open segments are not checked", recording.id));
     }
+    let all = catalog.gaps(recording.id).await?;
     for track in catalog.tracks(recording.id).await? {
+        let gaps = all.iter().filter(|gap| gap.track == track.id).cloned().collect();
         let runs = catalog.runs(track.id).await?;
         let segments = catalog.segments(track.id).await?;
         report.tracks += 1;
         report.segments += segments.len();
-        let checked =
-            Checked { store, recording: recording.id, track, runs, segments, finished, found: Vec::new() };
+        let checked = Checked {
+            store,
+            recording: recording.id,
+            track,
+            runs,
+            segments,
+            gaps,
+            finished,
+            found: Vec::new(),
+        };
         report.broken.extend(checked.run().await?);
     }
     Ok(())
@@ -137,6 +147,7 @@ struct Checked<'a> {
     track: Track,
     runs: Vec<Run>,
     segments: Vec<Segment>,
+    gaps: Vec<Gap>,
     finished: bool,
     found: Vec<Broken>,
 }
@@ -156,6 +167,7 @@ impl Checked<'_> {
             self.broken("S5", "", "it has media and no start");
         }
         self.order();
+        self.nothing_in_gaps();
         for run in self.runs.clone() {
             self.init(&key, len, &run).await?;
         }
@@ -243,6 +255,24 @@ impl Checked<'_> {
         }
         for (part, what) in wrong {
             self.broken("S7", &part, what);
+        }
+    }
+
+    /// Where a gap is, no segment is, and only the last one of a running recording is open.
+    fn nothing_in_gaps(&mut self) {
+        let mut wrong = Vec::new();
+        for gap in &self.gaps {
+            let end = gap.start + gap.duration;
+            let inside = |row: &&Segment| row.start < end && row.start + row.duration > gap.start;
+            if let Some(row) = self.segments.iter().find(inside) {
+                wrong.push((gap.number, format!("segment {} lies in it", row.number)));
+            }
+            if gap.open && self.finished {
+                wrong.push((gap.number, "it is open".to_owned()));
+            }
+        }
+        for (number, what) in wrong {
+            self.broken("S12", &format!("gap {number}"), what);
         }
     }
 

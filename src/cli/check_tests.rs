@@ -97,3 +97,25 @@ async fn nothing_is_made_where_there_is_nothing() {
     assert!(run(Options { place }).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_segment_inside_a_gap_breaks_s12() {
+    let (it, track) = finished().await;
+    let gap = Gap {
+        track,
+        number: 0,
+        after: 2,
+        cause: crate::catalog::Cause::Off,
+        shown: crate::catalog::Shown::Black,
+        start: crate::time::Ticks(5 * 90_000),
+        duration: crate::time::Ticks(90_000),
+        open: false,
+        listed_micros: 0,
+    };
+    it.catalog.add_media(&[], &[gap.clone()]).await.unwrap();
+    assert!(report(&it).await.broken.is_empty());
+    let inside = Gap { number: 1, start: crate::time::Ticks(4 * 90_000), ..gap };
+    it.catalog.add_media(&[], &[inside]).await.unwrap();
+    let (name, text) = broken(&it).await;
+    assert!(name == "S12" && text.contains("segment 2 lies in it"), "{text}");
+}

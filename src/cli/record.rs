@@ -2,7 +2,8 @@
 
 use super::{asked_to_end, say, tell};
 use crate::recorder::progress::Progress;
-use crate::recorder::record;
+use crate::recorder::{SourceSpec, record};
+use crate::session::Layers;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,8 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// The room: a protoo URL such as `wss://host:4443/?roomId=room&peerId=recorder`
+    /// The room: a protoo URL such as `wss://host:4443/?roomId=room&peerId=recorder`, or a bridge's
     url: String,
+    /// Which signalling answers there
+    #[arg(long, value_enum, default_value_t = Mode::Protoo)]
+    mode: Mode,
+    /// Which spatial layers of a simulcast to keep: the highest, or each as a track (bridge only)
+    #[arg(long, value_name = "max|all", default_value = "max", value_parser = layers)]
+    layers: Layers,
     /// Folder for the recording and its catalogue
     #[arg(long)]
     out: PathBuf,
@@ -25,6 +32,16 @@ pub(super) struct Options {
     /// The HTTP Origin to send
     #[arg(long)]
     origin: Option<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Mode {
+    Protoo,
+    Bridge,
+}
+
+fn layers(text: &str) -> Result<Layers, String> {
+    Layers::from_name(text).ok_or_else(|| "neither max nor all".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -49,11 +66,15 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar.set_message("joining");
     let out = options.out.clone();
+    let source = match options.mode {
+        Mode::Protoo => SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
+        Mode::Bridge => SourceSpec::Bridge { url: options.url },
+    };
     let recorded = record::run(
         record::Options {
-            url: options.url,
+            source,
+            layers: options.layers,
             room_id: options.room,
-            origin: options.origin,
             out: options.out,
             duration: options.duration,
         },
@@ -97,7 +118,12 @@ mod tests {
 
     #[test]
     fn a_progress_line_says_how_far_it_is() {
-        let progress = Progress { elapsed_micros: 3_723_900_000, participants: 2, tracks: Vec::new() };
+        let progress = Progress {
+            elapsed_micros: 3_723_900_000,
+            participants: 2,
+            tracks: Vec::new(),
+            ..Progress::default()
+        };
         assert_eq!(
             line(&progress),
             "01:02:03  0 B  2 participants  0/0 tracks  0 packets, 0 lost, 0 recovered"

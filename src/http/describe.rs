@@ -4,7 +4,7 @@ use super::App;
 use super::error::Problem;
 use super::extract::{Bearer, Place, recording_id};
 use crate::auth::{Action, permit};
-use crate::catalog::{Participant, Recording, Status, Track};
+use crate::catalog::{Gap, Participant, Pause, Recording, Status, Track};
 use crate::media::Kind;
 use crate::playback::room::{Room, scale};
 use crate::playback::support;
@@ -24,6 +24,8 @@ pub(super) async fn get(
     put(&mut body, "duration_seconds", json!(room.duration_micros() / 1_000_000));
     put(&mut body, "duration_us", json!(room.duration_micros()));
     put(&mut body, "file_size_bytes", json!(room.bytes()));
+    put(&mut body, "paused", json!(paused(&room)));
+    put(&mut body, "pauses", pauses(&room));
     put(&mut body, "participants", room.participants.iter().map(participant).collect());
     put(&mut body, "tracks", room.tracks.iter().map(|own| track(&room, own)).collect());
     Ok(Json(body))
@@ -128,6 +130,8 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "channels": run.map(|run| run.channels),
         "timescale": scale(row).0,
         "producer_id": row.producer_id,
+        "layer": row.layer,
+        "picture_id": row.picture,
         "started_at": row.started_at.map(text),
         "ended_at": row.ended_at.map(text),
         "offset_us": start,
@@ -135,12 +139,41 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "segments": totals.map_or(0, |totals| totals.segments),
         "samples": totals.map_or(0, |totals| totals.samples),
         "bytes": totals.map_or(0, |totals| totals.bytes),
+        "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(row, own)).collect::<Vec<_>>(),
         "live": live,
         "state": if live { "live" } else { "ended" },
         "error": row.error,
         "playable_on": plays.players(),
         "playback": plays,
     })
+}
+
+/// Where nothing came, why, and what is shown there. It is not part of what the track counts.
+fn gap(track: &Track, row: &Gap) -> Value {
+    json!({
+        "cause": row.cause,
+        "kind": row.shown,
+        "offset_us": row.start.to_micros(scale(track)),
+        "duration_us": row.duration.to_micros(scale(track)),
+        "open": row.open,
+    })
+}
+
+/// The recording stands still.
+pub(super) fn paused(room: &Room) -> bool {
+    room.recording.status.is_running() && room.pauses.last().is_some_and(|pause| pause.ended_at.is_none())
+}
+
+/// Where the recording stood still, and from when to when on the wall clock.
+pub(super) fn pauses(room: &Room) -> Value {
+    let pause = |row: &Pause| {
+        json!({
+            "offset_us": row.at_micros,
+            "paused_at": row.began_at.to_string(),
+            "resumed_at": row.ended_at.map(text),
+        })
+    };
+    room.pauses.iter().map(pause).collect()
 }
 
 pub(super) fn put(body: &mut Value, member: &str, value: Value) {

@@ -154,6 +154,7 @@ impl From<playback::Error> for Problem {
             | E::NoTrack(_)
             | E::NoInit(_)
             | E::NoSegment(_)
+            | E::NoBlack
             | E::Nothing => missing("not-found"),
             E::NothingYet => missing("nothing-yet").header(header::RETRY_AFTER, "2"),
             E::NotPlayable { .. } => missing("not-playable"),
@@ -174,12 +175,19 @@ impl From<recorder::Error> for Problem {
             E::BadSource(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "bad-source", detail).with("field", "source")
             }
+            E::LayersUnsupported(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "layers-unsupported", detail)
+                    .with("code", "layers_unsupported")
+                    .with("field", "layers")
+            }
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),
             E::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),
             E::NotRunning => Self::new(StatusCode::CONFLICT, "not-running", detail),
+            E::AlreadyPaused => Self::new(StatusCode::CONFLICT, "already-paused", detail),
+            E::NotPaused => Self::new(StatusCode::CONFLICT, "not-paused", detail),
             E::Catalog(error) => error.into(),
             other => Self::internal(&other),
         }

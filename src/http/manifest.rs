@@ -30,6 +30,8 @@ pub(super) async fn manifest(
             "started_at": recording.started_at.to_string(),
             "stopped_at": recording.stopped_at.map(|at| at.to_string()),
             "duration_us": room.duration_micros(),
+            "paused": describe::paused(&room),
+            "pauses": describe::pauses(&room),
         },
         "participants": room.participants.iter().map(|who| person(&room, who, &bearer)).collect::<Vec<_>>(),
     });
@@ -46,7 +48,7 @@ fn person(room: &Room, who: &Participant, bearer: &Bearer) -> Value {
     let query = bearer.with(&[("participant", &who.id.to_string())]);
     let mut body = describe::participant(who);
     describe::put(&mut body, "offset_us", json!(zero));
-    let at = zero.map(|zero| room.recording.started_at.plus(zero).to_string());
+    let at = zero.map(|zero| room.wall(zero).to_string());
     describe::put(&mut body, "zero_at", json!(at));
     describe::put(&mut body, "state", json!(if room.ended(who.id) { "ended" } else { "live" }));
     let playlist = playable.then(|| format!("{base}/stream/playlist.m3u8{query}"));

@@ -11,6 +11,7 @@ mod error;
 mod extract;
 mod list;
 mod manifest;
+mod pause;
 mod probes;
 mod range;
 mod start;
@@ -95,6 +96,8 @@ fn recordings(app: &App) -> Router<App> {
         .route("/start", post(start::start))
         .route("/{id}", get(describe::get).delete(delete::delete))
         .route("/{id}/stop", post(stop::stop))
+        .route("/{id}/pause", post(pause::pause))
+        .route("/{id}/resume", post(pause::resume))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))

@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::extract::{Bearer, Body};
 use crate::auth::{Action, permit};
 use crate::recorder::{SourceSpec, StartRequest};
+use crate::session::Layers;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -33,6 +34,8 @@ pub(super) struct Start {
     #[serde(default)]
     source: Option<Source>,
     #[serde(default)]
+    layers: Option<String>,
+    #[serde(default)]
     max_duration: Option<f64>,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
@@ -53,17 +56,8 @@ struct Source {
 
 /// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
 /// refused instead of ignored.
-const NOT_YET: [&str; 9] = [
-    "outputs",
-    "layers",
-    "participants",
-    "kinds",
-    "sources",
-    "exclude",
-    "idle_timeout",
-    "webhooks",
-    "retention",
-];
+const NOT_YET: [&str; 8] =
+    ["outputs", "participants", "kinds", "sources", "exclude", "idle_timeout", "webhooks", "retention"];
 
 pub(super) async fn start(
     State(app): State<App>,
@@ -99,10 +93,7 @@ fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
     {
         return Err(Problem::field("format", "must be mp4, webm or hls"));
     }
-    let asked = |name: &&&str| match body.others.get(**name) {
-        None | Some(Value::Null) => false,
-        Some(value) => **name != "layers" || value != "max",
-    };
+    let asked = |name: &&&str| body.others.get(**name).is_some_and(|value| !value.is_null());
     if let Some(name) = NOT_YET.iter().find(asked) {
         return Err(Problem::field(name, "is not supported by this version"));
     }
@@ -112,6 +103,7 @@ fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
         description: body.description.filter(|text| !text.is_empty()),
         started_by: user_id.to_owned(),
         source: source(body.source)?,
+        layers: body.layers.as_deref().map_or(Ok(Layers::Max), layers)?,
         metadata: Value::Object(body.metadata.unwrap_or_default()),
         max_duration: body.max_duration.map(seconds).transpose()?,
     })
@@ -135,10 +127,14 @@ fn seconds(value: f64) -> Result<Duration, Problem> {
     }
 }
 
+fn layers(name: &str) -> Result<Layers, Problem> {
+    Layers::from_name(name).ok_or_else(|| Problem::field("layers", "must be max or all"))
+}
+
 fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
     let source = source.ok_or_else(|| Problem::field("source", "is required"))?;
-    if source.mode != "protoo" {
-        return Err(Problem::field("source.mode", "must be protoo in this version"));
+    if !matches!(source.mode.as_str(), "protoo" | "bridge") {
+        return Err(Problem::field("source.mode", "must be protoo or bridge"));
     }
     let url = source.url.ok_or_else(|| Problem::field("source.url", "is required"))?;
     text("source.url", &url, MAX_URL_BYTES)?;
@@ -146,5 +142,8 @@ fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
     if !matches!(parsed.scheme(), "ws" | "wss") || parsed.host().is_none() {
         return Err(Problem::field("source.url", "must be a ws: or wss: URL"));
     }
-    Ok(SourceSpec::Protoo { url, origin: source.origin, display_name: source.display_name })
+    Ok(match source.mode.as_str() {
+        "bridge" => SourceSpec::Bridge { url },
+        _ => SourceSpec::Protoo { url, origin: source.origin, display_name: source.display_name },
+    })
 }

@@ -1,7 +1,6 @@
 //! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments and fills.
 
 use super::App;
-use super::describe::base;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
 use super::range;
@@ -37,7 +36,7 @@ pub(super) async fn multivariant(
         .transpose()?;
     let room = Room::load(&app.catalog, recording_id(&id)?).await?;
     let snapshot = presentation::multivariant(&app.catalog, &room, participant, &bearer.query()).await?;
-    Ok(playlist(&room, crate::media::hls::multivariant::render(&snapshot)))
+    Ok(playlist(room.recording.id, crate::media::hls::multivariant::render(&snapshot)))
 }
 
 /// A file of a track: `{track}/{name}`.
@@ -55,11 +54,11 @@ pub(super) async fn file(
     let source = app.source();
     let fetched = match name {
         Name::Playlist => {
-            let room = Room::load(&app.catalog, id).await?;
-            let list = presentation::media(&app.catalog, &room, track, &bearer.query()).await?;
-            return Ok(playlist(&room, list.render()));
+            let list = presentation::media(&app.catalog, id, track, &bearer.query()).await?;
+            return Ok(playlist(id, list.render()));
         }
         Name::Init(run) => source.init(id, track, run).await?,
+        Name::Black => source.black(id, track).await?,
         Name::Segment(number) => source.segment(id, track, number).await?,
         Name::Fill { after, number } => source.fill(id, track, after, number).await?,
     };
@@ -77,11 +76,11 @@ fn no_file(id: RecordingId, name: &str) -> Problem {
 }
 
 /// A playlist grows while a recording runs, and may be mended afterwards: always asked for anew.
-fn playlist(room: &Room, text: String) -> Response {
+fn playlist(id: RecordingId, text: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, PLAYLIST_TYPE.to_owned()),
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
-        (header::LINK, format!("<{}/manifest.json>; rel=\"collection\"", base(&room.recording))),
+        (header::LINK, format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"")),
     ];
     (headers, text).into_response()
 }
@@ -91,6 +90,7 @@ fn playlist(room: &Room, text: String) -> Response {
 enum Name {
     Playlist,
     Init(u32),
+    Black,
     Segment(u32),
     Fill { after: Option<u32>, number: u32 },
 }
@@ -99,6 +99,9 @@ impl Name {
     fn parse(name: &str) -> Option<Self> {
         if name == "playlist.m3u8" {
             return Some(Self::Playlist);
+        }
+        if name == "black.mp4" {
+            return Some(Self::Black);
         }
         if let Some(run) = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4")) {
             return number(run).map(Self::Init);
@@ -128,6 +131,7 @@ mod tests {
     fn names_parse_strictly() {
         assert_eq!(Name::parse("playlist.m3u8"), Some(Name::Playlist));
         assert_eq!(Name::parse("init-0.mp4"), Some(Name::Init(0)));
+        assert_eq!(Name::parse("black.mp4"), Some(Name::Black));
         assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
         assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill { after: None, number: 3 }));
         assert_eq!(Name::parse("fill-7-0.m4s"), Some(Name::Fill { after: Some(7), number: 0 }));

@@ -198,6 +198,7 @@ mod tests {
             rtp_parameters,
             paused: false,
             kind_of: ConsumerType::Simple,
+            layer: None,
         }
     }
 

@@ -57,6 +57,7 @@ fn consumer(number: u32) -> Consumer {
         rtp_parameters: serde_json::from_value(rtp_parameters).unwrap(),
         paused: false,
         kind_of: ConsumerType::Simple,
+        layer: None,
     }
 }
 

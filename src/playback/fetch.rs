@@ -2,10 +2,9 @@
 
 use super::room::{self, Room};
 use super::timeline::Item;
-use super::{Error, fill, presentation};
-use crate::catalog::{Catalog, Recording, Segment, Track};
+use super::{Error, black, fill, pieces};
+use crate::catalog::{Catalog, Recording, Segment, Shown, Track};
 use crate::id::{RecordingId, TrackId};
-use crate::media::Kind;
 use crate::media::fmp4::{fragment, read};
 use crate::storage::{Key, Store};
 use crate::time::Ticks;
@@ -51,6 +50,18 @@ impl Source {
         Ok(Fetched { bytes, tag: format!("{track}-i{run}"), settled: true })
     }
 
+    /// The init segment of a track's black pictures.
+    ///
+    /// # Errors
+    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoBlack`] for sound.
+    pub async fn black(&self, recording: RecordingId, track: TrackId) -> Result<Fetched, Error> {
+        let place = self.place(recording, track).await?;
+        let codec = place.track.codec;
+        let bytes = black::init(codec).map_err(|source| Error::Damaged { track, source })?;
+        let bytes = bytes.ok_or(Error::NoBlack)?;
+        Ok(Fetched { bytes, tag: format!("black-{}", codec.name()), settled: true })
+    }
+
     /// A segment, its decode times counted from its participant's zero.
     ///
     /// # Errors
@@ -89,7 +100,7 @@ impl Source {
         let room = Room::load(&self.catalog, recording).await?;
         let row = room.track(track)?;
         let segments = self.catalog.segments(track).await?;
-        let found = presentation::items(&room, row, &segments).into_iter().find_map(|item| match item {
+        let found = pieces::pieces(&room, row, &segments).into_iter().find_map(|piece| match piece.item {
             Item::Fill(fill) if fill.after == after && fill.number == number => Some(fill),
             _ => None,
         });
@@ -97,13 +108,19 @@ impl Source {
         let zero = room.zero(row);
         let start = fill.start - zero;
         let damaged = |source| Error::Damaged { track, source };
-        let bytes = match row.kind {
-            Kind::Audio => fill::silence(number.saturating_add(1), start, fill.duration).map_err(damaged)?,
-            Kind::Video => {
+        let sequence = number.saturating_add(1);
+        let bytes = match fill.shown {
+            Shown::Silence => fill::silence(sequence, start, fill.duration),
+            Shown::Still => {
                 let picture = self.picture(row, &segments, after).await?;
-                fill::still(number.saturating_add(1), start, fill.duration, &picture).map_err(damaged)?
+                fill::still(sequence, start, fill.duration, &picture)
+            }
+            Shown::Black => {
+                let picture = black::picture(row.codec).ok_or(Error::NoBlack)?;
+                fill::still(sequence, start, fill.duration, &picture)
             }
         };
+        let bytes = bytes.map_err(damaged)?;
         let place = after.map_or_else(|| "l".to_owned(), |after| format!("f{after}"));
         Ok(Fetched {
             bytes,

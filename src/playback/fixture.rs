@@ -70,6 +70,8 @@ impl Fixture {
             source: source.to_owned(),
             codec,
             producer_id: "producer".to_owned(),
+            layer: None,
+            picture: None,
         };
         let (media, index) = (Key::media(self.recording, new.id), Key::index(self.recording, new.id));
         let mut media = self.store.create(&media).await.unwrap();
@@ -148,6 +150,7 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         rotation: if video && number == 6 { Rotation::Right } else { Rotation::None },
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
+        listed_micros: 0,
     }
 }
 

@@ -3,12 +3,16 @@
 //! Everything served is a view of the stored tracks: nothing is written here. The views of one participant start at
 //! that participant's first media ([`room::Room::zero_micros`]); stored ticks count from the recording's start, so the
 //! decode times of served fragments are moved. Where a track has no media a view has a fill ([`timeline`]), because a
-//! hole stalls or skips in every player: silence for sound, the last key frame again for pictures. Fills are computed
-//! when they are served, never stored and never counted as media.
+//! hole stalls or skips in every player: silence for sound; for pictures the last key frame again where something was
+//! lost, and a black one ([`black`]) where nothing was sent. Fills are computed when they are served, never stored and
+//! never counted as media.
 
 pub mod bandwidth;
+pub mod black;
 pub mod fetch;
 pub mod fill;
+mod ladder;
+mod pieces;
 pub mod presentation;
 pub mod room;
 pub mod support;
@@ -40,6 +44,9 @@ pub enum Error {
     /// The track has no such segment.
     #[error("the track has no segment {0}")]
     NoSegment(u32),
+    /// The track has no pictures.
+    #[error("the track has no black picture")]
+    NoBlack,
     /// No segment has been closed yet, but the recording is running.
     #[error("nothing has been recorded yet: the first segment takes a few seconds")]
     NothingYet,

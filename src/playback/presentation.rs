@@ -1,15 +1,16 @@
 //! One participant as playlists: the multivariant playlist, and the media playlist of each track.
 
 use super::bandwidth::{self, Bandwidth};
+use super::ladder::{self, Layer, Step};
+use super::pieces::{self, Break, Map};
 use super::room::{Presented, Room, scale};
-use super::timeline::{self, Bounds, Item};
+use super::timeline::Item;
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Run, Segment, Track};
-use crate::id::{ParticipantId, TrackId};
+use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
 use crate::media::segment::Policy;
-use crate::time::{Ticks, WallTime};
 
 /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query` ends
 /// every URI: empty, or `?token=...`.
@@ -24,10 +25,11 @@ pub async fn multivariant(
 ) -> Result<multivariant::Snapshot, Error> {
     let (participant, presented) = choose(room, participant)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
-    if let Some(track) = presented.video {
+    let layers = presented.video.map(|track| room.layers(track)).unwrap_or_default();
+    for track in layers.into_iter().rev().filter(|track| room.totals_of(track.id).is_some()) {
         let segments = catalog.segments(track.id).await?;
         snapshot.independent &= segments.iter().all(|segment| segment.sync);
-        snapshot.video = Some(variant(room, track, &segments, query));
+        snapshot.video.push(variant(room, track, &segments, query));
     }
     if let Some(track) = presented.audio {
         let segments = catalog.segments(track.id).await?;
@@ -140,50 +142,102 @@ impl Playlist {
 
 /// The media playlist of a track: `EVENT` while its participant is being recorded, then `VOD`.
 ///
+/// Segments are read before all other rows: whatever changes at one of them has been told by then.
+///
 /// # Errors
-/// [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
-pub async fn media(catalog: &Catalog, room: &Room, track: TrackId, query: &str) -> Result<Playlist, Error> {
+/// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
+pub async fn media(
+    catalog: &Catalog,
+    recording: RecordingId,
+    track: TrackId,
+    query: &str,
+) -> Result<Playlist, Error> {
+    let segments = catalog.segments(track).await?;
+    let room = &Room::load(catalog, recording).await?;
     let track = room.track(track)?;
-    let segments = catalog.segments(track.id).await?;
     if segments.is_empty() {
         let ended = room.ended(track.participant) || track.ended_at.is_some();
         return Err(if ended { Error::Nothing } else { Error::NothingYet });
     }
-    let target_duration = target_seconds(&segments, track);
-    let mut list = entries(room, track, &segments, target_duration, query);
-    if track.kind == Kind::Audio {
-        let presented = room.presented(track.participant, plays);
-        if let (Some(video), true) = (presented.video, presented.audio.is_some_and(|own| own.id == track.id))
-        {
-            let changes = changes(room, video, &catalog.segments(video.id).await?);
-            mark(&mut list, &changes);
+    let picture = match track.kind {
+        Kind::Video => Some(track),
+        Kind::Audio => sounds_with(room, track),
+    };
+    let list = match picture.filter(|picture| picture.picture.is_some()) {
+        Some(picture) => {
+            let layers = stored_layers(catalog, room, picture).await?;
+            return Ok(layered(room, track, &segments, &layers, query));
         }
-    }
+        None => {
+            let mut list = pieces::pieces(room, track, &segments);
+            if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
+                pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
+            }
+            list.into_iter().map(|piece| Step { track, piece }).collect::<Vec<_>>()
+        }
+    };
+    let target_duration = target_seconds(&segments, track);
     Ok(Playlist {
         target_duration,
         ended: room.ended(track.participant),
         independent: segments.iter().all(|segment| segment.sync),
-        entries: list.into_iter().map(|(_, entry)| entry).collect(),
+        entries: entries(room, track, &list, target_duration, query),
     })
 }
 
-/// Segments and fills of a track's view.
-#[must_use]
-pub fn items<'a>(room: &Room, track: &Track, segments: &'a [Segment]) -> Vec<Item<'a>> {
-    let presented = room.presented(track.participant, plays);
-    let both = || [presented.video, presented.audio].into_iter().flatten();
-    // A track beside those two, such as a second screen, only has to reach its own end.
-    let furthest = if both().any(|own| own.id == track.id) {
-        both().filter_map(|own| room.end_micros(own)).max()
-    } else {
-        room.end_micros(track)
+/// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
+fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
+    let presented = room.presented(track.participant, plays).audio.is_some_and(|own| own.id == track.id);
+    pieces::picture_of(room, track, plays).filter(|_| presented)
+}
+
+/// The layers of a picture with their segments, smallest first.
+async fn stored_layers<'a>(
+    catalog: &Catalog,
+    room: &'a Room,
+    picture: &'a Track,
+) -> Result<Vec<(&'a Track, Vec<Segment>)>, Error> {
+    let mut layers = Vec::new();
+    for layer in room.layers(picture) {
+        let mut segments = catalog.segments(layer.id).await?;
+        // Of a run that began since the room was read nothing else is known.
+        let newest = room.runs_of(layer.id).last().map(|run| run.number);
+        segments.retain(|segment| Some(segment.run) <= newest);
+        layers.push((layer, segments));
+    }
+    Ok(layers)
+}
+
+/// The playlist of a layer, or of the sound beside the layers.
+fn layered(
+    room: &Room,
+    track: &Track,
+    segments: &[Segment],
+    stored: &[(&Track, Vec<Segment>)],
+    query: &str,
+) -> Playlist {
+    let ended = room.ended(track.participant);
+    let layers: Vec<Layer<'_>> = stored
+        .iter()
+        .map(|(layer, segments)| Layer {
+            track: layer,
+            pieces: if segments.is_empty() { Vec::new() } else { pieces::pieces(room, layer, segments) },
+            known: room.known_micros(layer),
+        })
+        .collect();
+    let mut views = ladder::views(&layers, ended);
+    let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
+    let (target_duration, independent) =
+        all.fold((target_seconds(segments, track), true), |(target, independent), (layer, own)| {
+            (target.max(target_seconds(std::slice::from_ref(own), layer)), independent && own.sync)
+        });
+    let own = layers.iter().position(|layer| layer.track.id == track.id);
+    let list = match own {
+        Some(own) if own < views.len() => views.swap_remove(own),
+        _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
     };
-    let bounds = Bounds {
-        zero: room.zero(track),
-        furthest: Ticks::from_micros(furthest.unwrap_or(0), scale(track)),
-        ended: room.ended(track.participant),
-    };
-    timeline::items(segments, track.kind, scale(track), bounds)
+    let entries = entries(room, track, &list, target_duration, query);
+    Playlist { target_duration, ended, independent, entries }
 }
 
 /// The recorder's promise, unless a segment broke it.
@@ -193,95 +247,47 @@ fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
     Policy::default().target_duration().max(rounded)
 }
 
-/// Each entry with its first tick in microseconds since the recording's start.
-///
 /// An entry reaches from the end of the one before it to its own end, so that the sum of the durations stays equal to
-/// the media's own clock over the short gaps that are not filled. A date then belongs to that start.
+/// the media's own clock over the short gaps that are not filled. A date then belongs to that start. Fills behind fills
+/// need no date of their own: there may be thousands.
 fn entries(
     room: &Room,
     track: &Track,
-    segments: &[Segment],
+    steps: &[Step<'_>],
     target_duration: u32,
     query: &str,
-) -> Vec<(i64, media::Entry)> {
-    let scale = scale(track);
+) -> Vec<media::Entry> {
     let longest = i64::from(target_duration) * 1_000_000 + 499_999;
-    let mut map = segments.first().map_or(0, |segment| stretch(room, track.id, segment.run));
-    let mut reached = room.zero(track).to_micros(scale);
-    // Which wall time a tick has is what the nearest segment says.
-    let mut epoch = segments.first().map(|segment| wall_of_zero(segment, track)).unwrap_or_default();
-    let mut list = Vec::with_capacity(segments.len());
-    for item in items(room, track, segments) {
-        let uri = match item {
-            Item::Segment(segment) => {
-                map = stretch(room, track.id, segment.run);
-                epoch = wall_of_zero(segment, track);
-                format!("{}.m4s{query}", segment.number)
-            }
+    let mut reached = room.zero(track).to_micros(scale(track));
+    let mut filled = false;
+    let mut list = Vec::with_capacity(steps.len());
+    for Step { track: of, piece } in steps {
+        // What stands in for this track lies beside it.
+        let folder = if of.id == track.id { String::new() } else { format!("../{}/", of.id) };
+        let uri = match piece.item {
+            Item::Segment(segment) => format!("{folder}{}.m4s{query}", segment.number),
             Item::Fill(fill) => match fill.after {
-                Some(after) => format!("fill-{after}-{}.m4s{query}", fill.number),
-                None => format!("lead-{}.m4s{query}", fill.number),
+                Some(after) => format!("{folder}fill-{after}-{}.m4s{query}", fill.number),
+                None => format!("{folder}lead-{}.m4s{query}", fill.number),
             },
         };
-        let end = item.end().to_micros(scale);
-        let duration_micros = (end - reached).clamp(1, longest);
-        let start = end - duration_micros;
-        let entry = media::Entry {
+        let duration_micros = (piece.end - reached).clamp(1, longest);
+        let start = piece.end - duration_micros;
+        let fill = matches!(piece.item, Item::Fill(_));
+        list.push(media::Entry {
             uri,
-            map: format!("init-{map}.mp4{query}"),
+            map: match piece.map {
+                Map::Run(run) => format!("{folder}init-{run}.mp4{query}"),
+                Map::Black => format!("{folder}black.mp4{query}"),
+            },
             duration_micros,
-            wall: epoch.plus(start),
-            discontinuity: false,
-        };
-        list.push((start, entry));
-        reached = end;
+            // Behind a pause the short gap before the entry belongs to neither side of it.
+            wall: room.wall(if piece.broken == Some(Break::Pause) { piece.start } else { start }),
+            dated: !(fill && filled) || piece.broken.is_some(),
+            discontinuity: piece.broken.is_some(),
+        });
+        filled = fill;
+        reached = piece.end;
     }
     list
-}
-
-/// Wall time of the recording's tick zero, as this segment has it.
-fn wall_of_zero(segment: &Segment, track: &Track) -> WallTime {
-    segment.wall.plus(-segment.start.to_micros(scale(track)))
-}
-
-/// Runs that follow each other with equal parameters differ only in when they were: the first one's init segment
-/// serves them all, and players need no discontinuity. (H264 keeps its parameter sets in band besides.)
-fn stretch(room: &Room, track: TrackId, run: u32) -> u32 {
-    let mut first = 0;
-    let mut before = None;
-    for row in room.runs_of(track).take_while(|row| row.number <= run) {
-        let parameters = (&row.codecs, row.width, row.height, row.channels, row.rotation);
-        if before != Some(parameters) {
-            first = row.number;
-        }
-        before = Some(parameters);
-    }
-    first
-}
-
-/// Where a track's parameters change, in microseconds since the recording's start.
-fn changes(room: &Room, track: &Track, segments: &[Segment]) -> Vec<i64> {
-    let mut map = None;
-    let mut found = Vec::new();
-    for segment in segments {
-        let own = stretch(room, track.id, segment.run);
-        if map.is_some_and(|before| before != own) {
-            found.push(segment.start.to_micros(scale(track)));
-        }
-        map = Some(own);
-    }
-    found
-}
-
-/// Marks the same number of discontinuities as the picture has, each at the nearest bound of the sound (RFC 8216
-/// 6.2.4 wants them to match).
-fn mark(list: &mut [(i64, media::Entry)], changes: &[i64]) {
-    let mut from = 1;
-    for change in changes {
-        let tail = list.iter_mut().enumerate().skip(from);
-        let mut near = tail.filter(|(_, (start, entry))| start + entry.duration_micros / 2 >= *change);
-        let Some((index, (_, entry))) = near.next() else { return };
-        entry.discontinuity = true;
-        from = index + 1;
-    }
 }

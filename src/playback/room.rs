@@ -1,10 +1,10 @@
 //! A recording with all that is known of it, loaded once for a request.
 
 use super::Error;
-use crate::catalog::{Catalog, Participant, Recording, Run, Totals, Track};
+use crate::catalog::{Catalog, Gap, Participant, Pause, Recording, Run, Totals, Track};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
-use crate::time::{Ticks, Timescale};
+use crate::time::{Ticks, Timescale, WallTime};
 
 /// The rows of a recording, segments excepted.
 #[derive(Clone, Debug)]
@@ -19,6 +19,10 @@ pub struct Room {
     pub runs: Vec<Run>,
     /// Of the tracks that have segments.
     pub totals: Vec<Totals>,
+    /// Of all tracks, in order within each.
+    pub gaps: Vec<Gap>,
+    /// In order.
+    pub pauses: Vec<Pause>,
 }
 
 impl Room {
@@ -34,6 +38,8 @@ impl Room {
             tracks: catalog.tracks(id).await?,
             runs: catalog.runs_of_recording(id).await?,
             totals: catalog.totals(id).await?,
+            gaps: catalog.gaps(id).await?,
+            pauses: catalog.pauses(id).await?,
         })
     }
 
@@ -61,6 +67,58 @@ impl Room {
     /// The runs of a track in order.
     pub fn runs_of(&self, track: TrackId) -> impl Iterator<Item = &Run> {
         self.runs.iter().filter(move |run| run.track == track)
+    }
+
+    /// The gaps of a track in order.
+    pub fn gaps_of(&self, track: TrackId) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter().filter(move |gap| gap.track == track)
+    }
+
+    /// The wall clock at a place of the timeline, in microseconds since the recording's start: pauses of the whole
+    /// recording that lie before it or there have passed.
+    #[must_use]
+    pub fn wall(&self, micros: i64) -> WallTime {
+        let before = self.pauses.iter().filter(|pause| pause.at_micros <= micros);
+        let paused: i64 = before.filter_map(|pause| Some(pause.ended_at?.since(pause.began_at))).sum();
+        self.recording.started_at.plus(micros.saturating_add(paused))
+    }
+
+    /// How far the view of a track reaches once it has ended: as far as what is presented beside it. A track beside
+    /// those two, such as a second screen, only has to reach its own end.
+    #[must_use]
+    pub fn furthest_micros(&self, track: &Track) -> i64 {
+        let plays = |own: &Track| super::support::of(own.codec).hls_js;
+        let presented = self.presented(track.participant, plays);
+        let both = || [presented.video, presented.audio].into_iter().flatten();
+        let same =
+            |own: &Track| own.id == track.id || (own.picture.is_some() && own.picture == track.picture);
+        let beside = both().any(same).then(|| both().filter_map(|own| self.covered(own)).max());
+        beside.flatten().or_else(|| self.covered(track)).unwrap_or(0)
+    }
+
+    /// The layers of the picture that a track is of, smallest first; the track alone when its layers are not tracks.
+    #[must_use]
+    pub fn layers<'a>(&'a self, track: &'a Track) -> Vec<&'a Track> {
+        let Some(picture) = track.picture else { return vec![track] };
+        let mut layers: Vec<&Track> = self.tracks.iter().filter(|own| own.picture == Some(picture)).collect();
+        layers.sort_by_key(|own| own.layer);
+        layers
+    }
+
+    /// Up to where nothing will be added to a track any more, in microseconds since the recording's start.
+    #[must_use]
+    pub fn known_micros(&self, track: &Track) -> i64 {
+        // What is not begun may still be placed so far behind the newest: the longest segment, the longest wait for lost
+        // packets, and time to write it.
+        const NOT_BEGUN_MICROS: i64 = 7_000_000;
+        let furthest = self.tracks_of(track.participant).filter_map(|own| self.covered(own)).max();
+        self.covered(track).or(furthest.map(|furthest| furthest - NOT_BEGUN_MICROS)).unwrap_or(0)
+    }
+
+    /// Where a track's last segment or gap ends, in microseconds since the recording's start.
+    fn covered(&self, track: &Track) -> Option<i64> {
+        let gap = self.gaps_of(track.id).last().map(|gap| (gap.start + gap.duration).to_micros(scale(track)));
+        self.end_micros(track).max(gap)
     }
 
     /// The run with the largest picture, the first of them; for sound the first run.
@@ -99,7 +157,7 @@ impl Room {
     /// Length of the recording in microseconds: up to now while it is running.
     #[must_use]
     pub fn duration_micros(&self) -> i64 {
-        let ends = self.tracks.iter().filter_map(|track| self.end_micros(track));
+        let ends = self.tracks.iter().filter_map(|track| self.covered(track));
         self.recording.duration_micros.or_else(|| ends.max()).unwrap_or(0)
     }
 

@@ -1,7 +1,8 @@
 use super::fetch::Source;
-use super::fixture::{Fixture, INIT};
+use super::fixture::{Fixture, INIT, START};
 use super::room::Room;
-use super::{Error, presentation};
+use super::{Error, black, presentation};
+use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Codec;
 use crate::media::fmp4::read;
@@ -18,7 +19,7 @@ impl Fixture {
     }
 
     async fn playlist(&self, track: TrackId) -> String {
-        presentation::media(&self.catalog, &self.room().await, track, "").await.unwrap().render()
+        presentation::media(&self.catalog, self.recording, track, "").await.unwrap().render()
     }
 
     async fn multivariant(
@@ -67,7 +68,7 @@ async fn one_participant_is_presented_with_their_own_sound() {
     let voice = it.track(ada, Codec::Opus, "microphone", &[(0, 200, 2000)]).await;
     // Without an argument the first with a picture, whoever came before.
     let found = it.multivariant(None).await.unwrap();
-    let (video, audio) = (found.video.unwrap(), found.audio.unwrap());
+    let (video, audio) = (found.video.into_iter().next().unwrap(), found.audio.unwrap());
     assert_eq!(video.uri, format!("{camera}/playlist.m3u8?token=t"));
     assert_eq!((video.codecs, video.width), (vec!["avc3.42e01f".to_owned()], 640));
     assert!((video.frame_rate.unwrap() - 10.0).abs() < 1e-9);
@@ -75,7 +76,7 @@ async fn one_participant_is_presented_with_their_own_sound() {
     assert_eq!(audio.uri, format!("{voice}/playlist.m3u8?token=t"));
     assert_eq!((audio.name.as_str(), audio.channels), ("Ada", 2));
     let found = it.multivariant(Some(bob)).await.unwrap();
-    assert!(found.video.is_none() && found.audio.is_some());
+    assert!(found.video.is_empty() && found.audio.is_some());
     // The screen is a view of its own, on the same clock.
     assert!(it.playlist(screen).await.contains("0.m4s"));
 }
@@ -89,7 +90,7 @@ async fn vp8_is_left_out_and_the_sound_stays() {
     assert_eq!(codecs, "vp8");
     it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000)]).await;
     let found = it.multivariant(None).await.unwrap();
-    assert!(found.video.is_none() && found.audio.is_some());
+    assert!(found.video.is_empty() && found.audio.is_some());
 }
 
 #[tokio::test]
@@ -98,8 +99,7 @@ async fn before_the_first_segment_there_is_nothing_yet_and_after_the_end_nothing
     let ada = it.participant("Ada", 0).await;
     let track = it.track(ada, Codec::H264, "camera", &[]).await;
     assert!(matches!(it.multivariant(Some(ada)).await, Err(Error::NothingYet)));
-    let room = it.room().await;
-    let playlist = presentation::media(&it.catalog, &room, track, "").await;
+    let playlist = presentation::media(&it.catalog, it.recording, track, "").await;
     assert!(matches!(playlist, Err(Error::NothingYet)));
     let stranger = it.multivariant(Some(ParticipantId::new())).await;
     assert!(matches!(stranger, Err(Error::NoParticipant(_))));
@@ -191,9 +191,10 @@ async fn gaps_are_filled_with_silence_and_stills() {
     let fill = source.fill(it.recording, video, None, 0).await.unwrap();
     let found = read::scan(&fill.bytes).fragments.remove(0);
     assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(90_000), 2));
-    assert!(fill.bytes.ends_with(b"vp9-0-0"));
+    assert!(fill.bytes.ends_with(&black::picture(Codec::Vp9).unwrap()), "a lead of a second is black");
     let fill = source.fill(it.recording, video, Some(0), 1).await.unwrap();
     assert_eq!(read::scan(&fill.bytes).fragments[0].start, Ticks(5 * 90_000));
+    assert!(fill.bytes.ends_with(b"vp9-0-0"));
     let fill = source.fill(it.recording, audio, Some(0), 1).await.unwrap();
     let found = read::scan(&fill.bytes).fragments.remove(0);
     assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(192_000), Ticks(96_000), 100));
@@ -255,11 +256,184 @@ async fn dates_go_on_without_a_jump() {
     let mut at = playlist.segments[0].program_date_time.unwrap().timestamp_millis();
     let mut total = 0.0;
     for segment in &playlist.segments {
-        let date = segment.program_date_time.unwrap().timestamp_millis();
+        // Of fills only the first has a date.
+        let date = segment.program_date_time.map_or(at, |date| date.timestamp_millis());
         assert!((date - at).abs() <= 1, "{text}");
         at = date + (f64::from(segment.duration) * 1000.0).round() as i64;
         total += f64::from(segment.duration);
         assert!(segment.duration.round() as u64 <= playlist.target_duration);
     }
     assert!((total - 8.5).abs() < 1e-3, "{text}");
+}
+
+/// A row of a gap of pictures, in milliseconds; told when the sound was listed up to `listed_ms`.
+fn gap(track: TrackId, number: u32, after: u32, shown: Shown, place: (i64, i64), listed_ms: i64) -> Gap {
+    Gap {
+        track,
+        number,
+        after,
+        cause: if shown == Shown::Black { Cause::Off } else { Cause::Loss },
+        shown,
+        start: Ticks(place.0 * 90),
+        duration: Ticks(place.1 * 90),
+        open: false,
+        listed_micros: listed_ms * 1000,
+    }
+}
+
+/// What a playlist lists, a word for each line that matters: `B` a discontinuity, maps, URIs.
+fn words(playlist: &str) -> String {
+    let word = |line: &str| match line {
+        "#EXT-X-DISCONTINUITY" => Some("|".to_owned()),
+        _ => line
+            .strip_prefix("#EXT-X-MAP:URI=")
+            .map(|map| map.replace(['"'], "").replace(".mp4", ""))
+            .or_else(|| line.strip_suffix(".m4s").map(str::to_owned)),
+    };
+    playlist.lines().filter_map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn failure_14_a_camera_that_was_off_is_black_between() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let camera = it.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (2, 7500, 2000)]).await;
+    let sound: Vec<_> = (0..5).map(|n| (0, n * 2000, if n < 4 { 2000 } else { 1500 })).collect();
+    let voice = it.track(ada, Codec::Opus, "microphone", &sound).await;
+    it.catalog.add_media(&[], &[gap(camera, 0, 0, Shown::Black, (2000, 5500), 2000)]).await.unwrap();
+    it.finish(9500).await;
+    let picture = it.playlist(camera).await;
+    assert_eq!(words(&picture), "init-0 0 | black fill-0-0 fill-0-1 fill-0-2 | init-0 1");
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 | 1 2 3 | 4");
+    let source = it.source();
+    let init = source.black(it.recording, camera).await.unwrap();
+    assert_eq!(Some(init.bytes), black::init(Codec::H264).unwrap());
+    assert!(matches!(source.black(it.recording, voice).await, Err(Error::NoBlack)));
+    let fill = source.fill(it.recording, camera, Some(0), 2).await.unwrap();
+    let found = read::scan(&fill.bytes).fragments.remove(0);
+    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(6 * 90_000), Ticks(135_000), 3));
+    assert!(fill.bytes.ends_with(&black::picture(Codec::H264).unwrap()));
+}
+
+#[tokio::test]
+async fn a_discontinuity_of_the_picture_is_never_put_before_sound_that_was_listed() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let sound: Vec<_> = (0..6).map(|n| (0, n * 2000, 2000)).collect();
+    let voice = it.track(ada, Codec::Opus, "microphone", &sound).await;
+    let camera = it.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 3 4 5");
+    // The camera goes off at 2 s, which is told when the sound up to 6 s was listed.
+    let off = gap(camera, 0, 0, Shown::Black, (2000, 3000), 6000);
+    let told = Gap { open: true, duration: Ticks(90_000), ..off.clone() };
+    it.catalog.add_media(&[], &[told]).await.unwrap();
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0");
+    it.catalog.add_media(&[], &[Gap { open: true, ..off.clone() }]).await.unwrap();
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 | black fill-0-0");
+    // It comes back at 5 s: a run that has begun counts, although no segment of it is closed.
+    it.catalog.add_media(&[], &[off]).await.unwrap();
+    let first = it.catalog.runs(camera).await.unwrap().remove(0);
+    let run = NewRun { number: 1, first: Ticks(5 * 90_000), listed_micros: 8_000_000, ..first };
+    it.catalog.add_run(&run).await.unwrap();
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 | 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 | black fill-0-0 fill-0-1");
+}
+
+#[tokio::test]
+async fn failure_6_a_camera_10_s_late_has_a_black_lead() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let sound: Vec<_> = (0..6).map(|n| (0, 1000 + n * 2000, 2000)).collect();
+    let voice = it.track(ada, Codec::Opus, "microphone", &sound).await;
+    let camera = it.track(ada, Codec::Av1, "camera", &[(0, 11_000, 2000)]).await;
+    it.finish(13_000).await;
+    let picture = it.playlist(camera).await;
+    assert_eq!(words(&picture), "black lead-0 lead-1 lead-2 | init-0 0");
+    assert!(
+        picture.contains("#EXTINF:4.000000,\nlead-1.m4s")
+            && picture.contains("#EXTINF:2.000000,\nlead-2.m4s")
+    );
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 3 4 | 5");
+    let fill = it.source().fill(it.recording, camera, None, 1).await.unwrap();
+    assert!(fill.bytes.ends_with(&black::picture(Codec::Av1).unwrap()));
+}
+
+#[tokio::test]
+async fn failure_12_the_served_sound_is_as_long_as_the_wall_clock() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let voice = it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000), (1, 42_000, 1000)]).await;
+    let of_sound = |number, after, from: i64, millis: i64| Gap {
+        start: Ticks(from * 48),
+        duration: Ticks(millis * 48),
+        ..gap(voice, number, after, Shown::Silence, (0, 0), 0)
+    };
+    let rows = [of_sound(0, 0, 2000, 40_000), of_sound(1, 1, 43_000, 17_000)];
+    it.catalog.add_media(&[], &rows).await.unwrap();
+    it.finish(60_000).await;
+    let text = it.playlist(voice).await;
+    let playlist = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+    let listed: f64 = playlist.segments.iter().map(|segment| f64::from(segment.duration)).sum();
+    assert!((listed - 60.0).abs() < 1e-3, "{text}");
+    let mut served = 0;
+    for segment in &playlist.segments {
+        let stem = segment.uri.strip_suffix(".m4s").unwrap();
+        let source = it.source();
+        let fetched = match stem.strip_prefix("fill-").and_then(|rest| rest.split_once('-')) {
+            Some((after, number)) => {
+                let after = Some(after.parse().unwrap());
+                source.fill(it.recording, voice, after, number.parse().unwrap()).await.unwrap()
+            }
+            None => source.segment(it.recording, voice, stem.parse().unwrap()).await.unwrap(),
+        };
+        for fragment in read::scan(&fetched.bytes).fragments {
+            assert_eq!(fragment.start, Ticks(served), "decode times go on");
+            served += fragment.duration.0;
+        }
+    }
+    assert_eq!(served, 60 * 48_000);
+    // Media alone is counted.
+    assert_eq!(it.room().await.totals_of(voice).unwrap().media, Ticks(3 * 48_000));
+}
+
+#[tokio::test]
+async fn a_pause_of_the_recording_is_a_discontinuity_in_every_track_and_dates_jump() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    // Paused at 4 s for a minute; the key frame comes 300 ms after the sound.
+    let camera = it.track(ada, Codec::Vp9, "camera", &[(0, 0, 2000), (0, 2000, 2020), (0, 4320, 2000)]).await;
+    let sound = [(0, 0, 2000), (0, 2000, 1990), (0, 4010, 2000)];
+    let voice = it.track(ada, Codec::Opus, "microphone", &sound).await;
+    let late = it.track(ada, Codec::Vp9, "screen", &[(0, 5000, 1000)]).await;
+    let pause = Pause {
+        recording: it.recording,
+        number: 0,
+        at_micros: 4_000_000,
+        began_at: START.plus(4_000_000),
+        ended_at: None,
+    };
+    it.catalog.add_pause(&pause).await.unwrap();
+    it.catalog.end_pause(it.recording, 0, START.plus(64_000_000)).await.unwrap();
+    it.finish(6_320).await;
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 1 | fill-1-0 2");
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 | 2 fill-2-0");
+    assert_eq!(words(&it.playlist(late).await), "black lead-0 | lead-1 | init-0 0");
+    for track in [camera, voice, late] {
+        let text = it.playlist(track).await;
+        let playlist = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+        let mut at = 0.0;
+        for segment in &playlist.segments {
+            if let Some(date) = segment.program_date_time {
+                let since = date.timestamp_millis() as f64 / 1000.0 - START.0 as f64 / 1e6;
+                let paused = if at > 3.95 { 60.0 } else { 0.0 };
+                assert!((since - at - paused).abs() < 0.025, "{since} at {at}: {text}");
+            }
+            at += f64::from(segment.duration);
+        }
+        assert!(at > 5.9, "{text}");
+    }
+    assert_eq!(it.room().await.wall(4_000_000), START.plus(64_000_000));
+    assert_eq!(it.room().await.wall(3_999_999), START.plus(3_999_999));
 }

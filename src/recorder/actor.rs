@@ -3,19 +3,22 @@
 use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::writer::Write;
+use crate::catalog::Pause;
 use crate::clock::Clock;
 use crate::peer::{self, Peer};
 use crate::session::Consumer;
 use crate::sfu::{self, Offer, Room};
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Packets taken in one go, so that a burst costs one wake-up.
 const BATCH: usize = 256;
+/// Packets taken before an event that ends what they belong to.
+const MOST_DRAINED: usize = 4096;
 /// How often holes are given up and key frames asked for.
 const TICK: Duration = Duration::from_millis(50);
 /// How long the media path may be dark before the recording ends. The peer tells of it after 5 s, and often it comes
@@ -37,6 +40,15 @@ pub(super) enum End {
     Storage,
 }
 
+/// What may be asked of a running recording. Answered when it is stored.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Stand still. `None` when it does already.
+    Pause(oneshot::Sender<Option<Pause>>),
+    /// Go on: since when, and after how many microseconds. `None` when it does already.
+    Resume(oneshot::Sender<Option<(WallTime, i64)>>),
+}
+
 /// What the actor works with.
 pub(super) struct Actor {
     /// The room, joined.
@@ -53,6 +65,8 @@ pub(super) struct Actor {
     pub(super) writes: mpsc::Sender<Write>,
     /// Where progress is told.
     pub(super) progress: watch::Sender<Progress>,
+    /// Pauses and resumes it.
+    pub(super) commands: mpsc::Receiver<Command>,
     /// Ends the recording.
     pub(super) stop: CancellationToken,
     /// Time.
@@ -80,6 +94,12 @@ impl Actor {
         loop {
             let ended = tokio::select! {
                 () = self.stop.cancelled() => Some(End::Stopped),
+                Some(command) = self.commands.recv() => {
+                    if !self.command(command, state).await {
+                        return End::Storage;
+                    }
+                    None
+                }
                 event = self.room.next() => self.room_event(event, state).await,
                 taken = self.events.recv_many(&mut batch, BATCH) => {
                     if taken == 0 {
@@ -111,16 +131,57 @@ impl Actor {
             sfu::Event::PeerJoined(peer) => self.recording.peer_joined(&peer, now, &mut state.actions),
             sfu::Event::PeerLeft(peer) => self.recording.peer_left(&peer, now, &mut state.actions),
             sfu::Event::ConsumerOffered { token, consumer } => self.consume(token, consumer, state).await,
+            sfu::Event::ConsumerPaused(id) => self.recording.consumer_paused(&id, now),
+            sfu::Event::ConsumerResumed(id) => self.recording.consumer_resumed(&id, now),
             sfu::Event::ConsumerClosed(id) => {
+                // What it sent before it was closed.
+                self.drain(state);
                 self.recording.consumer_closed(&id, &mut state.actions);
                 if let Err(error) = self.peer.remove(&id).await {
                     tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
                 }
             }
+            sfu::Event::ConsumerLayers { consumer, spatial, .. } => {
+                self.recording.layer_told(&consumer, spatial);
+            }
             sfu::Event::Closed(reason) => return Some(End::Room(reason.to_string())),
             other => tracing::trace!(?other, "room event"),
         }
         None
+    }
+
+    /// What has come already.
+    fn drain(&mut self, state: &mut Pump) {
+        for _ in 0..MOST_DRAINED {
+            let Ok(event) = self.events.try_recv() else { return };
+            self.peer_event(event, state);
+        }
+    }
+
+    /// `false` when the writer is gone.
+    async fn command(&mut self, command: Command, state: &mut Pump) -> bool {
+        self.drain(state);
+        let now = self.clock.now();
+        let (told, stored) = oneshot::channel();
+        match command {
+            Command::Pause(answer) => {
+                let pause = self.recording.pause(now, &mut state.actions);
+                tokio::spawn(async move {
+                    let _ = stored.await;
+                    answer.send(pause)
+                });
+            }
+            Command::Resume(answer) => {
+                let resumed = self.recording.resume(now, &mut state.actions);
+                tokio::spawn(async move {
+                    let _ = stored.await;
+                    answer.send(resumed)
+                });
+            }
+        }
+        self.progress.send_replace(self.recording.progress(now));
+        state.actions.push(Action::Write(Write::Reached(told)));
+        self.carry_out(&mut state.actions).await
     }
 
     /// Arms the receiver first and answers then, because the answer makes the SFU send.

@@ -6,11 +6,16 @@
 //!                                              writer <--bounded queue
 //! ```
 //!
-//! [`stream`] and [`track`] turn packets into what must be stored; [`recording`] knows who is there; [`actor`] pumps;
+//! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
+//! [`recording`] knows who is there; [`actor`] pumps;
 //! [`writer`] stores in order; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
 //! process left.
 
 mod actor;
+mod gap;
+#[cfg(test)]
+mod gap_tests;
+pub mod layers;
 pub mod progress;
 pub mod record;
 mod recording;

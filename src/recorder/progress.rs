@@ -7,8 +7,12 @@ use crate::media::Codec;
 /// A snapshot of a running recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Since its start.
+    /// Since its start, pauses left out.
     pub elapsed_micros: i64,
+    /// It stands still.
+    pub paused: bool,
+    /// How long it stood still.
+    pub paused_micros: i64,
     /// Participants in the room now, ourselves not counted.
     pub participants: usize,
     /// Every track so far.

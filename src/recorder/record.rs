@@ -7,6 +7,7 @@ use crate::clock::SystemClock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::session::Layers;
 use crate::storage::{self, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,12 +20,12 @@ pub const CATALOGUE: &str = "tureen.db";
 /// What to record and where to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A protoo URL.
-    pub url: String,
+    /// Where to attach.
+    pub source: SourceSpec,
+    /// Which spatial layers become tracks.
+    pub layers: Layers,
     /// The room, when the URL does not name it.
     pub room_id: Option<String>,
-    /// The HTTP `Origin` to send.
-    pub origin: Option<String>,
     /// The folder; it is made when it is absent.
     pub out: PathBuf,
     /// Stop after this time.
@@ -76,14 +77,15 @@ pub async fn run(
         Policy::default(),
         peer::Config::default(),
     );
-    let room_id = options.room_id.unwrap_or_else(|| room_of(&options.url));
+    let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url()));
     let started = supervisor
         .start(StartRequest {
             title: room_id.clone(),
             room_id,
             description: None,
             started_by: "cli".to_owned(),
-            source: SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
+            source: options.source,
+            layers: options.layers,
             metadata: serde_json::Value::Null,
             max_duration: options.duration,
         })

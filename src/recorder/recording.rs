@@ -1,15 +1,16 @@
 //! One recording as a state machine: who is there, which tracks they have, and what must be stored or asked for.
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
+use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
 use super::writer::Write;
-use crate::catalog::{NewParticipant, NewTrack};
+use crate::catalog::{Cause, NewParticipant, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::Codec;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
 use crate::media::timeline::sync::Delays;
+use crate::media::{Codec, Kind};
 use crate::session::Consumer;
 use crate::sfu::PeerInfo;
 use crate::time::{Moment, WallTime};
@@ -38,9 +39,30 @@ struct Source {
     participant: ParticipantId,
     name: &'static str,
     codec: Codec,
+    layer: Option<Layer>,
     consumer: Option<String>,
     asked: Option<Moment>,
     failed: Option<String>,
+    /// The producer is paused.
+    muted: bool,
+    /// How far playlists may list it, in microseconds of the timeline.
+    listed_micros: i64,
+}
+
+/// Which picture a track is a layer of, by its place in the list, and which one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Layer {
+    picture: usize,
+    number: u8,
+}
+
+/// A picture whose layers are tracks.
+struct Layered {
+    /// Its first track.
+    id: TrackId,
+    picture: Picture,
+    /// mediasoup's id of the producer that it comes from now.
+    producer_id: String,
 }
 
 /// The state of one recording.
@@ -51,8 +73,15 @@ pub(super) struct Recording {
     start_wall: WallTime,
     participants: HashMap<String, Participant>,
     sources: Vec<Source>,
+    pictures: Vec<Layered>,
     by_consumer: HashMap<String, usize>,
     outputs: Vec<Output>,
+    written: Vec<Output>,
+    /// The whole recording stands still since then.
+    paused: Option<Moment>,
+    /// Pauses so far, and how long the ended ones were.
+    pauses: u32,
+    paused_micros: i64,
 }
 
 impl Recording {
@@ -66,8 +95,13 @@ impl Recording {
             start_wall,
             participants: HashMap::new(),
             sources: Vec::new(),
+            pictures: Vec::new(),
             by_consumer: HashMap::new(),
             outputs: Vec::new(),
+            written: Vec::new(),
+            paused: None,
+            pauses: 0,
+            paused_micros: 0,
         }
     }
 
@@ -75,6 +109,73 @@ impl Recording {
     #[must_use]
     pub(super) fn wall(&self, now: Moment) -> WallTime {
         self.start_wall.plus(now.since(self.start))
+    }
+
+    /// The moment up to which the timeline has come: it stands still in a pause.
+    fn reached(&self, now: Moment) -> Moment {
+        self.paused.map_or(now, |since| since.min(now))
+    }
+
+    /// The whole recording is paused: nothing is stored until [`resume`](Self::resume), and in every track ticks go
+    /// on then where they stop here. `None` when it is paused already.
+    pub(super) fn pause(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<Pause> {
+        if self.paused.is_some() {
+            return None;
+        }
+        for index in 0..self.sources.len() {
+            self.with_track(index, out, |track, outputs| track.part(Cause::Pause, now, outputs));
+        }
+        let pause = Pause {
+            recording: self.id,
+            number: self.pauses,
+            at_micros: now.since(self.start).max(0),
+            began_at: self.wall(now),
+            ended_at: None,
+        };
+        self.paused = Some(now);
+        self.pauses += 1;
+        out.push(Action::Write(Write::Pause(pause.clone())));
+        Some(pause)
+    }
+
+    /// The recording goes on; returns since when and for how long it stood still. `None` when it does not stand
+    /// still.
+    pub(super) fn resume(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<(WallTime, i64)> {
+        let since = self.paused?;
+        let by = now.since(since).max(0);
+        let at = self.end_pause(now, out)?;
+        self.shift(by);
+        for index in 0..self.sources.len() {
+            let Some(source) = self.sources.get_mut(index) else { continue };
+            let (delivers, muted) = (source.consumer.is_some(), source.muted);
+            source.asked = None;
+            self.with_track(index, out, |track, outputs| {
+                track.resume(by, if delivers && !muted { Cause::Pause } else { Cause::Off }, outputs);
+                if delivers {
+                    track.attach();
+                }
+                if muted {
+                    track.mute(now);
+                }
+                Ok(())
+            });
+        }
+        self.poll(now, out);
+        Some((at, by))
+    }
+
+    /// The timeline stood still for so long.
+    fn shift(&mut self, by: i64) {
+        self.start = self.start.plus(by);
+        self.start_wall = self.start_wall.plus(by);
+    }
+
+    fn end_pause(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<WallTime> {
+        let since = self.paused.take()?;
+        let at = self.wall(now);
+        self.paused_micros += now.since(since).max(0);
+        out.push(Action::Write(Write::Resume(self.id, self.pauses.saturating_sub(1), at)));
+        Some(at)
     }
 
     /// A participant is in the room. A name that comes back is the same participant.
@@ -111,6 +212,12 @@ impl Recording {
         for consumer in consumers {
             self.consumer_closed(&consumer, out);
         }
+        let reached = self.reached(now);
+        for index in 0..self.sources.len() {
+            if self.sources.get(index).is_some_and(|source| source.participant == id) {
+                self.with_track(index, out, |track, outputs| track.part(Cause::Off, reached, outputs));
+            }
+        }
         out.push(Action::Write(Write::ParticipantLeft(id, at)));
     }
 
@@ -134,21 +241,61 @@ impl Recording {
             return false;
         };
         let name = consumer.source.name();
+        let layer = consumer
+            .layer
+            .map(|number| Layer { picture: self.picture_of(consumer, participant, codec), number });
         let free = self.sources.iter().position(|source| {
             source.participant == participant
                 && source.name == name
                 && source.codec == codec
+                && source.layer == layer
                 && source.consumer.is_none()
                 && source.failed.is_none()
         });
-        let index = free.unwrap_or_else(|| self.add_source(consumer, participant, codec, out));
+        let index = free.unwrap_or_else(|| self.add_source(consumer, participant, codec, layer, out));
         if let Some(source) = self.sources.get_mut(index) {
-            source.track.attach();
             source.consumer = Some(consumer.id.clone());
+            source.muted = consumer.paused;
             self.by_consumer.insert(consumer.id.clone(), index);
+        }
+        if self.paused.is_none() {
+            let muted = consumer.paused;
+            self.with_track(index, out, |track, outputs| {
+                track.resume(0, Cause::Off, outputs);
+                track.attach();
+                if muted {
+                    track.mute(now);
+                }
+                Ok(())
+            });
         }
         self.share_delays();
         true
+    }
+
+    /// The picture that this consumer's producer gives: the one it gives already, else one that no producer gives any
+    /// more, else a new one.
+    fn picture_of(&mut self, consumer: &Consumer, participant: ParticipantId, codec: Codec) -> usize {
+        let name = consumer.source.name();
+        let of_kind = |index: usize| {
+            let mut layers = self.sources.iter().filter(|source| {
+                source.layer.is_some_and(|layer| layer.picture == index)
+                    && (source.participant, source.name, source.codec) == (participant, name, codec)
+            });
+            layers.next().map(|first| first.consumer.is_some() || layers.any(|more| more.consumer.is_some()))
+        };
+        let same = self.pictures.iter().position(|picture| picture.producer_id == consumer.producer_id);
+        let free = || (0..self.pictures.len()).find(|index| of_kind(*index) == Some(false));
+        let index = same.filter(|index| of_kind(*index).is_some()).or_else(free);
+        let index = index.unwrap_or_else(|| {
+            let (id, picture) = (TrackId::new(), Picture::default());
+            self.pictures.push(Layered { id, picture, producer_id: String::new() });
+            self.pictures.len() - 1
+        });
+        if let Some(picture) = self.pictures.get_mut(index) {
+            picture.producer_id.clone_from(&consumer.producer_id);
+        }
+        index
     }
 
     fn add_source(
@@ -156,9 +303,13 @@ impl Recording {
         consumer: &Consumer,
         participant: ParticipantId,
         codec: Codec,
+        layer: Option<Layer>,
         out: &mut Vec<Action>,
     ) -> usize {
-        let id = TrackId::new();
+        let picture = layer.and_then(|layer| self.pictures.get(layer.picture));
+        // The first layer of a picture gives it its id.
+        let first = picture.is_some_and(|picture| self.sources.iter().all(|source| source.id != picture.id));
+        let id = picture.filter(|_| first).map_or_else(TrackId::new, |picture| picture.id);
         let name = consumer.source.name();
         out.push(Action::Write(Write::Track(NewTrack {
             id,
@@ -168,12 +319,15 @@ impl Recording {
             source: name.to_owned(),
             codec,
             producer_id: consumer.producer_id.clone(),
+            layer: layer.map(|layer| layer.number),
+            picture: picture.map(|picture| picture.id),
         })));
         let track = Track::new(track::Config {
             recording: self.id,
             track: id,
             peer_id: consumer.peer_id.clone(),
             codec,
+            member: layer.zip(picture).map(|(layer, picture)| picture.picture.layer(layer.number)),
             policy: self.policy,
             start: self.start,
             start_wall: self.start_wall,
@@ -184,9 +338,12 @@ impl Recording {
             participant,
             name,
             codec,
+            layer,
             consumer: None,
             asked: None,
             failed: None,
+            muted: false,
+            listed_micros: 0,
         });
         self.sources.len() - 1
     }
@@ -200,8 +357,39 @@ impl Recording {
         }
     }
 
-    /// A packet of a consumer.
+    /// The SFU sends another spatial layer to a consumer.
+    pub(super) fn layer_told(&mut self, consumer_id: &str, layer: Option<u8>) {
+        let source = self.by_consumer.get(consumer_id).and_then(|index| self.sources.get_mut(*index));
+        if let Some(source) = source {
+            source.track.layer_told(layer);
+        }
+    }
+
+    /// A consumer's producer is paused: nothing comes until it resumes, save what is on its way.
+    pub(super) fn consumer_paused(&mut self, consumer_id: &str, now: Moment) {
+        let Some(source) = self.source_of(consumer_id) else { return };
+        source.muted = true;
+        source.track.mute(now);
+    }
+
+    /// It sends again; a picture begins with a key frame, which is asked for.
+    pub(super) fn consumer_resumed(&mut self, consumer_id: &str, now: Moment) {
+        let Some(source) = self.source_of(consumer_id) else { return };
+        source.muted = false;
+        source.asked = None;
+        source.track.unmute(now);
+    }
+
+    fn source_of(&mut self, consumer_id: &str) -> Option<&mut Source> {
+        let index = self.by_consumer.get(consumer_id)?;
+        self.sources.get_mut(*index)
+    }
+
+    /// A packet of a consumer. In a pause of the recording it is none of ours.
     pub(super) fn packet(&mut self, consumer_id: &str, packet: Packet, out: &mut Vec<Action>) {
+        if self.paused.is_some() {
+            return;
+        }
         if let Some(&index) = self.by_consumer.get(consumer_id) {
             self.with_track(index, out, |track, outputs| track.push(packet, outputs));
         }
@@ -234,6 +422,9 @@ impl Recording {
 
     /// Time passes: holes are given up, key frames are asked for.
     pub(super) fn poll(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if self.paused.is_some() {
+            return;
+        }
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
@@ -241,16 +432,21 @@ impl Recording {
         self.request_keyframes(now, out);
     }
 
-    /// A participant's pictures are asked for together, so that the layers and sources of one person can be cut at
-    /// one time.
+    /// The layers of a picture are asked for together, so that they can be cut at one capture.
     fn request_keyframes(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let rested = |source: &Source| {
+            source.asked.is_none_or(|at| now.since(at) >= KEYFRAME_INTERVAL_MICROS) && source.failed.is_none()
+        };
+        let wanting = self.sources.iter().filter(|source| rested(source) && source.track.wants_keyframe());
+        let pictures: Vec<usize> =
+            wanting.filter_map(|source| source.layer.map(|layer| layer.picture)).collect();
         let mut consumers = Vec::new();
         for source in &mut self.sources {
-            let rested = source.asked.is_none_or(|at| now.since(at) >= KEYFRAME_INTERVAL_MICROS);
+            let together = source.layer.is_some_and(|layer| pictures.contains(&layer.picture));
+            let wanted = source.track.wants_keyframe() || (together && source.track.takes_keyframe());
             if let Some(consumer) = &source.consumer
-                && rested
-                && source.failed.is_none()
-                && source.track.wants_keyframe()
+                && rested(source)
+                && wanted
             {
                 source.asked = Some(now);
                 consumers.push(consumer.clone());
@@ -264,8 +460,12 @@ impl Recording {
     /// Ends every track.
     pub(super) fn finish(&mut self, now: Moment, out: &mut Vec<Action>) {
         let at = self.wall(now);
+        let reached = self.reached(now);
         for index in 0..self.sources.len() {
-            self.with_track(index, out, Track::detach);
+            self.with_track(index, out, |track, outputs| {
+                track.detach(outputs)?;
+                track.part(Cause::Off, reached, outputs)
+            });
             if let Some(source) = self.sources.get_mut(index) {
                 source.consumer = None;
                 let counts = source.track.counts();
@@ -274,13 +474,19 @@ impl Recording {
             }
         }
         self.by_consumer.clear();
+        if let Some(since) = self.paused {
+            self.end_pause(now, out);
+            self.shift(now.since(since).max(0));
+        }
     }
 
     /// Counts for whoever watches.
     #[must_use]
     pub(super) fn progress(&self, now: Moment) -> Progress {
         Progress {
-            elapsed_micros: now.since(self.start),
+            elapsed_micros: self.reached(now).since(self.start),
+            paused: self.paused.is_some(),
+            paused_micros: self.paused_micros + self.paused.map_or(0, |since| now.since(since)),
             participants: self.participants_here(),
             tracks: self
                 .sources
@@ -321,10 +527,36 @@ impl Recording {
                     tracing::warn!(track.id = %source.id, codec = source.codec.name(), reason, "a track is refused");
                     failed = Some(reason);
                 }
-                stored => out.push(Action::Write(Write::Media(source.id, stored))),
+                stored => self.written.push(stored),
             }
         }
         source.failed = failed;
+        let (id, scale, participant) = (source.id, source.codec.timescale(), source.participant);
+        for mut output in std::mem::take(&mut self.written) {
+            let listed = match &mut output {
+                Output::Run(run) => {
+                    run.listed_micros = self.listed(participant);
+                    None
+                }
+                Output::Gap(gap) => {
+                    gap.listed_micros = self.listed(participant);
+                    Some(gap.start + gap.duration)
+                }
+                Output::Segment { segment, .. } => Some(segment.start + segment.duration),
+                _ => None,
+            };
+            if let (Some(source), Some(listed)) = (self.sources.get_mut(index), listed) {
+                source.listed_micros = source.listed_micros.max(listed.to_micros(scale));
+            }
+            out.push(Action::Write(Write::Media(id, output)));
+        }
+    }
+
+    /// How far playlists may already list a participant's sound.
+    fn listed(&self, participant: ParticipantId) -> i64 {
+        let sound =
+            |source: &&Source| source.participant == participant && source.codec.kind() == Kind::Audio;
+        self.sources.iter().filter(sound).map(|source| source.listed_micros).max().unwrap_or(0)
     }
 }
 

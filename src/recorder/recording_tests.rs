@@ -1,5 +1,5 @@
 use super::recording::{Action, Recording};
-use super::testing::{START, START_WALL, at, h264, opus, vp8};
+use super::testing::{START, START_WALL, at, h264, opus, sized, vp8};
 use super::track::Output;
 use super::writer::Write;
 use crate::id::RecordingId;
@@ -9,11 +9,11 @@ use crate::session::{Consumer, ConsumerType, Source};
 use crate::sfu::PeerInfo;
 use serde_json::json;
 
-fn recording() -> Recording {
+pub(super) fn recording() -> Recording {
     Recording::new(RecordingId::new(), Policy::default(), START, START_WALL)
 }
 
-fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
+pub(super) fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
     let kind = if mime.starts_with("audio") { Kind::Audio } else { Kind::Video };
     let clock = if kind == Kind::Audio { 48_000 } else { 90_000 };
     Consumer {
@@ -29,10 +29,11 @@ fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
         .unwrap(),
         paused: false,
         kind_of: ConsumerType::Simple,
+        layer: None,
     }
 }
 
-fn peer(id: &str) -> PeerInfo {
+pub(super) fn peer(id: &str) -> PeerInfo {
     PeerInfo { id: id.to_owned(), display_name: format!("{id}'s name") }
 }
 
@@ -46,7 +47,9 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
         Action::Write(Write::EndTrack(..)) => Some("end"),
         Action::Write(Write::Media(_, Output::Run(_))) => Some("run"),
         Action::Write(Write::Media(_, Output::Segment { .. })) => Some("segment"),
-        Action::Write(Write::Media(..)) => None,
+        Action::Write(Write::Pause(_)) => Some("pause"),
+        Action::Write(Write::Resume(..)) => Some("resume"),
+        Action::Write(Write::Media(..) | Write::Reached(_)) => None,
         Action::RequestKeyframes(_) => Some("key"),
     };
     actions.iter().filter_map(word).collect()
@@ -180,7 +183,7 @@ fn a_codec_that_is_not_recorded_makes_no_track() {
 }
 
 /// Why each track ended; empty when it just did.
-fn errors(out: &[Action]) -> Vec<String> {
+pub(super) fn errors(out: &[Action]) -> Vec<String> {
     let error = |action: &Action| match action {
         Action::Write(Write::EndTrack(_, _, error)) => Some(error.clone().unwrap_or_default()),
         _ => None,
@@ -219,4 +222,154 @@ fn a_refused_track_keeps_its_reason_and_is_asked_for_nothing() {
     assert!(progress.tracks[0].error.as_deref().is_some_and(|reason| reason.contains("B-frames")));
     recording.finish(at(20_000), &mut out);
     assert!(errors(&out)[0].contains("B-frames"));
+}
+
+fn layer(number: u8, producer: &str) -> Consumer {
+    let id = format!("{producer} {number}");
+    Consumer { layer: Some(number), producer_id: producer.to_owned(), ..consumer(&id, "ann", "video/VP8") }
+}
+
+const SIZES: [(u16, u16); 3] = [(160, 90), (320, 180), (640, 360)];
+
+/// Starts and lengths of the stored segments of each track, in order of the tracks.
+fn segments(out: &[Action]) -> Vec<Vec<(i64, i64)>> {
+    let mut tracks = Vec::new();
+    let mut found: Vec<Vec<(i64, i64)>> = Vec::new();
+    for action in out {
+        match action {
+            Action::Write(Write::Track(new)) => {
+                tracks.push(new.id);
+                found.push(Vec::new());
+            }
+            Action::Write(Write::Media(track, Output::Segment { segment, .. })) => {
+                let index = tracks.iter().position(|known| known == track).unwrap();
+                found[index].push((segment.start.0, segment.duration.0));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn layers_are_tracks_of_one_picture_and_survive_a_new_producer() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    for producer in ["first", "second"] {
+        for number in 0..3 {
+            recording.consumer_opened(&layer(number, producer), at(0), &mut out);
+        }
+        for number in 0..3 {
+            recording.consumer_closed(&format!("{producer} {number}"), &mut out);
+        }
+    }
+    let tracks: Vec<_> = out
+        .iter()
+        .filter_map(|action| match action {
+            Action::Write(Write::Track(new)) => Some((new.id, new.layer, new.picture)),
+            _ => None,
+        })
+        .collect();
+    let first = tracks[0].0;
+    let layers: Vec<_> = tracks.iter().map(|(_, layer, picture)| (*layer, *picture)).collect();
+    assert_eq!(layers, [(Some(0), Some(first)), (Some(1), Some(first)), (Some(2), Some(first))]);
+}
+
+#[test]
+fn two_cameras_in_layers_are_two_pictures() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    for producer in ["one", "other"] {
+        for number in 0..2 {
+            recording.consumer_opened(&layer(number, producer), at(0), &mut out);
+        }
+    }
+    let pictures: std::collections::BTreeSet<_> = out
+        .iter()
+        .filter_map(|action| match action {
+            Action::Write(Write::Track(new)) => Some(new.picture),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pictures.len(), 2);
+}
+
+#[test]
+fn what_the_sfu_sends_instead_of_a_layer_is_not_stored_as_it() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    for number in 0..3 {
+        recording.consumer_opened(&layer(number, "p"), at(0), &mut out);
+    }
+    let mut asked = 0;
+    for n in 0..400_u64 {
+        let millis = 40 * n as i64;
+        for number in 0..3_usize {
+            // The top layer stops at 4 s; 2 s later mediasoup sends the middle one for it, until 12 s.
+            let (off, other) = ((100..300).contains(&n), (150..300).contains(&n));
+            let size = match number {
+                2 if off && !other => continue,
+                2 if other => SIZES[1],
+                own => SIZES[own],
+            };
+            let packet = sized(n, millis + 3 * number as i64, (n % 50 == 0).then_some(size));
+            recording.packet(&format!("p {number}"), packet, &mut out);
+        }
+        if n == 152 {
+            recording.layer_told("p 2", Some(1));
+        }
+        if n == 302 {
+            recording.layer_told("p 2", Some(2));
+        }
+        let before = out.len();
+        recording.poll(at(millis), &mut out);
+        asked += out[before..].iter().filter(|action| matches!(action, Action::RequestKeyframes(_))).count();
+    }
+    recording.finish(at(16_000), &mut out);
+    let segments = segments(&out);
+    let two_seconds: Vec<(i64, i64)> = (0..8).map(|n| (segments[0][0].0 + 180_000 * n, 180_000)).collect();
+    assert_eq!(segments[0], two_seconds);
+    assert_eq!(segments[1], two_seconds, "captures have one tick, so segments begin together");
+    let top: Vec<(i64, i64)> = [&two_seconds[..2], &two_seconds[6..]].concat();
+    assert_eq!(segments[2], top, "and the top layer has nothing but its own");
+    assert!(asked <= 12, "asked {asked} times although key frames come by themselves");
+}
+
+#[test]
+fn layers_are_asked_for_key_frames_together_and_cut_together() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    for number in 0..3 {
+        recording.consumer_opened(&layer(number, "p"), at(0), &mut out);
+    }
+    // The upper layers begin a second later. A sender that makes key frames only when asked.
+    let mut due = [0_u64, 25, 25];
+    for n in 0..500_u64 {
+        for number in 0..3_usize {
+            if n < due[number] && due[number] == 25 && n < 25 {
+                continue;
+            }
+            let key = n == due[number];
+            let packet = sized(n, 40 * n as i64, key.then_some(SIZES[number]));
+            recording.packet(&format!("p {number}"), packet, &mut out);
+        }
+        let before = out.len();
+        recording.poll(at(40 * n as i64), &mut out);
+        for action in &out[before..] {
+            let Action::RequestKeyframes(consumers) = action else { continue };
+            for (number, due) in due.iter_mut().enumerate() {
+                if n >= 25 && consumers.contains(&format!("p {number}")) {
+                    *due = n + 2;
+                }
+            }
+        }
+    }
+    recording.finish(at(20_000), &mut out);
+    let starts: Vec<Vec<i64>> = segments(&out)
+        .iter()
+        .map(|track| track.iter().map(|(start, _)| *start).filter(|start| *start > 90 * 6_000).collect())
+        .collect();
+    assert!(starts[0].len() >= 5, "{starts:?}");
+    assert_eq!(starts[0], starts[1]);
+    assert_eq!(starts[0], starts[2]);
 }

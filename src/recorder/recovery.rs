@@ -51,7 +51,9 @@ async fn close(catalog: &Catalog, store: &Store, recording: &Recording) -> Resul
         duration_micros = duration_micros.max(end.micros);
         bytes += end.bytes;
     }
-    let stopped_at = recording.started_at.plus(duration_micros);
+    let pauses = catalog.pauses(recording.id).await?;
+    let paused = pauses.iter().filter_map(|pause| Some(pause.ended_at?.since(pause.began_at)));
+    let stopped_at = recording.started_at.plus(duration_micros + paused.sum::<i64>());
     for track in catalog.tracks(recording.id).await? {
         catalog.end_track(track.id, stopped_at, track.error.clone()).await?;
     }
@@ -101,7 +103,10 @@ async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &T
                 range: from + segment.range.start..from + segment.range.end,
                 samples: segment.samples,
                 sync: segment.sync,
-                wall: recording.started_at.plus(segment.start.to_micros(timescale)),
+                // Pauses of the recording lie between runs, so the run knows the wall clock.
+                wall: runs.last().map_or(recording.started_at, |run| {
+                    run.wall.plus((segment.start - run.first).to_micros(timescale))
+                }),
             })
             .collect();
     let mut media = store.reopen(&Key::media(recording.id, track.id), from + valid).await?;

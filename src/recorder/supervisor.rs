@@ -1,27 +1,30 @@
 //! Starts and stops recordings, and knows which ones run.
 
-use super::actor::{Actor, End};
+use super::actor::{Actor, Command, End};
 use super::progress::Progress;
 use super::recording::Recording;
 use super::writer::{self, Writer};
-use crate::catalog::{self, Catalog, Finish, NewRecording, Status};
+use crate::catalog::{self, Catalog, Finish, NewRecording, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer::{self, Peer};
 use crate::session;
-use crate::sfu::{self, Room, protoo};
+use crate::session::Layers;
+use crate::sfu::{self, Room, bridge, protoo};
 use crate::storage::Store;
 use crate::time::WallTime;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Writes that may wait for the disk: at 25 participants about a minute of fragments.
 const WRITE_QUEUE: usize = 4096;
+/// Pauses and resumptions that may wait to be heard.
+const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
 const MAX_RUNNING: usize = 256;
 
@@ -37,6 +40,30 @@ pub enum SourceSpec {
         /// The name other participants see.
         display_name: Option<String>,
     },
+    /// An application that serves the bridge's protocol.
+    Bridge {
+        /// `ws:` or `wss:`.
+        url: String,
+    },
+}
+
+impl SourceSpec {
+    /// Its name in the API.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Protoo { .. } => "protoo",
+            Self::Bridge { .. } => "bridge",
+        }
+    }
+
+    /// The address of its signalling.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Protoo { url, .. } | Self::Bridge { url } => url,
+        }
+    }
 }
 
 /// What to record.
@@ -52,6 +79,8 @@ pub struct StartRequest {
     pub started_by: String,
     /// Where to attach.
     pub source: SourceSpec,
+    /// Which spatial layers become tracks.
+    pub layers: Layers,
     /// The application's own data.
     pub metadata: serde_json::Value,
     /// Stop by itself after this time.
@@ -91,12 +120,23 @@ pub enum Error {
     /// The SFU answers and says no.
     #[error("the SFU refused: {0}")]
     SfuRefused(String),
+    /// Layers cannot be had one by one where this is attached.
+    #[error(
+        "layers cannot be recorded one by one here: each needs a consumer of its own, which {0} does not give"
+    )]
+    LayersUnsupported(&'static str),
     /// Too many recordings at once.
     #[error("too many recordings are running")]
     TooMany,
     /// No such recording is running.
     #[error("the recording is not running")]
     NotRunning,
+    /// It stands still already.
+    #[error("the recording is paused already")]
+    AlreadyPaused,
+    /// It does not stand still.
+    #[error("the recording is not paused")]
+    NotPaused,
     /// The catalogue failed.
     #[error("the catalogue failed")]
     Catalog(#[from] catalog::Error),
@@ -111,8 +151,17 @@ pub enum Error {
 struct Running {
     room_id: String,
     stop: CancellationToken,
+    commands: mpsc::Sender<Command>,
     progress: watch::Receiver<Progress>,
     done: watch::Receiver<Option<Stopped>>,
+}
+
+/// Our ends of what [`Running`] holds the others of.
+struct Ends {
+    stop: CancellationToken,
+    commands: mpsc::Receiver<Command>,
+    progress: watch::Sender<Progress>,
+    done: watch::Sender<Option<Stopped>>,
 }
 
 struct Shared {
@@ -173,16 +222,19 @@ impl Supervisor {
         let stop = CancellationToken::new();
         let (progress, progress_seen) = watch::channel(Progress::default());
         let (done, done_seen) = watch::channel(None);
+        let (commands, asked) = mpsc::channel(COMMANDS);
         self.reserve(
             id,
             Running {
                 room_id: request.room_id.clone(),
                 stop: stop.clone(),
+                commands,
                 progress: progress_seen,
                 done: done_seen,
             },
         )?;
-        match self.begin(id, request, stop, progress, done).await {
+        let ends = Ends { stop, commands: asked, progress, done };
+        match self.begin(id, request, ends).await {
             Ok(started) => Ok(started),
             Err(error) => {
                 self.running().remove(&id);
@@ -203,14 +255,8 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn begin(
-        &self,
-        id: RecordingId,
-        request: StartRequest,
-        stop: CancellationToken,
-        progress: watch::Sender<Progress>,
-        done: watch::Sender<Option<Stopped>>,
-    ) -> Result<Started, Error> {
+    async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
+        let Ends { stop, commands, progress, done } = ends;
         let joined = self.join(id, &request).await?;
         let shared = &self.0;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
@@ -236,6 +282,7 @@ impl Supervisor {
             recording,
             writes,
             progress,
+            commands,
             stop: stop.clone(),
             clock: Arc::clone(&shared.clock),
         };
@@ -255,7 +302,7 @@ impl Supervisor {
     }
 
     async fn join(&self, id: RecordingId, request: &StartRequest) -> Result<Joined, Error> {
-        let mut room = connect(id, &request.source, &request.room_id).await?;
+        let mut room = connect(id, request).await?;
         let router = room.enter().await.map_err(from_sfu)?;
         let transport = room.create_transport().await.map_err(from_sfu)?;
         let transport_id = transport.id.clone();
@@ -297,7 +344,7 @@ impl Supervisor {
         let status =
             if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
         let stopped = Stopped {
-            stopped_at: started_at.plus(progress.elapsed_micros),
+            stopped_at: started_at.plus(progress.elapsed_micros + progress.paused_micros),
             duration_micros: progress.elapsed_micros,
         };
         if let Some(error) = &error {
@@ -328,6 +375,31 @@ impl Supervisor {
             entry.done.clone()
         };
         wait(&mut done).await
+    }
+
+    /// Lets a recording stand still: nothing is stored until [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::AlreadyPaused`].
+    pub async fn pause(&self, id: RecordingId) -> Result<Pause, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.command(id, Command::Pause(answer)).await?;
+        answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::AlreadyPaused)
+    }
+
+    /// Lets a paused recording go on; since when, and after how many microseconds.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::NotPaused`].
+    pub async fn resume(&self, id: RecordingId) -> Result<(WallTime, i64), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.command(id, Command::Resume(answer)).await?;
+        answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::NotPaused)
+    }
+
+    async fn command(&self, id: RecordingId, command: Command) -> Result<(), Error> {
+        let commands = self.running().get(&id).ok_or(Error::NotRunning)?.commands.clone();
+        commands.send(command).await.map_err(|_| Error::NotRunning)
     }
 
     /// Waits until a recording ends by itself.
@@ -379,18 +451,27 @@ fn stop_after(stop: CancellationToken, limit: Duration) {
     });
 }
 
-async fn connect(id: RecordingId, source: &SourceSpec, room_id: &str) -> Result<Box<dyn Room>, Error> {
-    match source {
-        SourceSpec::Protoo { url, origin, display_name } => {
-            let source = sfu::Source {
-                url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-                origin: origin.clone(),
-                room_id: room_id.to_owned(),
-                // Unique, so that two recorders of one room do not push each other out.
-                peer_id: format!("tureen-{id}"),
-                display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-            };
-            Ok(Box::new(protoo::connect(&source).await.map_err(from_sfu)?))
+async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room>, Error> {
+    let url = request.source.url();
+    let source = |origin: &Option<String>, display_name: &Option<String>| {
+        Ok::<_, Error>(sfu::Source {
+            url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
+            origin: origin.clone(),
+            room_id: request.room_id.clone(),
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: format!("tureen-{id}"),
+            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+        })
+    };
+    match &request.source {
+        SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
+        SourceSpec::Protoo { origin, display_name, .. } => {
+            let room = protoo::connect(&source(origin, display_name)?).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
+        }
+        SourceSpec::Bridge { .. } => {
+            let room = bridge::connect(&source(&None, &None)?, request.layers).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
         }
     }
 }
@@ -398,13 +479,14 @@ async fn connect(id: RecordingId, source: &SourceSpec, room_id: &str) -> Result<
 fn from_sfu(error: sfu::Error) -> Error {
     match &error {
         sfu::Error::Url(_) => Error::BadSource(error.to_string()),
+        sfu::Error::Layers => Error::LayersUnsupported("this application"),
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
     }
 }
 
 fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) -> NewRecording {
-    let SourceSpec::Protoo { url, .. } = &request.source;
+    let (mode, url) = (request.source.mode(), request.source.url());
     NewRecording {
         id,
         room_id: request.room_id.clone(),
@@ -412,7 +494,7 @@ fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) 
         description: request.description.clone(),
         started_by: request.started_by.clone(),
         started_at,
-        source: serde_json::json!({ "mode": "protoo", "url": url }),
+        source: serde_json::json!({ "mode": mode, "url": url, "layers": request.layers.name() }),
         metadata: request.metadata.clone(),
         format: "cmaf".to_owned(),
     }

@@ -61,6 +61,7 @@ pub(super) fn track(codec: Codec) -> Track {
         track: TrackId::new(),
         peer_id: "ann".to_owned(),
         codec,
+        member: None,
         policy: Policy::default(),
         start: START,
         start_wall: START_WALL,
@@ -105,7 +106,11 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 assert!(segment.start >= end, "{segment:?} begins before {end:?}");
                 stored.segments.push((run, segment));
             }
-            Output::Gap { start, duration } => stored.gaps.push((start, duration)),
+            Output::Gap(gap) => {
+                if !gap.open {
+                    stored.gaps.push((gap.start, gap.duration));
+                }
+            }
             Output::Refused(reason) => stored.refused.push(reason),
             Output::NeedKeyframe | Output::Clock(_) => {}
         }

@@ -9,7 +9,10 @@
 //! A run is a stretch with one set of codec parameters and no break. The track knows every file offset beforehand, because nobody
 //! else writes to its file.
 
+use super::gap::Gaps;
+use super::layers::Member;
 use super::stream::{self, Placed, Stream};
+use crate::catalog::{Cause, Gap};
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
 use crate::media::fmp4::{self, fragment::Fragment, init};
@@ -21,9 +24,16 @@ use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
 use std::ops::Range;
 
-/// A pause between two frames that is longer than this is a gap, not a long frame.
+/// A step between two frames that is longer than this is a gap, not a long frame.
 const LONGEST_PICTURE_MICROS: i64 = 3_000_000;
 const LONGEST_SOUND_MICROS: i64 = 500_000;
+/// When nothing comes any more, holes before the last packet have been given up after this time.
+const LATEST_PICTURE_MICROS: i64 = 2_200_000;
+const LATEST_SOUND_MICROS: i64 = 1_200_000;
+/// After its producer was paused a stream goes on in a new run, unless it went on as if nothing had been.
+const LEAST_PART_MICROS: i64 = 200_000;
+/// A pause of the producer longer ago than this has nothing to do with a gap.
+const PARTED_MICROS: i64 = 10_000_000;
 /// Length of a picture whose successor never came and that had no predecessor.
 const DEFAULT_PICTURE_MICROS: i64 = 33_333;
 /// Length of an Opus packet unless its table of contents says otherwise.
@@ -42,6 +52,8 @@ pub struct Config {
     pub peer_id: String,
     /// The codec.
     pub codec: Codec,
+    /// What it has in common with the other layers of its picture, when layers are tracks.
+    pub member: Option<Member>,
     /// Lengths of fragments and segments.
     pub policy: Policy,
     /// Tick zero of the recording.
@@ -67,6 +79,8 @@ pub struct Run {
     pub first: Ticks,
     /// The same on the wall clock.
     pub wall: WallTime,
+    /// Set by the recording: how far the participant's sound was listed, in microseconds of the timeline.
+    pub listed_micros: i64,
 }
 
 /// What must be done for a track, in this order.
@@ -85,13 +99,8 @@ pub enum Output {
         /// Its first tick on the wall clock.
         wall: WallTime,
     },
-    /// Nothing came between two ticks.
-    Gap {
-        /// First tick without media.
-        start: Ticks,
-        /// Its length.
-        duration: Ticks,
-    },
+    /// Nothing comes: a gap as it is now. The same number may be told again with another length.
+    Gap(Gap),
     /// Ask the producer for a key frame.
     NeedKeyframe,
     /// A clock of the sender did what it should not.
@@ -151,6 +160,11 @@ pub struct Track {
     refused: bool,
     /// Frames come that have no key frame before them in their run.
     keyless: bool,
+    gaps: Gaps,
+    /// The producer is paused since then.
+    muted: Option<Moment>,
+    /// The producer was paused until then.
+    parted: Option<Moment>,
     counts: Counts,
     from_stream: Vec<stream::Output>,
     from_segmenter: Vec<segment::Output>,
@@ -177,6 +191,9 @@ impl Track {
             end: None,
             refused: false,
             keyless: false,
+            gaps: Gaps::new(config.track, config.codec.kind(), timescale),
+            muted: None,
+            parted: None,
             counts: Counts::default(),
             from_stream: Vec::new(),
             from_segmenter: Vec::new(),
@@ -193,12 +210,19 @@ impl Track {
     /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
     #[must_use]
     pub fn wants_keyframe(&self) -> bool {
-        !self.refused
-            && self.config.codec.kind() == Kind::Video
+        self.takes_keyframe()
             && (self.keyless
                 || self.stream.as_ref().is_some_and(Stream::waits_for_key)
                 || self.overdue()
                 || self.turned())
+    }
+
+    /// A key frame would be of use, if not needed.
+    #[must_use]
+    pub fn takes_keyframe(&self) -> bool {
+        !self.refused
+            && self.config.codec.kind() == Kind::Video
+            && !self.config.member.as_ref().is_some_and(Member::idle)
     }
 
     /// Pictures come that are turned otherwise than their run says: only a key frame can begin the next one.
@@ -214,18 +238,72 @@ impl Track {
 
     /// A consumer begins to deliver; the stream before it, if any, must have been detached.
     pub fn attach(&mut self) {
+        if let Some(member) = &mut self.config.member {
+            member.attached();
+        }
         self.stream = Some(Stream::new(self.config.codec, self.config.start));
+        (self.muted, self.parted) = (None, None);
+    }
+
+    /// The SFU says which spatial layer it sends now.
+    pub fn layer_told(&mut self, layer: Option<u8>) {
+        if let Some(member) = &mut self.config.member {
+            member.told(layer);
+        }
     }
 
     /// The consumer is gone. What it delivered is stored; the track may go on with another stream.
     pub fn detach(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.end_stream(Cause::Off, out)
+    }
+
+    fn end_stream(&mut self, cause: Cause, out: &mut Vec<Output>) -> Result<(), Error> {
         if let Some(stream) = self.stream.take() {
             let mut items = std::mem::take(&mut self.from_stream);
             stream.finish(&mut items);
             self.take(items, out)?;
         }
         self.keyless = false;
-        self.end_run(out)
+        (self.muted, self.parted) = (None, None);
+        self.end_run(cause, out)
+    }
+
+    /// The producer is paused. What is still on its way is taken; then the run ends.
+    pub fn mute(&mut self, now: Moment) {
+        self.muted = Some(now);
+    }
+
+    /// The producer goes on, with a key frame.
+    pub fn unmute(&mut self, now: Moment) {
+        if self.muted.take().is_some() && self.stream.is_some() {
+            self.parted = Some(now);
+            self.keyless = self.config.codec.kind() == Kind::Video;
+        }
+    }
+
+    /// Nothing more comes until [`attach`](Self::attach): whoever sent it left, or the recording ends or stands
+    /// still here. A gap that is open ends.
+    pub fn part(&mut self, cause: Cause, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.end_stream(cause, out)?;
+        if cause != Cause::Pause {
+            self.gaps.forget_untold();
+        }
+        if let (Some(end), Some(_)) = (self.end, self.gaps.reached()) {
+            let end = end.max(self.tick(now));
+            self.gaps.end(end, out);
+            self.end = Some(end);
+        }
+        Ok(())
+    }
+
+    /// The track goes on where it parted: `by` microseconds later, if the whole recording was paused. A gap begins
+    /// until something comes.
+    pub fn resume(&mut self, by: i64, cause: Cause, out: &mut Vec<Output>) {
+        self.config.start = self.config.start.plus(by);
+        self.config.start_wall = self.config.start_wall.plus(by);
+        if let (Some(end), Some(after)) = (self.end, self.next_segment.checked_sub(1)) {
+            self.gaps.begin(end, after, cause, out);
+        }
     }
 
     /// A packet of the attached stream, in any order.
@@ -255,7 +333,31 @@ impl Track {
 
     /// Time passes.
     pub fn poll(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
-        self.with_stream(out, |stream, items| stream.poll(now, items))
+        self.with_stream(out, |stream, items| stream.poll(now, items))?;
+        if self.is_over(now) {
+            self.end_run(self.cause(now), out)?;
+        }
+        self.gaps.poll(self.tick(now), out);
+        Ok(())
+    }
+
+    /// Nothing will make the held frame longer any more.
+    fn is_over(&self, now: Moment) -> bool {
+        let Some(held) = &self.held else { return false };
+        let video = self.config.codec.kind() == Kind::Video;
+        let latest = if video { LATEST_PICTURE_MICROS } else { LATEST_SOUND_MICROS };
+        let muted = self.muted.is_some_and(|at| now.since(at) > latest);
+        muted || now.since(held.arrival) > self.longest_micros() + latest
+    }
+
+    /// Why nothing came up to now.
+    fn cause(&self, now: Moment) -> Cause {
+        let muted = self.muted.is_some() || self.parted.is_some_and(|at| now.since(at) < PARTED_MICROS);
+        if muted { Cause::Off } else { Cause::Loss }
+    }
+
+    fn tick(&self, now: Moment) -> Ticks {
+        Ticks::from_micros(now.since(self.config.start), self.timescale)
     }
 
     /// Our own queue was full: packets are missing.
@@ -291,7 +393,7 @@ impl Track {
     fn refuse(&mut self, reason: String, out: &mut Vec<Output>) -> Result<(), Error> {
         if !self.refused {
             self.refused = true;
-            self.end_run(out)?;
+            self.end_run(Cause::Off, out)?;
             out.push(Output::Refused(reason));
         }
         Ok(())
@@ -302,10 +404,19 @@ impl Track {
         if self.refused {
             return Ok(());
         }
-        if self.held.as_ref().is_some_and(|held| self.is_gap(frame.at - held.at)) {
-            self.end_run(out)?;
+        if self.config.member.as_mut().is_some_and(|member| !member.admit(&mut frame)) {
+            self.keyless = false;
+            return self.end_run(Cause::Off, out);
         }
-        let earliest = self.held.as_ref().map(|held| held.at + Ticks(1)).or(self.end);
+        if let Some(held) = &self.held {
+            let step = (frame.at - held.at).to_micros(self.timescale);
+            let resumed = self.parted.is_some_and(|at| (0..PARTED_MICROS).contains(&frame.arrival.since(at)));
+            let longest = if resumed { LEAST_PART_MICROS } else { self.longest_micros() };
+            if step > longest {
+                self.end_run(self.cause(frame.arrival), out)?;
+            }
+        }
+        let earliest = self.held.as_ref().map(|held| held.at + Ticks(1)).or(self.gaps.reached()).or(self.end);
         if let Some(earliest) = earliest
             && frame.at < earliest
         {
@@ -327,9 +438,8 @@ impl Track {
                 return Ok(());
             }
             None => {
-                if let Some(end) = self.end.filter(|end| *end < frame.at) {
-                    out.push(Output::Gap { start: end, duration: frame.at - end });
-                }
+                self.gaps.end(frame.at, out);
+                self.parted = None;
             }
         }
         self.keyless = false;
@@ -337,21 +447,24 @@ impl Track {
         Ok(())
     }
 
-    fn is_gap(&self, step: Ticks) -> bool {
+    /// A step between frames that is longer is a gap.
+    fn longest_micros(&self) -> i64 {
         let video = self.config.codec.kind() == Kind::Video;
-        let longest = if video { LONGEST_PICTURE_MICROS } else { LONGEST_SOUND_MICROS };
-        step.to_micros(self.timescale) > longest
+        if video { LONGEST_PICTURE_MICROS } else { LONGEST_SOUND_MICROS }
     }
 
     /// Stores the held frame with its own or the usual length and closes what is open. There are no gaps inside a
-    /// run, so what comes next begins another.
-    fn end_run(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
+    /// run, so what comes next begins another. Here a gap begins.
+    fn end_run(&mut self, cause: Cause, out: &mut Vec<Output>) -> Result<(), Error> {
         if let Some(frame) = self.held.take() {
             let length = frame.length.unwrap_or(self.usual_length);
             self.store(frame, length, out)?;
         }
         self.flush(out)?;
         self.open = None;
+        if let (Some(end), Some(after)) = (self.end, self.next_segment.checked_sub(1)) {
+            self.gaps.begin(end, after, cause, out);
+        }
         Ok(())
     }
 
@@ -375,6 +488,10 @@ impl Track {
                 return Ok(());
             };
             self.begin_run(*parameters, frame.at, out)?;
+        }
+        let aligned = self.config.member.as_ref().is_some_and(|member| frame.sync && member.is_cut(frame.at));
+        if aligned {
+            self.flush(out)?;
         }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         let size = frame.data.len() as u64;
@@ -407,7 +524,16 @@ impl Track {
         let kind = self.config.codec.kind();
         let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
         self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
-        out.push(Output::Run(Box::new(Run { number, init: bytes, range, config, rotation, first, wall })));
+        out.push(Output::Run(Box::new(Run {
+            number,
+            init: bytes,
+            range,
+            config,
+            rotation,
+            first,
+            wall,
+            listed_micros: 0,
+        })));
         Ok(())
     }
 
@@ -429,6 +555,9 @@ impl Track {
                 }
                 segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;
+                    if let Some(member) = &self.config.member {
+                        member.cut(segment.start + segment.duration);
+                    }
                     let micros = segment.start.to_micros(self.timescale);
                     out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
                 }

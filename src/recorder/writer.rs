@@ -3,14 +3,14 @@
 //! One writer task per recording, so that a slow disk never holds up the receiver: between them is a bounded queue.
 
 use super::track::Output;
-use crate::catalog::{self, Catalog, NewParticipant, NewRun, NewSegment, NewTrack};
+use crate::catalog::{self, Catalog, Gap, NewParticipant, NewRun, NewSegment, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Codec;
 use crate::media::fmp4::index;
 use crate::storage::{self, Key, Store};
 use crate::time::{Ticks, WallTime};
 use std::collections::{BTreeSet, HashMap};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Writes taken in one go: their segments share one transaction.
 const BATCH: usize = 256;
@@ -30,6 +30,12 @@ pub(super) enum Write {
     Media(TrackId, Output),
     /// A track ended, perhaps refused.
     EndTrack(TrackId, WallTime, Option<String>),
+    /// The recording stands still.
+    Pause(Pause),
+    /// It goes on: which pause ended when.
+    Resume(RecordingId, u32, WallTime),
+    /// Tell when everything before this is stored.
+    Reached(oneshot::Sender<()>),
 }
 
 /// Why a recording could not be stored.
@@ -61,6 +67,7 @@ pub(super) struct Writer {
     files: HashMap<TrackId, Files>,
     unsynced: BTreeSet<TrackId>,
     segments: Vec<NewSegment>,
+    gaps: Vec<Gap>,
 }
 
 impl Writer {
@@ -74,6 +81,7 @@ impl Writer {
             files: HashMap::new(),
             unsynced: BTreeSet::new(),
             segments: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 
@@ -112,6 +120,17 @@ impl Writer {
                 self.commit().await?;
                 self.catalog.end_track(track, at, error).await?;
             }
+            Write::Pause(pause) => {
+                // Tracks end at the pause first.
+                self.commit().await?;
+                self.catalog.add_pause(&pause).await?;
+            }
+            Write::Resume(recording, number, at) => self.catalog.end_pause(recording, number, at).await?,
+            Write::Reached(told) => {
+                self.commit().await?;
+                // Whoever asked may be gone.
+                let _ = told.send(());
+            }
         }
         Ok(())
     }
@@ -147,6 +166,7 @@ impl Writer {
                         channels: run.config.channels,
                         rotation: run.rotation,
                         timescale: files.codec.timescale(),
+                        listed_micros: run.listed_micros,
                     })
                     .await?;
             }
@@ -168,9 +188,13 @@ impl Writer {
                     wall,
                 });
             }
-            Output::Gap { start, duration } => {
-                let Ticks(ticks) = duration;
-                tracing::info!(track.id = %track, start = start.0, ticks, "gap in a track");
+            Output::Gap(gap) => {
+                if !gap.open {
+                    let Ticks(ticks) = gap.duration;
+                    let (start, cause) = (gap.start.0, gap.cause.name());
+                    tracing::info!(track.id = %track, start, ticks, cause, "gap in a track");
+                }
+                self.gaps.push(gap);
             }
             Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
@@ -180,7 +204,7 @@ impl Writer {
     /// Makes closed segments durable, then tells of them (invariant: a row never points at bytes that a power cut
     /// can take away).
     async fn commit(&mut self) -> Result<(), Error> {
-        if self.segments.is_empty() {
+        if self.segments.is_empty() && self.gaps.is_empty() {
             return Ok(());
         }
         for track in std::mem::take(&mut self.unsynced) {
@@ -188,8 +212,9 @@ impl Writer {
                 files.media.sync().await?;
             }
         }
-        self.catalog.add_segments(&self.segments).await?;
+        self.catalog.add_media(&self.segments, &self.gaps).await?;
         self.segments.clear();
+        self.gaps.clear();
         Ok(())
     }
 }

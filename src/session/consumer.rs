@@ -44,6 +44,37 @@ impl Source {
     }
 }
 
+/// Which spatial layers of a picture are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layers {
+    /// The highest that comes, as one track.
+    #[default]
+    Max,
+    /// Each as a track of its own.
+    All,
+}
+
+impl Layers {
+    /// From its name in the API. `top` is another word for `max`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "max" | "top" => Some(Self::Max),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
+
+    /// As the API and the bridge's protocol write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Max => "max",
+            Self::All => "all",
+        }
+    }
+}
+
 /// mediasoup's consumer types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ConsumerType {
@@ -87,6 +118,9 @@ pub struct Consumer {
     pub paused: bool,
     /// How its layers come.
     pub kind_of: ConsumerType,
+    /// The one spatial layer that this consumer is for, where each layer has a consumer. Without the sender's layer the
+    /// SFU sends another one meanwhile.
+    pub layer: Option<u8>,
 }
 
 impl Consumer {
@@ -177,6 +211,7 @@ pub(super) mod tests {
             rtp_parameters,
             paused: false,
             kind_of: ConsumerType::Simulcast,
+            layer: None,
         }
     }
 

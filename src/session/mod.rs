@@ -11,7 +11,7 @@ pub mod offer;
 mod parameters;
 
 pub use capabilities::capabilities;
-pub use consumer::{Consumer, ConsumerType, Source};
+pub use consumer::{Consumer, ConsumerType, Layers, Source};
 pub use parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceCandidate, IceParameters, RtcpFeedback, RtcpParameters,
     RtpCapabilities, RtpCodecCapability, RtpCodecParameters, RtpEncoding, RtpHeaderExtension,

@@ -2,13 +2,18 @@
 //!
 //! mediasoup is a library and prescribes no signalling, so each application has its own. What all have in common is
 //! the [`Room`]: learn the router's capabilities, make a receive transport, join, connect the transport, and answer
-//! the consumers that the SFU then offers. [`protoo`] speaks the signalling of mediasoup-demo and its descendants.
+//! the consumers that the SFU then offers. [`protoo`] speaks the signalling of mediasoup-demo and its descendants,
+//! [`bridge`] our own protocol, which an application serves beside its own signalling.
 //!
 //! Order of calls: [`Room::enter`], [`Room::create_transport`], [`Room::join`], then [`Room::connect_transport`],
 //! then [`Room::next`] until [`Event::Closed`]. Consumers may be offered as soon as `join` is called; each comes
 //! paused and is resumed by [`Room::accept`], so the receiver is armed before the first packet.
 
+pub mod bridge;
+mod envelope;
+mod line;
 pub mod protoo;
+mod socket;
 
 use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters};
 use url::Url;
@@ -138,6 +143,9 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// Layers cannot be had one by one here.
+    #[error("the SFU's signalling cannot give each layer a consumer")]
+    Layers,
     /// The connection is over; [`Room::next`] gives the reason.
     #[error("the connection to the room is over")]
     Closed,

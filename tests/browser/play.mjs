@@ -1,7 +1,7 @@
 // Plays a playlist with hls.js in Chromium and reports what the player saw, as one line of JSON.
 //
 // play.mjs --playlist URL [--token T] [--rate 1] [--seeks 3] [--read-numbers t1,t2,...] [--read-all]
-//          [--config JSON] [--patience 10] [--shots DIR]
+//          [--level top] [--config JSON] [--patience 10] [--shots DIR]
 //
 // First pass: a fresh element, from 0 to the end, so that totalVideoFrames counts every picture once.
 // Second pass: another fresh element for the seeks, and for the numbers at given times, which are read
@@ -22,6 +22,7 @@ const { values } = readArgs(
     seeks: { type: 'string', default: '0' },
     'read-numbers': { type: 'string', default: '' },
     'read-all': { type: 'boolean', default: false },
+    level: { type: 'string' },
     config: { type: 'string', default: '{}' },
     patience: { type: 'string', default: '10' },
     shots: { type: 'string' },
@@ -48,7 +49,12 @@ await report(() =>
     for (const path of [join(dirname(hls), 'hls.min.js'), join(here, 'page/picture.js'), join(here, 'page/player.js')]) {
       await page.addScriptTag({ content: await readFile(path, 'utf8') });
     }
-    const source = { playlist: values.playlist, token: values.token ?? null, config: JSON.parse(values.config) };
+    const source = {
+      playlist: values.playlist,
+      token: values.token ?? null,
+      config: JSON.parse(values.config),
+      level: values.level ?? null,
+    };
     const opened = await page.evaluate((from) => player.open(from), source);
     const played = opened
       ? await page.evaluate((how) => player.playThrough(how), {

@@ -195,3 +195,63 @@ async fn json_is_compressed_when_asked() {
     let answer = app.get_with(&app.at(""), Role::Student, &[("accept-encoding", "gzip")]).await;
     assert_eq!(answer.header("content-encoding"), "gzip");
 }
+
+#[tokio::test]
+async fn only_a_running_recording_can_be_paused() {
+    let app = TestApp::new().await;
+    for rest in ["/pause", "/resume"] {
+        let path = app.at(rest);
+        // Its row says that it runs, but no recorder of this process has it.
+        app.call(Method::POST, &path, Role::Teacher, "").await.problem(409, "not-running");
+        app.call(Method::POST, &path, Role::Student, "").await.problem(403, "forbidden");
+        app.call(Method::GET, &path, Role::Teacher, "").await.problem(405, "method-not-allowed");
+        let other = format!("{BASE}/{}{rest}", RecordingId::new());
+        app.call(Method::POST, &other, Role::Teacher, "").await.problem(404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn gaps_and_pauses_are_told_with_the_recording() {
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 0).await;
+    let track = app.fixture.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (0, 5000, 2000)]).await;
+    let gap = crate::catalog::Gap {
+        track,
+        number: 0,
+        after: 0,
+        cause: crate::catalog::Cause::Off,
+        shown: crate::catalog::Shown::Black,
+        start: crate::time::Ticks(180_000),
+        duration: crate::time::Ticks(270_000),
+        open: true,
+        listed_micros: 0,
+    };
+    app.fixture.catalog.add_media(&[], &[gap]).await.unwrap();
+    let pause = crate::catalog::Pause {
+        recording: app.fixture.recording,
+        number: 0,
+        at_micros: 7_000_000,
+        began_at: START.plus(7_000_000),
+        ended_at: None,
+    };
+    app.fixture.catalog.add_pause(&pause).await.unwrap();
+    let manifest = app.get(&app.at("/manifest.json"), Role::Student).await.json();
+    let told = serde_json::json!([{
+        "cause": "off", "kind": "black", "offset_us": 2_000_000, "duration_us": 3_000_000, "open": true,
+    }]);
+    assert_eq!(manifest["participants"][0]["tracks"][0]["gaps"], told);
+    assert_eq!(
+        (
+            &manifest["recording"]["paused"],
+            app.get(&app.at(""), Role::Student).await.json()["paused"].clone()
+        ),
+        (&true.into(), true.into())
+    );
+    app.fixture.finish(7_000).await;
+    let row = app.get(&app.at(""), Role::Student).await.json();
+    // What was open when it ended is closed.
+    assert_eq!(row["tracks"][0]["gaps"][0]["open"], false);
+    assert_eq!(row["paused"], false);
+    assert_eq!(row["pauses"][0]["offset_us"], 7_000_000);
+    assert_eq!(row["pauses"][0]["resumed_at"], "2027-01-15T08:00:07.000Z");
+}

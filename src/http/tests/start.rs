@@ -27,10 +27,10 @@ async fn a_bad_start_names_the_field() {
         ("max_duration", json!(0)),
         ("max_duration", json!(1e9)),
         ("exclude", json!(["ada"])),
-        ("layers", json!("all")),
+        ("layers", json!("some")),
         ("webhooks", json!([])),
         ("source", Value::Null),
-        ("source.mode", json!("bridge")),
+        ("source.mode", json!("carrier pigeon")),
         ("source.url", json!("http://sfu/")),
         ("source.url", json!("not a url")),
         ("source.url", Value::Null),
@@ -68,6 +68,17 @@ async fn an_sfu_that_does_not_answer_is_a_503() {
 }
 
 #[tokio::test]
+async fn protoo_has_no_layers() {
+    let app = TestApp::new().await;
+    let body = json!({
+        "room_id": "r", "title": "t", "layers": "all",
+        "source": {"mode": "protoo", "url": "ws://127.0.0.1:1/"},
+    });
+    let problem = start(&app, &body.to_string()).await.problem(422, "layers-unsupported");
+    assert_eq!(problem["code"], "layers_unsupported");
+}
+
+#[tokio::test]
 async fn stopping_what_does_not_run_is_a_conflict() {
     let app = TestApp::new().await;
     app.fixture.finish(1000).await;
@@ -89,6 +100,7 @@ fn errors_of_the_recorder_have_their_statuses() {
         (E::SfuUnreachable("x".to_owned()), 503),
         (E::SfuRefused("x".to_owned()), 503),
         (E::TooMany, 429),
+        (E::LayersUnsupported("protoo"), 422),
         (E::NotRunning, 409),
         (E::Catalog(crate::catalog::Error::RoomBusy { running: id }), 409),
         (E::Lost, 500),

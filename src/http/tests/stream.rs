@@ -143,3 +143,37 @@ async fn missing_bytes_are_a_500_that_tells_no_paths() {
     let body = answer.problem(500, "internal").to_string();
     assert!(!body.contains(&track.to_string()), "{body}");
 }
+
+/// What a camera costs that is switched on three hours into its owner's call: nothing that is stored, and little to
+/// load and to compute.
+#[tokio::test]
+async fn a_camera_three_hours_late_costs_little() {
+    const LATE_MS: i64 = 3 * 3600 * 1000;
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 0).await;
+    app.fixture.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000), (0, LATE_MS, 2000)]).await;
+    let camera = app.fixture.track(ada, Codec::H264, "camera", &[(0, LATE_MS, 2000)]).await;
+    let stored = app.fixture.store.usage().await.unwrap();
+    let load = async |name: String| {
+        let path = app.at(&format!("/stream/{camera}/{name}"));
+        app.get_with(&path, Role::Student, &[("accept-encoding", "gzip")]).await.body.len()
+    };
+    let begun = std::time::Instant::now();
+    let playlist = load("playlist.m3u8".to_owned()).await;
+    let computed = begun.elapsed();
+    let text = app.get(&app.at(&format!("/stream/{camera}/playlist.m3u8")), Role::Student).await.text();
+    let leads = text.lines().filter(|line| line.starts_with("lead-")).count();
+    assert_eq!(leads, 2700, "as long as the target duration allows");
+    // A player that starts at zero loads half a minute ahead; one at the edge, where the camera came on, one of them.
+    let mut loaded = playlist + load("black.mp4".to_owned()).await;
+    let begun = std::time::Instant::now();
+    for number in (0..8).chain([2699]) {
+        loaded += load(format!("lead-{number}.m4s")).await;
+    }
+    println!(
+        "playlist {playlist} bytes in {computed:?}, 9 fills in {:?}, {loaded} bytes in all",
+        begun.elapsed()
+    );
+    assert!(loaded < 64 << 10, "{loaded} bytes");
+    assert_eq!(app.fixture.store.usage().await.unwrap(), stored, "nothing of it is stored");
+}

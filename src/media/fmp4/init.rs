@@ -64,8 +64,31 @@ pub fn write(config: &codec::Config, origin: &Origin) -> Result<Bytes, Error> {
 /// # Errors
 /// As [`write()`].
 pub fn write_turned(config: &codec::Config, rotation: Rotation, origin: &Origin) -> Result<Bytes, Error> {
-    let mut moov = Vec::new();
     let created = u64::try_from(origin.wall.0.div_euclid(1_000_000).saturating_add(MP4_EPOCH)).unwrap_or(0);
+    let mut moov = moov(config, rotation, created)?;
+    let body = [ORIGIN.as_slice(), &store(origin)?].concat();
+    put(&mut moov, b"uuid", &body);
+    file(config, &moov)
+}
+
+/// The same for samples that come from nowhere, such as those of a fill.
+///
+/// # Errors
+/// As [`write()`].
+pub fn unnamed(config: &codec::Config) -> Result<Bytes, Error> {
+    file(config, &moov(config, Rotation::None, 0)?)
+}
+
+fn file(config: &codec::Config, moov: &[u8]) -> Result<Bytes, Error> {
+    let mut out = Vec::new();
+    brands(config.codec).encode(&mut out).map_err(Error::Init)?;
+    put(&mut out, b"moov", moov);
+    Ok(out.into())
+}
+
+/// The children of `moov`.
+fn moov(config: &codec::Config, rotation: Rotation, created: u64) -> Result<Vec<u8>, Error> {
+    let mut moov = Vec::new();
     let timescale = config.codec.timescale().0;
     let mvhd = Mvhd {
         creation_time: created,
@@ -79,13 +102,7 @@ pub fn write_turned(config: &codec::Config, rotation: Rotation, origin: &Origin)
     track(config, rotation, created).encode(&mut moov).map_err(Error::Init)?;
     let trex = Trex { track_id: 1, default_sample_description_index: 1, ..Trex::default() };
     Mvex { mehd: None, trex: vec![trex] }.encode(&mut moov).map_err(Error::Init)?;
-    let body = [ORIGIN.as_slice(), &store(origin)?].concat();
-    put(&mut moov, b"uuid", &body);
-
-    let mut out = Vec::new();
-    brands(config.codec).encode(&mut out).map_err(Error::Init)?;
-    put(&mut out, b"moov", &moov);
-    Ok(out.into())
+    Ok(moov)
 }
 
 /// A box from its body. Bodies are small here: [`write()`] bounds all that varies.

@@ -28,6 +28,8 @@ pub struct Entry {
     pub duration_micros: i64,
     /// Wall clock of its first sample.
     pub wall: WallTime,
+    /// It has a date of its own; else its date follows from the entry before it.
+    pub dated: bool,
     /// The timeline or the encoding breaks before it.
     pub discontinuity: bool,
 }
@@ -55,7 +57,9 @@ pub fn render(snapshot: &Snapshot<'_>) -> String {
             map = Some(entry.map.as_str());
         }
         let micros = entry.duration_micros.max(0);
-        let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", entry.wall);
+        if entry.dated {
+            let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", entry.wall);
+        }
         let _ =
             writeln!(out, "#EXTINF:{}.{:06},\n{}", micros / 1_000_000, micros % 1_000_000, line(&entry.uri));
     }

@@ -7,6 +7,7 @@ fn entry(number: i64, map: &str) -> Entry {
         map: map.into(),
         duration_micros: 2_000_011,
         wall: WallTime(1_792_000_000_000_000 + 2_000_011 * number),
+        dated: true,
         discontinuity: false,
     }
 }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 /// Everything that a multivariant playlist says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The picture.
-    pub video: Option<Variant>,
+    /// The picture: one, or its layers with the highest first.
+    pub video: Vec<Variant>,
     /// The sound: a rendition beside the picture, or the variant itself when there is none.
     pub audio: Option<Rendition>,
     /// Every segment of all tracks starts with a key frame.
@@ -60,14 +60,16 @@ pub fn render(snapshot: &Snapshot) -> String {
     if snapshot.independent {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
-    match (&snapshot.video, &snapshot.audio) {
-        (Some(video), Some(audio)) => {
-            rendition(&mut out, audio);
-            variant(&mut out, video, Some(audio));
+    match (snapshot.video.as_slice(), &snapshot.audio) {
+        ([], Some(audio)) => variant(&mut out, &alone(audio), None),
+        (pictures, audio) => {
+            if let (Some(audio), [_, ..]) = (audio, pictures) {
+                rendition(&mut out, audio);
+            }
+            for picture in pictures {
+                variant(&mut out, picture, audio.as_ref());
+            }
         }
-        (Some(video), None) => variant(&mut out, video, None),
-        (None, Some(audio)) => variant(&mut out, &alone(audio), None),
-        (None, None) => {}
     }
     out
 }

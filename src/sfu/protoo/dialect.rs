@@ -84,6 +84,7 @@ pub(super) fn new_consumer(data: Value) -> Result<Consumer, serde_json::Error> {
         kind: new.kind,
         rtp_parameters: new.rtp_parameters,
         paused: new.producer_paused,
+        layer: None,
     })
 }
 

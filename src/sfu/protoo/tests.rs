@@ -296,10 +296,10 @@ async fn an_answer_that_never_comes_is_waited_for_so_long() {
         server
     })
     .await;
-    room.patience = Duration::from_millis(20);
+    room.line.patience = Duration::from_millis(20);
     let Err(Error::Timeout { method }) = room.enter().await else { panic!() };
     assert_eq!(method, "getRouterRtpCapabilities");
-    room.patience = PATIENCE;
+    room.line.patience = PATIENCE;
     assert!(room.enter().await.is_ok());
     drop(server.await.unwrap());
 }

@@ -8,7 +8,7 @@
   let hls;
 
   /** A new element with the playlist, ready to play. */
-  async function open({ playlist, token, config }) {
+  async function open({ playlist, token, config, level }) {
     hls?.destroy();
     element?.remove();
     element = document.createElement('video');
@@ -38,6 +38,14 @@
     hls.on(Hls.Events.BUFFER_APPENDED, (_event, { timeRanges }) => {
       for (const [kind, buffered] of Object.entries(timeRanges)) tracks[kind] = ranges(buffered);
     });
+    if (level) {
+      // Held there: no adaptation. Levels are sorted by bandwidth.
+      hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
+        const index = level === 'top' ? levels.length - 1 : Number(level);
+        hls.startLevel = index;
+        hls.currentLevel = index;
+      });
+    }
     hls.loadSource(playlist);
     hls.attachMedia(element);
     await until(() => element.readyState >= 1 || failed(), 30_000);
@@ -87,6 +95,7 @@
       ended: element.ended,
       duration: element.duration,
       currentTime: element.currentTime,
+      levels: hls.levels.length,
       videoWidth: element.videoWidth,
       videoHeight: element.videoHeight,
       webkitAudioDecodedByteCount: element.webkitAudioDecodedByteCount,
@@ -100,7 +109,7 @@
   function watchFrames(into) {
     const seen = (_now, { mediaTime }) => {
       const image = picture.pixels(element);
-      into.push([Number(mediaTime.toFixed(4)), picture.readNumber(image), picture.isLit(image)]);
+      into.push([Number(mediaTime.toFixed(4)), picture.readNumber(image), picture.isLit(image), element.videoWidth]);
       if (!element.ended) element.requestVideoFrameCallback(seen);
     };
     element.requestVideoFrameCallback(seen);

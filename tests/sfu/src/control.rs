@@ -8,6 +8,7 @@
 //! | `GET /control/ledger/{peer}?room=` | what it sent |
 //! | `POST /control/pause`, `resume` | mutes and unmutes it |
 //! | `POST /control/close-video`, `open-video` | camera off, and on with `video` |
+//! | `POST /control/layer-off`, `layer-on` | stops and starts a `layer` of a simulcast |
 //! | `POST /control/leave` | takes it out again and answers with its ledgers |
 //! | `POST /control/kick` | ends any participant's session with close code 4000 |
 //! | `POST /control/plain-consume` | a participant as plain RTP to `audio` and `video` ports; answers `{id, sdp}` |
@@ -90,7 +91,7 @@ pub(crate) struct Request {
     room: String,
     peer_id: String,
     display_name: Option<String>,
-    /// File of `fixtures/`, or ports of plain RTP.
+    /// File of `fixtures/`, several for a simulcast with the smallest layer first, or ports of plain RTP.
     video: Value,
     /// File of `fixtures/`, or ports of plain RTP.
     audio: Value,
@@ -99,6 +100,8 @@ pub(crate) struct Request {
     vp9: Vp9Mode,
     first_timestamp: Option<u32>,
     first_sequence: Option<u16>,
+    /// Of a simulcast, from 0 for the smallest.
+    layer: u8,
     /// Of a plain feed.
     id: String,
 }
@@ -116,6 +119,7 @@ impl Default for Request {
             vp9: Vp9Mode::Fixed,
             first_timestamp: None,
             first_sequence: None,
+            layer: 0,
             id: String::new(),
         }
     }
@@ -160,6 +164,13 @@ async fn publish(State(stage): State<Arc<Stage>>, Json(request): Json<Request>) 
         display_name: request.display_name.unwrap_or_else(|| request.peer_id.clone()),
         peer_id: request.peer_id,
         video: fixture(&request.video)?,
+        simulcast: request
+            .video
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(named)
+            .collect::<anyhow::Result<_>>()?,
         audio: fixture(&request.audio)?,
         start_at_frame: request.start_at_frame,
         key_frames: request.key_frames,
@@ -170,6 +181,10 @@ async fn publish(State(stage): State<Arc<Stage>>, Json(request): Json<Request>) 
     };
     let publisher = stage.publish(&request.room, publish).await?;
     Ok(Json(json!({"peerId": publisher.peer_id(), "beganAt": publisher.began_at()})))
+}
+
+fn named(name: &Value) -> anyhow::Result<Fixture> {
+    fixture(name)?.context("a layer is named by its file")
 }
 
 fn fixture(name: &Value) -> anyhow::Result<Option<Fixture>> {
@@ -197,7 +212,7 @@ async fn act(
     Path(action): Path<String>,
     Json(request): Json<Request>,
 ) -> Answer {
-    let Request { room, peer_id, id, .. } = &request;
+    let Request { room, peer_id, layer, id, .. } = &request;
     let done = json!({});
     Ok(Json(match action.as_str() {
         "pause" => stage.publisher(room, peer_id).await?.pause().await.map(|()| done)?,
@@ -207,6 +222,8 @@ async fn act(
             let video = fixture(&request.video)?.context("open-video needs video")?;
             stage.publisher(room, peer_id).await?.open_video(video).await.map(|()| done)?
         }
+        "layer-off" => stage.publisher(room, peer_id).await?.layer_off(*layer).await.map(|()| done)?,
+        "layer-on" => stage.publisher(room, peer_id).await?.layer_on(*layer).await.map(|()| done)?,
         "leave" => {
             let publisher = stage.publisher(room, peer_id).await?;
             stage.publishers.lock().await.remove(&(room.clone(), peer_id.clone()));

@@ -7,11 +7,13 @@
 //! This is a test tool: it panics where a test should stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod bridge;
 mod control;
 pub mod fixture;
 mod forward;
 mod protoo;
 mod publish;
+pub mod relay;
 mod room;
 pub mod rtp;
 mod sfu;
@@ -20,7 +22,8 @@ pub use fixture::{Codec, Fixture};
 pub use forward::{PlainFeed, Ports, Tap};
 pub use mediasoup::prelude::MediaKind;
 pub use protoo::Dialect;
-pub use publish::{KeyFrames, Ledger, Publish, Publisher, SentFrame};
-pub use room::Room;
+pub use publish::{KeyFrames, Ledger, Publish, Publisher, Reports, SentFrame};
+pub use relay::Relay;
+pub use room::{Consumed, Room};
 pub use rtp::Vp9Mode;
 pub use sfu::{Options, Sfu};

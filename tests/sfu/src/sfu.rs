@@ -1,9 +1,11 @@
 //! The SFU as a whole: one mediasoup worker, one UDP port for media, one TCP port for signalling, pages
 //! and control.
 
+use crate::bridge;
 use crate::control::{self, Stage};
 use crate::protoo::{self, Dialect};
 use crate::publish::{Publish, Publisher};
+use crate::relay::Relay;
 use crate::room::{Room, Shared};
 use anyhow::{Context, Result};
 use axum::Router as Routes;
@@ -30,6 +32,8 @@ pub struct Options {
     pub join_limit: Duration,
     /// Seconds without a STUN binding request after which mediasoup gives a transport up; 0 is never.
     pub consent_timeout: u8,
+    /// A bad network before everyone who consumes by WebRTC.
+    pub relay: Option<Relay>,
 }
 
 impl Default for Options {
@@ -40,6 +44,7 @@ impl Default for Options {
             strict_rooms: false,
             join_limit: Duration::from_secs(10),
             consent_timeout: 20,
+            relay: None,
         }
     }
 }
@@ -107,6 +112,7 @@ impl Sfu {
             dialect: options.dialect,
             consent_timeout: options.consent_timeout,
             join_limit: options.join_limit,
+            relay: options.relay.clone(),
         };
         let rooms = Arc::new(Rooms {
             options,
@@ -117,6 +123,7 @@ impl Sfu {
         let stage = Arc::new(Stage::new(Arc::clone(&rooms)));
         let routes = Routes::new()
             .route("/", get(protoo::upgrade))
+            .route("/bridge", get(bridge::upgrade))
             .with_state(Arc::clone(&rooms))
             .merge(control::routes(Arc::clone(&stage)))
             .into_make_service_with_connect_info::<SocketAddr>();
@@ -135,6 +142,11 @@ impl Sfu {
     /// WebSocket URL of a room, to which a participant adds `&peerId=`.
     pub fn url(&self, room: &str) -> String {
         format!("ws://{}/?roomId={room}", self.address)
+    }
+
+    /// WebSocket URL of a room's bridge, for a recorder.
+    pub fn bridge_url(&self, room: &str) -> String {
+        format!("ws://{}/bridge?roomId={room}", self.address)
     }
 
     /// Where pages and control routes are.

@@ -4,7 +4,11 @@
 mod bad_input;
 mod crash;
 mod exact;
+mod gaps;
+mod layers;
+mod loss;
 mod players;
 mod rotation;
 mod segments;
+mod sync;
 mod two_participants;

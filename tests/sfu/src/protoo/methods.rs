@@ -112,15 +112,25 @@ async fn create_transport(room: &Room, peer: &Peer, data: Value) -> Answer {
             _ => return Err(Refusal::new(500, "appData.direction must be \"producer\" or \"consumer\"")),
         },
     };
+    let name = if room.shared.dialect == Dialect::Old { "id" } else { "transportId" };
+    new_transport(room, peer, consuming, name).await
+}
+
+/// A transport of the peer, described for it with its id under `name`.
+pub(crate) async fn new_transport(room: &Room, peer: &Peer, consuming: bool, name: &str) -> Answer {
     let mut options = WebRtcTransportOptions::new_with_server(room.shared.webrtc_server.clone());
     options.enable_tcp = false;
     options.initial_available_outgoing_bitrate = 1_000_000;
     options.ice_consent_timeout = room.shared.consent_timeout;
     let transport = room.router.create_webrtc_transport(options).await.context("creating a transport")?;
     let id = transport.id();
-    let mut answer = json!({"iceParameters": transport.ice_parameters(), "iceCandidates": transport.ice_candidates(),
+    let mut candidates = json!(transport.ice_candidates());
+    if let Some(relay) = room.shared.relay.as_ref().filter(|_| consuming) {
+        relay.stand_before(&mut candidates).await.context("opening a link of the relay")?;
+    }
+    let mut answer = json!({"iceParameters": transport.ice_parameters(), "iceCandidates": candidates,
         "dtlsParameters": transport.dtls_parameters(), "sctpParameters": transport.sctp_parameters()});
-    answer[if room.shared.dialect == Dialect::Old { "id" } else { "transportId" }] = json!(id);
+    answer[name] = json!(id);
     peer.state.lock().unwrap().transports.insert(id, PeerTransport { transport, consuming });
     Ok(answer)
 }
@@ -218,11 +228,11 @@ struct ByConsumer {
     consumer_id: ConsumerId,
 }
 
-fn parse<T: DeserializeOwned>(data: Value) -> Result<T, Refusal> {
+pub(crate) fn parse<T: DeserializeOwned>(data: Value) -> Result<T, Refusal> {
     serde_json::from_value(data).map_err(|error| Refusal::new(400, error.to_string()))
 }
 
-fn transport(peer: &Peer, id: TransportId) -> Result<WebRtcTransport, Refusal> {
+pub(crate) fn transport(peer: &Peer, id: TransportId) -> Result<WebRtcTransport, Refusal> {
     let found = peer.state.lock().unwrap().transports.get(&id).map(|t| t.transport.clone());
     found.ok_or_else(|| Refusal::new(500, format!("transport with id \"{id}\" not found")))
 }
@@ -242,6 +252,6 @@ fn by_producer(peer: &Peer, data: Value) -> Result<Producer, Refusal> {
     producer(peer, parse::<ByProducer>(data)?.producer_id)
 }
 
-fn by_consumer(peer: &Peer, data: Value) -> Result<Consumer, Refusal> {
+pub(crate) fn by_consumer(peer: &Peer, data: Value) -> Result<Consumer, Refusal> {
     consumer(peer, parse::<ByConsumer>(data)?.consumer_id)
 }

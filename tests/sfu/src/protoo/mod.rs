@@ -2,14 +2,14 @@
 //! notifications over a WebSocket, in the two dialects that are in the field.
 
 mod dialect;
-mod methods;
+pub(crate) mod methods;
 mod outbox;
 mod server;
 
 pub use dialect::Dialect;
 pub(crate) use dialect::{Event, NewConsumer};
 pub(crate) use outbox::Outbox;
-pub(crate) use server::upgrade;
+pub(crate) use server::{session, upgrade};
 
 use serde_json::Value;
 
@@ -33,4 +33,4 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
-type Answer = Result<Value, Refusal>;
+pub(crate) type Answer = Result<Value, Refusal>;

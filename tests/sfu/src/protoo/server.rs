@@ -1,6 +1,7 @@
 //! The WebSocket of one participant: from the HTTP request to the last message.
 
 use super::{Answer, Dialect, Event, Outbox, Refusal, methods, outbox::Outgoing};
+use crate::bridge;
 use crate::room::{Room, peer::Peer};
 use crate::sfu::Rooms;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -60,7 +61,8 @@ pub(crate) async fn upgrade(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions\n").into_response();
     };
     socket.protocols(["protoo"]).on_upgrade(async move |socket| {
-        session(room, peer_id, remote, socket).await;
+        let limited = room.shared.dialect == Dialect::Ts;
+        session(room, |outbox| Peer::new(&peer_id, remote, Some(outbox)), socket, limited).await;
         drop(permit);
     })
 }
@@ -77,17 +79,22 @@ fn host_name(authority: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }
 
-async fn session(room: Arc<Room>, peer_id: String, remote: SocketAddr, socket: WebSocket) {
+/// Serves one WebSocket to its end. `limited`: whoever does not join in time is put out.
+pub(crate) async fn session(
+    room: Arc<Room>,
+    peer: impl FnOnce(Outbox) -> Peer,
+    socket: WebSocket,
+    mut limited: bool,
+) {
     let (mut sink, stream) = socket.split();
     let (outbox, mut outgoing) = Outbox::new();
-    let peer = Arc::new(Peer::new(&peer_id, remote, Some(outbox)));
-    tracing::info!(room = room.id(), peer = peer_id, "connected");
+    let peer = Arc::new(peer(outbox));
+    tracing::info!(room = room.id(), peer = peer.id, "connected");
     room.enter(Arc::clone(&peer));
     room.tell(&peer, &Event::Hello);
     let mut reader = tokio::spawn(read(Arc::clone(&room), Arc::clone(&peer), stream));
     let joining = tokio::time::sleep(room.shared.join_limit);
     tokio::pin!(joining);
-    let mut limited = room.shared.dialect == Dialect::Ts;
     loop {
         tokio::select! {
             message = next(&mut outgoing) => match message {
@@ -103,7 +110,7 @@ async fn session(room: Arc<Room>, peer_id: String, remote: SocketAddr, socket: W
             () = &mut joining, if limited => {
                 limited = false;
                 if !peer.joined() {
-                    tracing::info!(peer = peer_id, "did not join in time");
+                    tracing::info!(peer = peer.id, "did not join in time");
                     room.leave(&peer);
                 }
             }
@@ -114,7 +121,7 @@ async fn session(room: Arc<Room>, peer_id: String, remote: SocketAddr, socket: W
         outbox.abandon();
     }
     room.leave(&peer);
-    tracing::info!(room = room.id(), peer = peer_id, "disconnected");
+    tracing::info!(room = room.id(), peer = peer.id, "disconnected");
 }
 
 /// The peer owns the sender, so the channel does not end before the session does.
@@ -178,21 +185,32 @@ async fn dispatch(room: &Arc<Room>, peer: &Arc<Peer>, message: Value) {
             false => Err(Refusal::new(message.error_code, message.error_reason)),
         };
         outbox.answered(message.id, answer);
-    } else if message.request && message.method == "join" {
-        let (answer, joined) = match methods::join(room, peer, message.data) {
+    } else if message.request && message.method == if peer.recorder { "observe" } else { "join" } {
+        let joined = if peer.recorder {
+            bridge::observe(room, peer, message.data)
+        } else {
+            methods::join(room, peer, message.data)
+        };
+        let (answer, joined) = match joined {
             Ok((answer, joined)) => (Ok(answer), Some(joined)),
             Err(refusal) => (Err(refusal), None),
         };
         outbox.respond(message.id, answer);
         if let Some(joined) = joined {
             tracing::info!(room = room.id(), peer = peer.id, "joined");
-            room.tell_others(&peer.id, &Event::NewPeer(peer.info()));
+            if !peer.recorder {
+                room.tell_others(&peer.id, &Event::NewPeer(peer.info()));
+            }
             for (from, published) in joined.published {
                 room.consume(Arc::clone(peer), from, published);
             }
         }
     } else if message.request {
-        let answer = methods::request(room, peer, &message.method, message.data).await;
+        let answer = if peer.recorder {
+            bridge::request(room, peer, &message.method, message.data).await
+        } else {
+            methods::request(room, peer, &message.method, message.data).await
+        };
         if let Err(refusal) = &answer {
             tracing::warn!(peer = peer.id, method = message.method, %refusal, "request refused");
         }

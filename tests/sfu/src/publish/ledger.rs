@@ -15,6 +15,8 @@ pub struct Ledger {
     pub kind: &'static str,
     /// What the frames are encoded with.
     pub codec: Codec,
+    /// Spatial layer of a simulcast, from 0 for the smallest.
+    pub layer: Option<u8>,
     /// SSRC as the publisher sends it; mediasoup gives consumers another one.
     pub ssrc: u32,
     /// Wall time of the stream's clock at 0, in microseconds since 1970: frame 0 of the file is due then.

@@ -33,16 +33,34 @@ pub enum KeyFrames {
     OnlyFirst,
     /// None: mediasoup forwards nothing to a consumer of H264, VP8 or VP9.
     Never,
+    /// None until more than so many have been asked for, then every one.
+    AfterRequests(u64),
 }
 
 impl KeyFrames {
-    fn allow(self, sent: u64) -> bool {
+    fn allow(self, sent: u64, requests: u64) -> bool {
         match self {
             KeyFrames::All => true,
             KeyFrames::OnlyFirst => sent == 0,
             KeyFrames::Never => false,
+            KeyFrames::AfterRequests(ignored) => requests > ignored,
         }
     }
+}
+
+/// What a sender's reports are like (RFC 3550 6.4.1). All are true to its clock but the outliers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reports {
+    /// One each second.
+    #[default]
+    Regular,
+    /// None.
+    Off,
+    /// None in the first so many seconds.
+    After(u32),
+    /// Every third says that its RTP timestamp was so many milliseconds later than it was.
+    Outliers(i32),
 }
 
 /// A participant to be.
@@ -54,6 +72,8 @@ pub struct Publish {
     pub display_name: String,
     /// What it shows.
     pub video: Option<Fixture>,
+    /// What it shows as a simulcast, smallest layer first, instead of `video`.
+    pub simulcast: Vec<Fixture>,
     /// What it says.
     pub audio: Option<Fixture>,
     /// The first picture to send; sound begins at the same instant of its file.
@@ -62,6 +82,16 @@ pub struct Publish {
     pub key_frames: KeyFrames,
     /// How VP9 is packetized.
     pub vp9: Vp9Mode,
+    /// What it says of its clock.
+    pub reports: Reports,
+    /// How long pictures take on its uplink: they are sent so much later, under the timestamps of their capture.
+    pub video_delay: Duration,
+    /// So much of the sound's beginning is left out.
+    pub audio_after: Duration,
+    /// So much of the picture's beginning is left out.
+    pub video_after: Duration,
+    /// How much faster than the true time its clock goes, in parts in a million; pictures and sound alike.
+    pub skew_ppm: i32,
     /// From these pictures on, counted from the first that was due, the camera is held so: quarters by which a
     /// receiver must turn the picture clockwise (3GPP TS 26.114 7.4.5). Without any, the pictures do not say.
     pub turns: Vec<(u64, u8)>,
@@ -123,7 +153,8 @@ impl Room {
         ensure!(!publish.peer_id.is_empty(), "a participant needs a peer_id");
         let sound = |fixture: &Fixture| fixture.codec == Codec::Opus;
         ensure!(publish.audio.as_ref().is_none_or(sound), "audio must be Opus");
-        ensure!(!publish.video.as_ref().is_some_and(sound), "video must not be Opus");
+        ensure!(!publish.video.iter().chain(&publish.simulcast).any(sound), "video must not be Opus");
+        ensure!(publish.video.is_none() || publish.simulcast.is_empty(), "video or simulcast, not both");
         let peer = Arc::new(Peer::new(&publish.peer_id, stream::nowhere(), None));
         self.enter(Arc::clone(&peer));
         self.join(&peer, |state| {
@@ -132,16 +163,17 @@ impl Room {
                 json!({"flag": "fixture", "name": "Fixture", "version": env!("CARGO_PKG_VERSION")});
         });
         self.tell_others(&peer.id, &Event::NewPeer(peer.info()));
-        let (audio, video) = (publish.audio.clone(), publish.video.clone());
+        let audio = publish.audio.clone();
+        let video: Vec<Fixture> = publish.video.iter().chain(&publish.simulcast).cloned().collect();
         let streams = Mutex::new(Streams::default());
         let clock = Clock::next_second();
         let publisher = Publisher { room: Arc::clone(self), peer, publish, clock, streams };
         let mut streams = publisher.streams.lock().await;
         if let Some(fixture) = audio {
-            streams.audio = Some(publisher.open(fixture, clock).await?);
+            streams.audio = Some(publisher.open(&[fixture], clock).await?);
         }
-        if let Some(fixture) = video {
-            streams.video = Some(publisher.open(fixture, clock).await?);
+        if !video.is_empty() {
+            streams.video = Some(publisher.open(&video, clock).await?);
         }
         drop(streams);
         Ok(publisher)
@@ -185,8 +217,8 @@ impl Publisher {
         let mut streams = self.streams.lock().await;
         let stream = streams.video.take().context("no video is sent")?;
         let id = stream.producer.id();
-        let ledger = stream.stop().await;
-        streams.ended.push(ledger);
+        let ledgers = stream.stop().await;
+        streams.ended.extend(ledgers);
         self.room.unpublish(&self.peer, id)
     }
 
@@ -194,7 +226,7 @@ impl Publisher {
     pub async fn open_video(&self, fixture: Fixture) -> Result<()> {
         let mut streams = self.streams.lock().await;
         ensure!(streams.video.is_none(), "video is sent already");
-        streams.video = Some(self.open(fixture, Clock::next_second()).await?);
+        streams.video = Some(self.open(&[fixture], Clock::next_second()).await?);
         Ok(())
     }
 
@@ -203,8 +235,8 @@ impl Publisher {
         let mut streams = self.streams.lock().await;
         let (audio, video) = (streams.audio.take(), streams.video.take());
         for stream in [audio, video].into_iter().flatten() {
-            let ledger = stream.stop().await;
-            streams.ended.push(ledger);
+            let ledgers = stream.stop().await;
+            streams.ended.extend(ledgers);
         }
         self.room.leave(&self.peer);
         std::mem::take(&mut streams.ended)
@@ -214,7 +246,7 @@ impl Publisher {
     pub async fn ledgers(&self) -> Vec<Ledger> {
         let streams = self.streams.lock().await;
         let mut ledgers = streams.ended.clone();
-        ledgers.extend(streams.live().map(Stream::ledger));
+        ledgers.extend(streams.live().flat_map(Stream::ledgers));
         ledgers
     }
 
@@ -222,6 +254,22 @@ impl Publisher {
     pub async fn ledger(&self, kind: MediaKind) -> Vec<SentFrame> {
         let kind = if kind == MediaKind::Audio { "audio" } else { "video" };
         self.ledgers().await.into_iter().filter(|l| l.kind == kind).flat_map(|l| l.frames).collect()
+    }
+
+    /// All frames of a simulcast's layer that were sent so far.
+    pub async fn layer(&self, layer: u8) -> Vec<SentFrame> {
+        let ledgers = self.ledgers().await.into_iter();
+        ledgers.filter(|ledger| ledger.layer == Some(layer)).flat_map(|ledger| ledger.frames).collect()
+    }
+
+    /// Stops sending a layer of a simulcast, 0 the smallest.
+    pub async fn layer_off(&self, layer: u8) -> Result<()> {
+        self.streams.lock().await.video.as_ref().context("no video is sent")?.layer_off(layer).await
+    }
+
+    /// Sends the layer again, from the file's next key frame on.
+    pub async fn layer_on(&self, layer: u8) -> Result<()> {
+        self.streams.lock().await.video.as_ref().context("no video is sent")?.layer_on(layer)
     }
 
     /// How often mediasoup has asked for a key frame of the video that is being sent.
@@ -234,9 +282,9 @@ impl Publisher {
         self.clock.wall_us
     }
 
-    async fn open(&self, fixture: Fixture, clock: Clock) -> Result<Stream> {
-        let source = fixture.codec.kind();
-        let stream = Stream::start(&self.room, &self.publish, fixture, clock).await?;
+    async fn open(&self, fixtures: &[Fixture], clock: Clock) -> Result<Stream> {
+        let source = fixtures.first().map(|fixture| fixture.codec.kind());
+        let stream = Stream::start(&self.room, &self.publish, fixtures, clock).await?;
         self.room.published(&self.peer, stream.producer.clone(), json!({"source": source})).await;
         Ok(stream)
     }

@@ -27,8 +27,8 @@ pub(crate) fn router() -> Vec<RtpCodecCapability> {
     serde_json::from_value(Value::Array(codecs)).expect("the router's codecs are well formed")
 }
 
-/// The RTP parameters of a fixture's stream.
-pub(crate) fn parameters(fixture: &Fixture, ssrc: u32, cname: &str) -> RtpParameters {
+/// The RTP parameters of a fixture's stream, or of a simulcast with an SSRC for each layer, smallest first.
+pub(crate) fn parameters(fixture: &Fixture, ssrcs: &[u32], cname: &str) -> RtpParameters {
     let parameters = match fixture.codec {
         Codec::Opus => json!({"sprop-stereo": 1, "useinbandfec": 1}),
         Codec::H264 => json!({"packetization-mode": 1, "level-asymmetry-allowed": 1,
@@ -49,7 +49,8 @@ pub(crate) fn parameters(fixture: &Fixture, ssrc: u32, cname: &str) -> RtpParame
         extensions = json!([{"uri": "urn:3gpp:video-orientation", "id": ORIENTATION_ID, "encrypt": false,
             "parameters": {}}]);
     }
-    serde_json::from_value(json!({"codecs": [codec], "encodings": [{"ssrc": ssrc}],
+    let encodings: Vec<Value> = ssrcs.iter().map(|ssrc| json!({"ssrc": ssrc})).collect();
+    serde_json::from_value(json!({"codecs": [codec], "encodings": encodings,
         "headerExtensions": extensions, "rtcp": {"cname": cname, "reducedSize": true}}))
     .expect("a fixture's parameters are well formed")
 }

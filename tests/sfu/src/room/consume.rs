@@ -2,6 +2,7 @@
 
 use super::Room;
 use super::peer::{Peer, Published};
+use crate::bridge;
 use crate::protoo::{Event, NewConsumer};
 use anyhow::{Context, Result};
 use mediasoup::prelude::*;
@@ -15,13 +16,21 @@ impl Room {
         }
         let room = Arc::clone(self);
         tokio::spawn(async move {
-            if let Err(error) = room.offer(&to, &from, &published).await {
-                tracing::warn!(room = room.id, to = to.id, from = from.id, %error, "no consumer");
+            for layer in layers(&to, &published.producer) {
+                if let Err(error) = room.offer(&to, &from, &published, layer).await {
+                    tracing::warn!(room = room.id, to = to.id, from = from.id, %error, "no consumer");
+                }
             }
         });
     }
 
-    async fn offer(self: &Arc<Room>, to: &Arc<Peer>, from: &Arc<Peer>, published: &Published) -> Result<()> {
+    async fn offer(
+        self: &Arc<Room>,
+        to: &Arc<Peer>,
+        from: &Arc<Peer>,
+        published: &Published,
+        layer: Option<u8>,
+    ) -> Result<()> {
         let Published { producer, app_data } = published;
         let (capabilities, transport) = {
             let state = to.state.lock().unwrap();
@@ -37,6 +46,9 @@ impl Room {
         options.paused = true;
         options.enable_rtx = Some(true);
         options.ignore_dtx = true;
+        // With its layer preferred, mediasoup sends another one only while this one does not come.
+        options.preferred_layers =
+            layer.map(|spatial_layer| ConsumerLayers { spatial_layer, temporal_layer: None });
         let consumer = transport.consume(options).await?;
         let id = consumer.id();
         to.state.lock().unwrap().consumers.insert(id, consumer.clone());
@@ -48,7 +60,8 @@ impl Room {
             app_data: app_data.clone(),
         };
         let outbox = to.outbox.as_ref().context("a fixture consumes nothing")?;
-        let (method, data) = offer.render(self.shared.dialect);
+        let (method, data) =
+            if to.recorder { bridge::offer(&offer, layer) } else { offer.render(self.shared.dialect) };
         outbox.request(method, data).await?;
         consumer.resume().await?;
         self.tell(to, &Event::ConsumerScore { id, score: consumer.score() });
@@ -67,4 +80,12 @@ impl Room {
         consumer.on_score(move |score| scored(Event::ConsumerScore { id, score: score.clone() })).detach();
         consumer.on_layers_change(move |layers| tell(Event::LayersChanged { id, layers: *layers })).detach();
     }
+}
+
+/// What of a producer a consumer is made of: all that comes, or each of its spatial layers.
+fn layers(to: &Peer, producer: &Producer) -> Vec<Option<u8>> {
+    let each = to.state.lock().unwrap().all_layers
+        && producer.r#type() == mediasoup::producer::ProducerType::Simulcast;
+    let count = producer.rtp_parameters().encodings.len() as u8;
+    if each { (0..count).map(Some).collect() } else { vec![None] }
 }

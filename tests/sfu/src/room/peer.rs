@@ -13,6 +13,8 @@ pub(crate) struct Peer {
     pub(crate) remote_address: SocketAddr,
     /// None: a fixture, which hears nothing.
     pub(crate) outbox: Option<Outbox>,
+    /// A recorder at the bridge: others do not see it.
+    pub(crate) recorder: bool,
     pub(crate) state: Mutex<State>,
 }
 
@@ -21,6 +23,8 @@ pub(crate) struct State {
     pub(crate) display_name: String,
     pub(crate) device: Value,
     pub(crate) joined: bool,
+    /// A consumer for each spatial layer of a simulcast.
+    pub(crate) all_layers: bool,
     pub(crate) capabilities: Option<RtpCapabilities>,
     pub(crate) transports: HashMap<TransportId, PeerTransport>,
     pub(crate) producers: HashMap<ProducerId, Published>,
@@ -47,12 +51,18 @@ impl Peer {
             display_name: String::new(),
             device: json!({}),
             joined: false,
+            all_layers: false,
             capabilities: None,
             transports: HashMap::new(),
             producers: HashMap::new(),
             consumers: HashMap::new(),
         };
-        Peer { id: id.to_owned(), remote_address, outbox, state: Mutex::new(state) }
+        Peer { id: id.to_owned(), remote_address, outbox, recorder: false, state: Mutex::new(state) }
+    }
+
+    /// A recorder at the bridge.
+    pub(crate) fn recorder(id: &str, remote_address: SocketAddr, outbox: Outbox) -> Peer {
+        Peer { recorder: true, ..Peer::new(id, remote_address, Some(outbox)) }
     }
 
     /// What others learn of it.

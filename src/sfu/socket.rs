@@ -1,12 +1,11 @@
-//! The WebSocket under protoo: one task that owns it, sorts what comes in and sends what goes out.
+//! The WebSocket under protoo and bridge: one task that owns it, sorts what comes in and sends what goes out.
 //!
 //! The task never waits for the room's owner: responses go to whoever asked, notifications and requests into a
 //! bounded queue. When that is full, what the next message of its kind replaces is dropped; anything else ends the
 //! connection, because a room whose events are lost is not known any more.
 
-use super::super::{Error, Reason};
-use super::dialect::transient;
 use super::envelope::{self, Failure, Message};
+use super::{Error, Reason};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -32,7 +31,7 @@ const QUEUE: usize = 1024;
 const PING: Duration = Duration::from_secs(15);
 /// Silence after which the connection is taken for dead.
 const DEAD: Duration = Duration::from_secs(45);
-/// The close code by which protoo says: do not come back.
+/// The close code that says: do not come back.
 pub(super) const NO_RETRY: u16 = 4000;
 
 /// What goes out.
@@ -52,6 +51,16 @@ pub(super) enum Incoming {
     Notification { method: String, data: Value },
 }
 
+/// How a connection is opened and what may be dropped from it.
+pub(super) struct Manner {
+    /// The WebSocket subprotocol.
+    pub(super) subprotocol: &'static str,
+    /// The HTTP `Origin`, if one is sent.
+    pub(super) origin: Option<String>,
+    /// Notifications that the next one of their kind replaces, by method.
+    pub(super) transient: fn(&str) -> bool,
+}
+
 /// Our end of the task.
 pub(super) struct Socket {
     pub(super) commands: mpsc::Sender<Command>,
@@ -63,12 +72,14 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Socket {
     /// Connect and start the task.
-    pub(super) async fn connect(url: &Url, origin: &str) -> Result<Self, Error> {
+    pub(super) async fn connect(url: &Url, manner: Manner) -> Result<Self, Error> {
         let mut request = url.as_str().into_client_request().map_err(|e| Error::Url(e.to_string()))?;
-        let origin = HeaderValue::from_str(origin).map_err(|e| Error::Url(format!("origin: {e}")))?;
         let headers = request.headers_mut();
-        headers.insert("Origin", origin);
-        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("protoo"));
+        if let Some(origin) = &manner.origin {
+            let origin = HeaderValue::from_str(origin).map_err(|e| Error::Url(format!("origin: {e}")))?;
+            headers.insert("Origin", origin);
+        }
+        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static(manner.subprotocol));
         let config =
             WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
         let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
@@ -76,7 +87,8 @@ impl Socket {
         let (commands, from_room) = mpsc::channel(64);
         let (to_room, incoming) = mpsc::channel(QUEUE);
         let end = Arc::new(OnceLock::new());
-        let task = Task { stream, to_room, pending: HashMap::new(), heard: Instant::now() };
+        let transient = manner.transient;
+        let task = Task { stream, to_room, transient, pending: HashMap::new(), heard: Instant::now() };
         tokio::spawn(task.run(from_room, end.clone()));
         Ok(Self { commands, incoming, end })
     }
@@ -105,6 +117,7 @@ fn refusal(error: &SocketError) -> Error {
 struct Task {
     stream: Stream,
     to_room: mpsc::Sender<Incoming>,
+    transient: fn(&str) -> bool,
     pending: HashMap<u64, oneshot::Sender<Result<Value, Failure>>>,
     heard: Instant,
 }
@@ -180,14 +193,14 @@ impl Task {
             Some(Message::Request { id, method, data }) => Incoming::Request { id, method, data },
             Some(Message::Notification { method, data }) => Incoming::Notification { method, data },
             None => {
-                tracing::warn!(bytes = text.len(), "message of the SFU that is not protoo");
+                tracing::warn!(bytes = text.len(), "a message of the SFU in no envelope");
                 return Ok(());
             }
         };
         match self.to_room.try_send(incoming) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(Incoming::Notification { method, .. }))
-                if transient(&method) =>
+                if (self.transient)(&method) =>
             {
                 Ok(())
             }

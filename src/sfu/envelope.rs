@@ -1,4 +1,5 @@
-//! The protoo envelope: requests, responses and notifications, either way (protoo documentation, "Protocol").
+//! The protoo envelope: requests, responses and notifications, either way (protoo documentation, "Protocol"). The
+//! bridge's messages lie in it too.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

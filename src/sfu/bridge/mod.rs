@@ -1,0 +1,159 @@
+//! Our own signalling: what an application serves beside its own, so that a recorder can take part in a room without
+//! being one of its peers. `docs/design/bridge-protocol.md` is its text.
+//!
+//! The envelope is protoo's. Unlike protoo's demo it has one version, which the WebSocket's subprotocol names, and it
+//! can give each spatial layer of a simulcast a consumer of its own.
+
+mod message;
+#[cfg(test)]
+mod tests;
+
+use super::line::{Line, read};
+use super::socket::{Incoming, Manner, Socket};
+use super::{Error, Event, Offer, PeerInfo, Room, Source};
+use crate::session::{DtlsParameters, Layers, RtpCapabilities, TransportParameters};
+use serde_json::json;
+use url::Url;
+
+/// The subprotocol: a change that an older side cannot live with gives it another number.
+const SUBPROTOCOL: &str = "tureen-bridge.v1";
+/// Said besides in `attach`, for people who read logs.
+const VERSION: u32 = 1;
+/// The application cannot give each layer a consumer.
+const UNPROCESSABLE: u32 = 422;
+/// More than any producer has: mediasoup takes the highest there is.
+const TOP_LAYER: u8 = 7;
+
+/// Connect to an application's bridge.
+///
+/// # Errors
+///
+/// As of [`protoo`](super::protoo::connect).
+pub async fn connect(source: &Source, layers: Layers) -> Result<Bridge, Error> {
+    let url = address(source)?;
+    let manner =
+        Manner { subprotocol: SUBPROTOCOL, origin: source.origin.clone(), transient: message::transient };
+    let line = Line::open(Socket::connect(&url, manner)).await?;
+    Ok(Bridge {
+        line,
+        room_id: source.room_id.clone(),
+        recorder_id: source.peer_id.clone(),
+        layers,
+        transport_id: String::new(),
+    })
+}
+
+fn address(source: &Source) -> Result<Url, Error> {
+    let url = source.url.clone();
+    match url.scheme() {
+        "ws" | "wss" => Ok(url),
+        other => Err(Error::Url(format!("{other} is not ws or wss"))),
+    }
+}
+
+/// A room behind a bridge.
+pub struct Bridge {
+    line: Line,
+    room_id: String,
+    recorder_id: String,
+    layers: Layers,
+    /// Where consumers are to be made.
+    transport_id: String,
+}
+
+impl Bridge {
+    /// What a message means to the room's owner. Requests that are not for it are answered here.
+    fn interpret(&mut self, incoming: Incoming) -> Option<Event> {
+        match incoming {
+            Incoming::Notification { method, data } => message::event(&method, &data),
+            Incoming::Request { id, method, data } if method == "newConsumer" => {
+                match message::new_consumer(data) {
+                    Ok(consumer) => Some(Event::ConsumerOffered { token: Offer(id), consumer }),
+                    Err(error) => {
+                        tracing::warn!(%error, "a consumer is offered that cannot be read");
+                        self.line.refuse(id, 400, "consumer that cannot be read");
+                        None
+                    }
+                }
+            }
+            Incoming::Request { id, .. } => {
+                self.line.refuse(id, 404, "unknown method");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Room for Bridge {
+    async fn enter(&mut self) -> Result<RtpCapabilities, Error> {
+        let data = json!({
+            "version": VERSION,
+            "roomId": self.room_id,
+            "layers": self.layers.name(),
+            "recorder": {
+                "id": self.recorder_id,
+                "name": "tureen",
+                "version": env!("CARGO_PKG_VERSION"),
+            },
+        });
+        let answer = match self.line.request("attach", &data).await {
+            Err(Error::Refused { code: UNPROCESSABLE, .. }) if self.layers == Layers::All => {
+                return Err(Error::Layers);
+            }
+            answer => answer?,
+        };
+        message::attached(answer).map_err(|source| Error::Protocol { method: "attach".to_owned(), source })
+    }
+
+    async fn create_transport(&mut self) -> Result<TransportParameters, Error> {
+        let method = "createTransport";
+        let transport: TransportParameters = read(method, self.line.request(method, &json!({})).await?)?;
+        self.transport_id.clone_from(&transport.id);
+        Ok(transport)
+    }
+
+    async fn join(&mut self, capabilities: &RtpCapabilities) -> Result<Vec<PeerInfo>, Error> {
+        let data = json!({ "transportId": self.transport_id, "rtpCapabilities": capabilities });
+        let answer = self.line.request("observe", &data).await?;
+        Ok(message::present(&answer))
+    }
+
+    async fn connect_transport(&mut self, id: &str, dtls: &DtlsParameters) -> Result<(), Error> {
+        let data = json!({ "transportId": id, "dtlsParameters": dtls });
+        self.line.request("connectTransport", &data).await.map(drop)
+    }
+
+    async fn next(&mut self) -> Event {
+        loop {
+            let incoming = match self.line.hear().await {
+                Ok(incoming) => incoming,
+                Err(reason) => return Event::Closed(reason),
+            };
+            if let Some(event) = self.interpret(incoming) {
+                return event;
+            }
+        }
+    }
+
+    async fn accept(&mut self, offer: Offer) -> Result<(), Error> {
+        self.line.accept(offer.0).await
+    }
+
+    async fn reject(&mut self, offer: Offer, reason: &str) {
+        self.line.reject(offer.0, 403, reason).await;
+    }
+
+    async fn request_keyframe(&mut self, consumer_id: &str) -> Result<(), Error> {
+        self.line.request("requestKeyFrame", &json!({ "consumerId": consumer_id })).await.map(drop)
+    }
+
+    async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {
+        let top = json!({ "consumerId": consumer_id, "spatialLayer": TOP_LAYER, "temporalLayer": TOP_LAYER });
+        self.line.request("setPreferredLayers", &top).await.map(drop)
+    }
+
+    async fn leave(&mut self) {
+        self.line.leave().await;
+    }
+}
