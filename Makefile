@@ -44,10 +44,12 @@ build-all: setup web browser
 .PHONY: fmt
 fmt:
 	cargo fmt --all
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml
 
 .PHONY: check
 check: setup web browser ## Formatting, lints, types, documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --no-deps --document-private-items --workspace
 	cd web && npm run --silent check
@@ -57,6 +59,18 @@ check: setup web browser ## Formatting, lints, types, documentation
 test: build-all ## Install what is lacking and run every test
 	cd web && npm test --silent
 	cargo nextest run --profile $(PROFILE) --workspace
+	@$(MAKE) --no-print-directory fuzz-ci
+
+# In a folder of their own: what is built for them is instrumented.
+FUZZ = FUZZ_TARGET_DIR=$(CACHE)/fuzz tests/fuzz/run.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for SECONDS (300), or one: TARGET=av1. Keeps its corpus in ~/.cache/tureen
+	FUZZ_CACHE=$(CACHE)/fuzz/corpus $(FUZZ) $(or $(SECONDS),300) $(TARGET)
+
+.PHONY: fuzz-ci
+fuzz-ci:
+	$(FUZZ) 8
 
 .PHONY: deny
 deny: ## Licences and advisories of the dependencies
@@ -72,6 +86,11 @@ clean:
 demo: setup web ## Record a real room, verify it, serve it. PORT, TUREEN_DEMO_DIR, DEMO_EXIT=1
 	cargo build --workspace --bins
 	@$(BIN)/demo
+
+.PHONY: soak
+soak: setup web ## Record a room for long, over a lossy network, and look for growth and gaps. MINUTES
+	cargo build --workspace --bins
+	@MINUTES=$(or $(MINUTES),40) $(BIN)/soak
 
 .PHONY: bench
 bench: web ## Time of the recorder's hot path

@@ -64,7 +64,11 @@ impl Path {
     fn new(codec: Codec) -> Self {
         Self {
             codec,
-            reorder: Reorder::new(reorder::Config { window_micros: 2_000_000, max_packets: 4096 }),
+            reorder: Reorder::new(reorder::Config {
+                start_micros: 0,
+                window_micros: 2_000_000,
+                max_packets: 4096,
+            }),
             depacketizer: Depacketizer::new(codec),
             inspector: Inspector::new(codec),
             unwrap: Unwrap::new(),

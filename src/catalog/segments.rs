@@ -4,6 +4,7 @@ use super::gaps::put_gap;
 use super::row::{integer, parsed, range, signed, ticks, wall};
 use super::{Catalog, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
 use crate::id::{RecordingId, TrackId};
+use crate::media::Rotation;
 use crate::time::Timescale;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -16,8 +17,8 @@ impl Catalog {
     pub async fn add_run(&self, new: &NewRun) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
-                               height, channels, timescale, listed_micros)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                               height, channels, timescale, rotation, listed_micros)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(new.track.to_string())
         .bind(i64::from(new.number))
@@ -30,6 +31,7 @@ impl Catalog {
         .bind(i64::from(new.height))
         .bind(i64::from(new.channels))
         .bind(i64::from(new.timescale.0))
+        .bind(i64::from(new.rotation.degrees()))
         .bind(new.listed_micros)
         .execute(&self.writer)
         .await?;
@@ -158,6 +160,7 @@ fn run(row: &SqliteRow) -> Result<Run, Error> {
         width: integer(row, "width")?,
         height: integer(row, "height")?,
         channels: integer(row, "channels")?,
+        rotation: Rotation::from_degrees(integer(row, "rotation")?).unwrap_or_default(),
         timescale: Timescale(integer(row, "timescale")?),
         listed_micros: row.try_get("listed_micros")?,
     })

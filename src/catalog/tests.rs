@@ -1,6 +1,6 @@
 use super::*;
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::{Codec, Kind};
+use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
 use serde_json::json;
 
@@ -73,6 +73,7 @@ fn run(track: TrackId, number: u32) -> NewRun {
         codecs: "avc3.42e01f".to_owned(),
         width: 640 * (number + 1),
         height: 480 * (number + 1),
+        rotation: if number == 1 { Rotation::Left } else { Rotation::None },
         channels: 0,
         timescale: Timescale::VIDEO,
         listed_micros: 0,

@@ -1,7 +1,7 @@
 //! What the rows say, as types.
 
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::{Codec, Kind};
+use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -252,16 +252,26 @@ pub struct Run {
     pub wall: WallTime,
     /// The `codecs` parameter (RFC 6381).
     pub codecs: String,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub width: u32,
-    /// Pixels; 0 for sound.
+    /// Pixels as coded; 0 for sound.
     pub height: u32,
     /// 0 for pictures.
     pub channels: u8,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
     /// How far the sound of the same participant was listed when the run began, in microseconds of the timeline.
     pub listed_micros: i64,
+}
+
+impl Run {
+    /// Width and height of its pictures as they are shown.
+    #[must_use]
+    pub fn displayed(&self) -> (u32, u32) {
+        self.rotation.displayed(self.width, self.height)
+    }
 }
 
 /// A run that begins.

@@ -125,8 +125,8 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "source": row.source,
         "codec": row.codec,
         "codecs": run.map(|run| &run.codecs),
-        "width": run.map(|run| run.width),
-        "height": run.map(|run| run.height),
+        "width": run.map(|run| run.displayed().0),
+        "height": run.map(|run| run.displayed().1),
         "channels": run.map(|run| run.channels),
         "timescale": scale(row).0,
         "producer_id": row.producer_id,
@@ -205,5 +205,6 @@ fn codecs(room: &Room) -> Vec<&str> {
 fn resolution(room: &Room) -> Option<String> {
     let videos = room.tracks.iter().filter(|own| own.kind == Kind::Video);
     let run = videos.filter_map(|own| room.largest_run(own.id)).max_by_key(|run| run.width * run.height)?;
-    Some(format!("{}x{}", run.width, run.height))
+    let (width, height) = run.displayed();
+    Some(format!("{width}x{height}"))
 }

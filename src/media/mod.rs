@@ -10,7 +10,7 @@ pub mod rtp;
 pub mod segment;
 pub mod timeline;
 
-use crate::time::{Moment, Ticks, Timescale};
+use crate::time::{Moment, NtpTime, Ticks, Timescale};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -80,16 +80,20 @@ impl Codec {
 }
 
 /// One whole picture (all its spatial layers) or one Opus packet, as the depacketizer put it together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// RTP timestamp, not unwrapped.
     pub timestamp: u32,
     /// Arrival of its first packet.
     pub arrival: Moment,
+    /// When it was captured, by the sender's wall clock, if any of its packets said so.
+    pub captured: Option<NtpTime>,
     /// The bytes as they are stored in a sample: H264 NAL units each with a 4-byte length (ISO/IEC 14496-15
     /// 5.3.3), AV1 OBUs with size fields and without temporal delimiters (AV1-ISOBMFF 2.4), VP8 and VP9 frames
     /// and Opus packets as they are.
     pub data: Bytes,
+    /// How it must be turned: what its packets said, or else those before.
+    pub rotation: Rotation,
 }
 
 /// A frame with its place and its length on the track's media clock. Decode time equals presentation time:
@@ -118,4 +122,29 @@ pub enum Rotation {
     Half,
     /// Three quarters.
     Left,
+}
+
+impl Rotation {
+    /// The turn clockwise, in degrees.
+    #[must_use]
+    pub fn degrees(self) -> u16 {
+        match self {
+            Self::None => 0,
+            Self::Right => 90,
+            Self::Half => 180,
+            Self::Left => 270,
+        }
+    }
+
+    /// From whole quarters in degrees.
+    #[must_use]
+    pub fn from_degrees(degrees: u16) -> Option<Self> {
+        [Self::None, Self::Right, Self::Half, Self::Left].into_iter().find(|turn| turn.degrees() == degrees)
+    }
+
+    /// Width and height of the upright picture.
+    #[must_use]
+    pub fn displayed(self, width: u32, height: u32) -> (u32, u32) {
+        if matches!(self, Self::Right | Self::Left) { (height, width) } else { (width, height) }
+    }
 }

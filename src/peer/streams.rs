@@ -3,6 +3,7 @@
 //! They are entered before the stack hears of them and leave when their consumer closes, whatever the stack binds and
 //! unbinds meanwhile: it binds all of them again at each negotiation, and state lost then would be media lost.
 
+use crate::media::rtp::extension;
 use crate::media::rtp::loss::{Statistics, Stream};
 use crate::session::Consumer;
 use crate::time::Moment;
@@ -27,6 +28,7 @@ struct Inner {
 struct Entry {
     consumer: Arc<str>,
     payload_type: u8,
+    extensions: extension::Ids,
     stream: Stream,
 }
 
@@ -39,6 +41,8 @@ pub(super) struct Place {
     pub(super) recovered: bool,
     /// It is of the consumer's media codec; else only its number matters.
     pub(super) media: bool,
+    /// Numbers of its header extensions.
+    pub(super) extensions: extension::Ids,
 }
 
 /// What an RTP header says that matters here.
@@ -59,9 +63,11 @@ impl Streams {
         if let Some(ssrc) = [Some(ssrc), rtx].into_iter().flatten().find(taken) {
             return Err(ssrc);
         }
+        let negotiated = consumer.rtp_parameters.header_extensions.iter();
         let entry = Entry {
             consumer: consumer.id.as_str().into(),
             payload_type: consumer.payload_type().unwrap_or_default(),
+            extensions: extension::Ids::new(negotiated.map(|known| (known.uri.as_str(), known.id))),
             stream: Stream::new(consumer.kind, consumer.nack()),
         };
         inner.primary.insert(ssrc, entry);
@@ -99,6 +105,7 @@ impl Streams {
             sequence: taken.sequence,
             recovered: taken.recovered,
             media,
+            extensions: entry.extensions,
         })
     }
 

@@ -8,6 +8,7 @@ use super::Event;
 use super::queue::Queue;
 use super::streams::{Header, Streams};
 use crate::clock::moment;
+use crate::media::rtp::extension;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::time::{Moment, NtpTime};
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet as StackPacket, StreamInfo, TaggedPacket};
@@ -59,6 +60,10 @@ impl Tap {
             packet.payload = packet.payload.slice(at..);
         }
         let Some(place) = self.streams.take(header, primary.is_some(), arrival) else { return };
+        // RFC 4588 4: a retransmission has the extensions of the original, or some of them.
+        let extension = |id: Option<u8>| id.and_then(|id| packet.header.get_extension(id));
+        let captured = extension(place.extensions.capture_time);
+        let rotation = extension(place.extensions.orientation);
         let packet = Packet {
             sequence: place.sequence,
             timestamp: packet.header.timestamp,
@@ -66,8 +71,8 @@ impl Tap {
             arrival,
             payload: if place.media { packet.payload } else { bytes::Bytes::new() },
             recovered: place.recovered,
-            captured: None,
-            rotation: None,
+            captured: captured.and_then(|body| extension::capture_time(&body)),
+            rotation: rotation.and_then(|body| extension::rotation(&body)),
         };
         self.queue.media(Event::Packet { consumer: place.consumer, packet });
     }
@@ -167,6 +172,7 @@ impl Interceptor for Tap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Rotation;
     use crate::session::{Consumer, ConsumerType, Source};
     use bytes::Bytes;
     use serde_json::json;
@@ -178,6 +184,8 @@ mod tests {
             "mid": id,
             "codecs": [{"mimeType":"video/H264","payloadType":102,"clockRate":90000,
                         "rtcpFeedback":[{"type":"nack","parameter":""}]}],
+            "headerExtensions": [{"uri": extension::ORIENTATION, "id": 4},
+                                 {"uri": extension::CAPTURE_TIME, "id": 7}],
             "encodings": [{"ssrc": ssrc, "rtx": rtx}]
         }))
         .unwrap();
@@ -318,6 +326,56 @@ mod tests {
         assert_eq!(bench.sent(), [(10, vec![2])]);
         bench.rtp(30, (10, 102, 3), b"three");
         assert_eq!(bench.streams.statistics()["c"].duplicates, 1);
+    }
+
+    /// A packet as it comes off the wire, with extensions of the one-byte form (RFC 8285 4.2).
+    fn wire(
+        ssrc: u32,
+        payload_type: u8,
+        sequence: u16,
+        extensions: &[u8],
+        payload: &[u8],
+    ) -> rtc::rtp::Packet {
+        use rtc::shared::marshal::Unmarshal;
+        let mut bytes = vec![0x90, 0x80 | payload_type];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend(9000_u32.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        let words = extensions.len().div_ceil(4);
+        bytes.extend([0xbe, 0xde, 0, words as u8]);
+        bytes.extend(extensions);
+        bytes.resize(16 + 4 * words, 0);
+        bytes.extend(payload);
+        rtc::rtp::Packet::unmarshal(&mut Bytes::from(bytes)).unwrap()
+    }
+
+    #[test]
+    fn failure_17_orientation_and_capture_time_come_with_their_packet() {
+        let mut bench = Bench::new();
+        let time = [&[0x77][..], &[1, 2, 3, 4, 5, 6, 7, 8]].concat();
+        let packets = [
+            wire(10, 102, 1, &[&[0x40, 0x01][..], &time].concat(), b"one"),
+            // Of another number, of a wrong length.
+            wire(10, 102, 2, &[0x50, 0x02, 0x41, 0x02, 0x02], b"two"),
+            // Sent again, with the extensions of the original.
+            wire(20, 103, 3, &[0x40, 0x03], b"\x00\x03three"),
+        ];
+        for packet in packets {
+            bench.read(0, StackPacket::Rtp(packet));
+        }
+        let mut come = Vec::new();
+        while let Ok(Event::Packet { packet, .. }) = bench.events.try_recv() {
+            come.push((packet.payload.to_vec(), packet.rotation, packet.captured));
+        }
+        let captured = Some(NtpTime(0x0102_0304_0506_0708));
+        assert_eq!(
+            come,
+            [
+                (b"one".to_vec(), Some(Rotation::Right), captured),
+                (b"two".to_vec(), None, None),
+                (b"three".to_vec(), Some(Rotation::Left), None),
+            ]
+        );
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use crate::media::codec::{Inspection, Inspector};
 use crate::media::fmp4::{self, init};
 use crate::media::{Codec, Frame};
-use crate::time::Moment;
 use bytes::Bytes;
 
 /// A key frame as a sample holds it; `None` for sound.
@@ -30,7 +29,7 @@ pub fn init(codec: Codec) -> Result<Option<Bytes>, fmp4::Error> {
 }
 
 fn inspect(codec: Codec) -> Option<Inspection> {
-    let frame = Frame { timestamp: 0, arrival: Moment(0), data: picture(codec)? };
+    let frame = Frame { data: picture(codec)?, ..Frame::default() };
     Inspector::new(codec).inspect(&frame).ok()
 }
 

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::fmp4::{fragment, index};
-use crate::media::{Codec, Kind, Sample};
+use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::storage::{Key, Store};
 use crate::time::{Ticks, WallTime};
 use bytes::Bytes;
@@ -144,9 +144,10 @@ fn run_row(track: TrackId, codec: Codec, number: u32, init: u64, first: Ticks, w
         first,
         wall,
         codecs: codecs.to_owned(),
-        // Odd runs have half the size; runs 0 and 2 are alike.
+        // Odd runs have half the size; runs 0 and 2 are alike, and 6 is turned besides.
         width: if video { 640 / (1 + number % 2) } else { 0 },
         height: if video { 480 / (1 + number % 2) } else { 0 },
+        rotation: if video && number == 6 { Rotation::Right } else { Rotation::None },
         channels: if video { 0 } else { 2 },
         timescale: codec.timescale(),
         listed_micros: 0,

@@ -149,7 +149,7 @@ pub(super) fn stretch(room: &Room, track: TrackId, run: u32) -> u32 {
     let mut first = 0;
     let mut before = None;
     for row in room.runs_of(track).take_while(|row| row.number <= run) {
-        let parameters = (&row.codecs, row.width, row.height, row.channels);
+        let parameters = (&row.codecs, row.width, row.height, row.channels, row.rotation);
         if before != Some(parameters) {
             first = row.number;
         }

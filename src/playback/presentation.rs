@@ -6,7 +6,7 @@ use super::pieces::{self, Break, Map};
 use super::room::{Presented, Room, scale};
 use super::timeline::Item;
 use super::{Error, support};
-use crate::catalog::{Catalog, Participant, Segment, Track};
+use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
 use crate::media::hls::{media, multivariant};
@@ -82,12 +82,13 @@ fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
 fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> multivariant::Variant {
     let measured = measured(segments, track);
     let run = room.largest_run(track.id);
+    let (width, height) = run.map_or((0, 0), Run::displayed);
     multivariant::Variant {
         uri: format!("{}/playlist.m3u8{query}", track.id),
         // One string, of the largest picture: Media Source takes one encoding of each kind.
         codecs: run.map(|run| run.codecs.clone()).into_iter().collect(),
-        width: run.map_or(0, |run| run.width),
-        height: run.map_or(0, |run| run.height),
+        width,
+        height,
         frame_rate: room.totals_of(track.id).and_then(|totals| {
             let micros = totals.media.to_micros(scale(track));
             (micros > 0).then(|| totals.samples as f64 * 1e6 / micros as f64)

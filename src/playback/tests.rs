@@ -133,6 +133,21 @@ async fn a_playlist_grows_while_it_is_made_and_then_ends() {
 }
 
 #[tokio::test]
+async fn failure_17_another_turn_is_another_init_segment_and_sizes_are_as_shown() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let turned =
+        it.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (2, 2000, 2000), (6, 4000, 2000)]).await;
+    let playlist = it.playlist(turned).await;
+    let maps: Vec<_> = lines(&playlist).into_iter().filter(|line| line.contains("MAP")).collect();
+    assert_eq!(maps, ["#EXT-X-MAP:URI=\"init-0.mp4\"", "#EXT-X-MAP:URI=\"init-6.mp4\""]);
+    let ben = it.participant("Ben", 0).await;
+    it.track(ben, Codec::H264, "camera", &[(6, 0, 2000)]).await;
+    let video = it.multivariant(Some(ben)).await.unwrap().video.unwrap();
+    assert_eq!((video.width, video.height), (480, 640));
+}
+
+#[tokio::test]
 async fn gaps_are_filled_with_silence_and_stills() {
     let it = Fixture::new().await;
     let ada = it.participant("Ada", 0).await;

@@ -232,7 +232,9 @@ impl Actor {
                 tracing::warn!(reason, "the media path is dark");
                 state.dark.get_or_insert((self.clock.now(), reason));
             }
-            peer::Event::SenderReport { .. } => {}
+            peer::Event::SenderReport { consumer, report } => {
+                self.recording.report(&consumer, &report, &mut state.actions);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ const SHORTEST_BLACK_MICROS: i64 = 1_000_000;
 /// How far behind the present a frame may still be placed: packets are waited for up to 2 s, and a stream that begins
 /// is placed after 0.4 s. What comes later is moved to the end of the gap.
 const MARGIN_MICROS: i64 = 3_000_000;
-/// An open gap is told again when it has grown by this.
+/// Open gaps are told again at multiples of this: those of all tracks at once, in one transaction.
 const STEP_MICROS: i64 = 2_000_000;
 
 /// Of one track.
@@ -67,7 +67,9 @@ impl Gaps {
         let micros = |length: Ticks| length.to_micros(self.scale);
         let Some(open) = &mut self.open else { return };
         let sure = now - Ticks::from_micros(MARGIN_MICROS, self.scale);
-        let grows = micros(sure - open.reached) >= STEP_MICROS;
+        let step = Ticks::from_micros(STEP_MICROS, self.scale).0;
+        let sure = Ticks(sure.0 - sure.0.rem_euclid(step));
+        let grows = sure > open.reached;
         let first = open.told.is_none() && micros(now - open.start) >= SHORTEST_BLACK_MICROS;
         if grows {
             open.reached = sure;
@@ -164,8 +166,8 @@ mod tests {
             gaps.poll(Ticks(tenth * SECOND / 10), &mut out);
         }
         let lengths: Vec<_> = told(&out).iter().map(|told| told.4).collect();
-        assert_eq!(lengths, [10, 30, 50]);
-        assert_eq!(gaps.reached(), Some(Ticks(15 * SECOND)));
+        assert_eq!(lengths, [10, 20, 40, 60]);
+        assert_eq!(gaps.reached(), Some(Ticks(16 * SECOND)));
         out.clear();
         gaps.end(Ticks(20 * SECOND), &mut out);
         gaps.begin(Ticks(30 * SECOND), 5, Cause::Loss, &mut out);
@@ -191,10 +193,10 @@ mod tests {
         assert_eq!(
             told(&out),
             [
-                (0, Cause::Loss, Shown::Still, 0, 50, true),
-                (0, Cause::Loss, Shown::Still, 0, 50, false),
-                (1, Cause::Off, Shown::Black, 50, 20, true),
-                (1, Cause::Off, Shown::Black, 50, 70, false),
+                (0, Cause::Loss, Shown::Still, 0, 40, true),
+                (0, Cause::Loss, Shown::Still, 0, 40, false),
+                (1, Cause::Off, Shown::Black, 40, 20, true),
+                (1, Cause::Off, Shown::Black, 40, 80, false),
             ]
         );
         // Before it was told it is simply a gap of the other cause.
@@ -211,6 +213,6 @@ mod tests {
         gaps.begin(Ticks(0), 0, Cause::Off, &mut out);
         gaps.poll(Ticks(20 * SECOND), &mut out);
         gaps.end(Ticks(9 * SECOND), &mut out);
-        assert_eq!(told(&out).last(), Some(&(0, Cause::Off, Shown::Black, 0, 170, false)));
+        assert_eq!(told(&out).last(), Some(&(0, Cause::Off, Shown::Black, 0, 160, false)));
     }
 }

@@ -22,11 +22,15 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+#[cfg(test)]
+mod simulation;
 pub mod stream;
 pub mod supervisor;
 #[cfg(test)]
 mod testing;
 pub mod track;
+#[cfg(test)]
+mod track_properties;
 #[cfg(test)]
 mod track_tests;
 mod writer;

@@ -7,8 +7,9 @@ use super::track::{self, Output, Track};
 use super::writer::Write;
 use crate::catalog::{Cause, NewParticipant, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::rtp::packet::Packet;
+use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
+use crate::media::timeline::sync::Delays;
 use crate::media::{Codec, Kind};
 use crate::session::Consumer;
 use crate::sfu::PeerInfo;
@@ -268,6 +269,7 @@ impl Recording {
                 Ok(())
             });
         }
+        self.share_delays();
         true
     }
 
@@ -393,6 +395,24 @@ impl Recording {
         }
     }
 
+    /// A sender report of a consumer.
+    pub(super) fn report(&mut self, consumer_id: &str, report: &SenderReport, out: &mut Vec<Action>) {
+        let Some(&index) = self.by_consumer.get(consumer_id) else { return };
+        self.with_track(index, out, |track, outputs| track.report(report, outputs));
+    }
+
+    /// The streams of one participant are stamped by the same clocks: what one of them learnt of these, all use.
+    fn share_delays(&mut self) {
+        let mut least: HashMap<ParticipantId, Delays> = HashMap::new();
+        for source in self.sources.iter().filter(|source| source.consumer.is_some()) {
+            let known = least.entry(source.participant).or_default();
+            *known = known.least(source.track.delays());
+        }
+        for source in self.sources.iter_mut().filter(|source| source.consumer.is_some()) {
+            source.track.share(least.get(&source.participant).copied().unwrap_or_default());
+        }
+    }
+
     /// Packets were dropped before they reached us.
     pub(super) fn overflowed(&mut self, out: &mut Vec<Action>) {
         for index in 0..self.sources.len() {
@@ -408,6 +428,7 @@ impl Recording {
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
+        self.share_delays();
         self.request_keyframes(now, out);
     }
 
@@ -498,6 +519,9 @@ impl Recording {
         });
         for output in self.outputs.drain(..) {
             match output {
+                Output::Clock(anomaly) => {
+                    tracing::warn!(track.id = %source.id, ?anomaly, "a sender's clock is not steady");
+                }
                 Output::NeedKeyframe => {} // `wants_keyframe` says so until one comes.
                 Output::Refused(reason) => {
                     tracing::warn!(track.id = %source.id, codec = source.codec.name(), reason, "a track is refused");

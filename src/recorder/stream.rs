@@ -5,24 +5,22 @@
 
 use crate::media::codec::{self, Inspector};
 use crate::media::rtp::depacketize::Depacketizer;
-use crate::media::rtp::packet::Packet;
+use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::rtp::reorder::{self, Reorder};
-use crate::media::timeline::anchor::Anchor;
-use crate::media::timeline::unwrap::Unwrap;
-use crate::media::{Codec, Frame, Kind};
-use crate::time::{Moment, Ticks, Timescale};
+use crate::media::timeline::sync::{Anomaly, Delays, Sync};
+use crate::media::{Codec, Frame, Kind, Rotation};
+use crate::time::{Moment, Ticks};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// mediasoup keeps packets for retransmission about this long.
 const VIDEO_WINDOW_MICROS: i64 = 2_000_000;
 const AUDIO_WINDOW_MICROS: i64 = 1_000_000;
+/// As long as a packet that was overtaken by the first one is waited for.
+const START_MICROS: i64 = 10_000;
 const MAX_REORDERED_PACKETS: usize = 4096;
 /// Frames kept while the stream's offset is being found; at the end of it the oldest is the first to be placed.
 const MAX_UNPLACED_FRAMES: usize = 512;
-/// A difference between two frames' steps on the sender's clock and on ours that is no delay any more: the sender
-/// slept, or its clock was set. The path counts as lost long before a packet is that late.
-const JUMP_MICROS: i64 = 10_000_000;
 
 /// A whole frame on the recording's timeline, its length not yet known.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +37,8 @@ pub struct Placed {
     pub length: Option<u32>,
     /// The bytes to store.
     pub data: Bytes,
+    /// How the picture must be turned.
+    pub rotation: Rotation,
 }
 
 /// What a stream says besides frames.
@@ -53,6 +53,8 @@ pub enum Output {
     },
     /// The stream cannot go on without a key frame.
     NeedKeyframe,
+    /// A clock of the sender did what it should not.
+    Clock(Anomaly),
     /// The stream cannot be recorded at all, for this reason.
     Refused(String),
 }
@@ -60,16 +62,11 @@ pub enum Output {
 /// Packets of one consumer in, placed frames out.
 pub struct Stream {
     kind: Kind,
-    timescale: Timescale,
     reorder: Reorder,
     depacketizer: Depacketizer,
     inspector: Inspector,
-    unwrap: Unwrap,
-    start: Moment,
-    anchor: Anchor,
-    /// Media time and arrival of the newest frame.
-    newest: Option<(Ticks, Moment)>,
-    offset: Option<Ticks>,
+    sync: Sync,
+    /// In media time: they wait for the stream's place.
     unplaced: VecDeque<Placed>,
     waiting_for_key: bool,
     ordered: Vec<reorder::Output>,
@@ -84,15 +81,14 @@ impl Stream {
         let window_micros = if kind == Kind::Video { VIDEO_WINDOW_MICROS } else { AUDIO_WINDOW_MICROS };
         Self {
             kind,
-            timescale: codec.timescale(),
-            reorder: Reorder::new(reorder::Config { window_micros, max_packets: MAX_REORDERED_PACKETS }),
+            reorder: Reorder::new(reorder::Config {
+                start_micros: START_MICROS,
+                window_micros,
+                max_packets: MAX_REORDERED_PACKETS,
+            }),
             depacketizer: Depacketizer::new(codec),
             inspector: Inspector::new(codec),
-            unwrap: Unwrap::new(),
-            start,
-            anchor: Anchor::new(codec.timescale(), start),
-            newest: None,
-            offset: None,
+            sync: Sync::new(kind, codec.timescale(), start),
             unplaced: VecDeque::new(),
             waiting_for_key: kind == Kind::Video,
             ordered: Vec::new(),
@@ -104,6 +100,22 @@ impl Stream {
     #[must_use]
     pub fn waits_for_key(&self) -> bool {
         self.waiting_for_key
+    }
+
+    /// The least delays of the sender's clocks.
+    #[must_use]
+    pub fn delays(&self) -> Delays {
+        self.sync.delays()
+    }
+
+    /// Takes what the participant's other streams saw of the same clocks.
+    pub fn share(&mut self, delays: Delays) {
+        self.sync.share(delays);
+    }
+
+    /// Takes a sender report.
+    pub fn report(&mut self, report: &SenderReport, out: &mut Vec<Output>) {
+        out.extend(self.sync.report(report).map(Output::Clock));
     }
 
     /// Takes a packet in any order.
@@ -131,7 +143,7 @@ impl Stream {
         let mut ordered = std::mem::take(&mut self.ordered);
         let reorder = std::mem::replace(
             &mut self.reorder,
-            Reorder::new(reorder::Config { window_micros: 0, max_packets: 1 }),
+            Reorder::new(reorder::Config { start_micros: 0, window_micros: 0, max_packets: 1 }),
         );
         reorder.finish(&mut ordered);
         self.take_ordered(ordered, out);
@@ -190,58 +202,46 @@ impl Stream {
                 return;
             }
         };
-        if self.waiting_for_key && !found.sync {
-            return;
-        }
-        self.waiting_for_key = false;
-        let at = Ticks(self.unwrap.push_at(frame.timestamp, frame.arrival, self.timescale));
-        if self.jumped(at, frame.arrival) {
+        if self.sync.jumps(frame.timestamp, frame.arrival) {
             tracing::warn!(
                 timestamp = frame.timestamp,
                 "the sender's clock jumped; the stream is placed anew"
             );
             self.place_all(out);
-            self.anchor = Anchor::new(self.timescale, self.start);
-            self.offset = None;
         }
-        self.newest = Some((at, frame.arrival));
-        let placed = Placed {
-            at,
+        // Frames that are not stored tell the time all the same.
+        let timed = self.sync.frame(frame.timestamp, frame.arrival, frame.captured);
+        out.extend(timed.anomaly.map(Output::Clock));
+        if timed.after_silence && !found.sync {
+            // Longer than any picture: what comes is another run.
+            self.damaged(out);
+        }
+        if self.waiting_for_key && !found.sync {
+            return;
+        }
+        self.waiting_for_key = false;
+        self.unplaced.push_back(Placed {
+            at: timed.media,
             arrival: frame.arrival,
             sync: found.sync,
             config: found.config.map(Box::new),
             length: found.duration,
             data: frame.data,
-        };
-        self.place(placed, out);
-    }
-
-    /// The sender's clock went another way than ours since the frame before.
-    fn jumped(&self, at: Ticks, arrival: Moment) -> bool {
-        self.newest.is_some_and(|(before, came)| {
-            let apart = (at - before).to_micros(self.timescale).saturating_sub(arrival.since(came));
-            apart.saturating_abs() > JUMP_MICROS
-        })
-    }
-
-    fn place(&mut self, mut frame: Placed, out: &mut Vec<Output>) {
-        if let Some(offset) = self.offset {
-            frame.at = frame.at + offset;
-            out.push(Output::Frame(frame));
-            return;
-        }
-        let ready = self.anchor.push(frame.at.0, frame.arrival);
-        self.unplaced.push_back(frame);
-        if ready || self.unplaced.len() >= MAX_UNPLACED_FRAMES {
+            rotation: frame.rotation,
+        });
+        if self.sync.settled() || self.unplaced.len() >= MAX_UNPLACED_FRAMES {
             self.place_all(out);
         }
     }
 
     fn place_all(&mut self, out: &mut Vec<Output>) {
-        let Some(offset) = self.offset.or_else(|| self.anchor.offset()) else { return };
-        self.offset = Some(offset);
+        if !self.sync.settled() {
+            self.sync.settle();
+        }
         for mut frame in self.unplaced.drain(..) {
-            frame.at = frame.at + offset;
+            let (at, anomaly) = self.sync.tick(frame.at);
+            out.extend(anomaly.map(Output::Clock));
+            frame.at = at;
             out.push(Output::Frame(frame));
         }
     }

@@ -112,7 +112,7 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 }
             }
             Output::Refused(reason) => stored.refused.push(reason),
-            Output::NeedKeyframe => {}
+            Output::NeedKeyframe | Output::Clock(_) => {}
         }
     }
     stored

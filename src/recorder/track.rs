@@ -16,9 +16,10 @@ use crate::catalog::{Cause, Gap};
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
 use crate::media::fmp4::{self, fragment::Fragment, init};
-use crate::media::rtp::packet::Packet;
+use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::{self, Policy, Segment, Segmenter};
-use crate::media::{Codec, Kind, Sample};
+use crate::media::timeline::sync::{Anomaly, Delays};
+use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
 use bytes::Bytes;
 use std::ops::Range;
@@ -72,6 +73,8 @@ pub struct Run {
     pub range: Range<u64>,
     /// Parameters.
     pub config: codec::Config,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
     /// First tick on the recording's timeline.
     pub first: Ticks,
     /// The same on the wall clock.
@@ -100,6 +103,8 @@ pub enum Output {
     Gap(Gap),
     /// Ask the producer for a key frame.
     NeedKeyframe,
+    /// A clock of the sender did what it should not.
+    Clock(Anomaly),
     /// The track ends here, for this reason.
     Refused(String),
 }
@@ -146,6 +151,8 @@ pub struct Track {
     usual_length: u32,
     open: Option<Open>,
     parameters: Option<Box<codec::Config>>,
+    /// How the pictures of the open run must be turned.
+    rotation: Rotation,
     next_run: u32,
     next_segment: u32,
     position: u64,
@@ -177,6 +184,7 @@ impl Track {
             usual_length: ticks_to_u32(Ticks::from_micros(usual, timescale)),
             open: None,
             parameters: None,
+            rotation: Rotation::None,
             next_run: 0,
             next_segment: 0,
             position: 0,
@@ -203,7 +211,10 @@ impl Track {
     #[must_use]
     pub fn wants_keyframe(&self) -> bool {
         self.takes_keyframe()
-            && (self.keyless || self.stream.as_ref().is_some_and(Stream::waits_for_key) || self.overdue())
+            && (self.keyless
+                || self.stream.as_ref().is_some_and(Stream::waits_for_key)
+                || self.overdue()
+                || self.turned())
     }
 
     /// A key frame would be of use, if not needed.
@@ -212,6 +223,11 @@ impl Track {
         !self.refused
             && self.config.codec.kind() == Kind::Video
             && !self.config.member.as_ref().is_some_and(Member::idle)
+    }
+
+    /// Pictures come that are turned otherwise than their run says: only a key frame can begin the next one.
+    fn turned(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.sync && held.rotation != self.rotation)
     }
 
     /// The open segment waits for a key frame, and the frame that is held is none.
@@ -297,6 +313,24 @@ impl Track {
         self.with_stream(out, |stream, items| stream.push(packet, items))
     }
 
+    /// A sender report of the attached stream.
+    pub fn report(&mut self, report: &SenderReport, out: &mut Vec<Output>) -> Result<(), Error> {
+        self.with_stream(out, |stream, items| stream.report(report, items))
+    }
+
+    /// The least delays of the sender's clocks, as the attached stream saw them.
+    #[must_use]
+    pub fn delays(&self) -> Delays {
+        self.stream.as_ref().map(Stream::delays).unwrap_or_default()
+    }
+
+    /// Takes what the participant's other tracks saw of the same clocks.
+    pub fn share(&mut self, delays: Delays) {
+        if let Some(stream) = self.stream.as_mut() {
+            stream.share(delays);
+        }
+    }
+
     /// Time passes.
     pub fn poll(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
         self.with_stream(out, |stream, items| stream.poll(now, items))?;
@@ -348,6 +382,7 @@ impl Track {
                 stream::Output::Frame(frame) => self.frame(frame, out)?,
                 stream::Output::Lost { packets } => self.counts.lost += packets,
                 stream::Output::NeedKeyframe => out.push(Output::NeedKeyframe),
+                stream::Output::Clock(anomaly) => out.push(Output::Clock(anomaly)),
                 stream::Output::Refused(reason) => self.refuse(reason, out)?,
             }
         }
@@ -434,10 +469,17 @@ impl Track {
     }
 
     fn store(&mut self, frame: Placed, duration: u32, out: &mut Vec<Output>) -> Result<(), Error> {
-        if frame.config.is_some() && frame.config != self.parameters {
-            self.parameters = frame.config;
+        let turned = frame.sync && frame.rotation != self.rotation;
+        let changed = frame.config.is_some() && frame.config != self.parameters;
+        if turned || changed {
             self.flush(out)?;
             self.open = None;
+        }
+        if turned {
+            self.rotation = frame.rotation;
+        }
+        if changed {
+            self.parameters = frame.config;
         }
         if self.open.is_none() {
             let Some(parameters) = self.parameters.clone() else {
@@ -474,7 +516,8 @@ impl Track {
             wall,
             participant: self.config.peer_id.clone(),
         };
-        let bytes = init::write(&config, &origin)?;
+        let rotation = self.rotation;
+        let bytes = init::write_turned(&config, rotation, &origin)?;
         let range = self.position..self.position + bytes.len() as u64;
         self.position = range.end;
         self.next_run += 1;
@@ -486,6 +529,7 @@ impl Track {
             init: bytes,
             range,
             config,
+            rotation,
             first,
             wall,
             listed_micros: 0,

@@ -1,7 +1,7 @@
 use super::testing::{START_WALL, Stored, at, h264, opus, sized, stored, track, vp8};
 use super::track::{Output, Track};
-use crate::media::Codec;
 use crate::media::rtp::packet::Packet;
+use crate::media::{Codec, Rotation};
 use crate::time::{Ticks, Timescale};
 
 /// A picture is 40 ms.
@@ -258,4 +258,66 @@ fn our_own_overflow_drops_pictures_until_a_key_frame() {
     out.extend(push(&mut track, pictures(20, 20, 800, &[10])));
     assert!(!track.wants_keyframe());
     assert_eq!(finish(&mut track, out).entries.len(), 30);
+}
+
+/// Pictures 40 ms apart; these are key frames, and from these on the phone is held so. As browsers do it, the turn is on
+/// every packet of a key frame and where it changes, and nowhere else.
+fn turned(count: u64, keys: &[u64], turns: &[(u64, Rotation)]) -> Vec<Packet> {
+    let of = |n: u64| turns.iter().rev().find(|(from, _)| *from <= n).map(|(_, turn)| *turn);
+    let said = |n: u64| keys.contains(&n) || turns.iter().any(|(from, _)| *from == n);
+    let packets = pictures(0, count, 0, keys);
+    packets
+        .map(|packet| Packet { rotation: of(packet.sequence).filter(|_| said(packet.sequence)), ..packet })
+        .collect()
+}
+
+fn runs(stored: &Stored) -> Vec<(i64, u16)> {
+    stored.runs.iter().map(|run| (run.first.0 / PICTURE, run.rotation.degrees())).collect()
+}
+
+#[test]
+fn failure_17_a_phone_held_upright_from_the_start() {
+    let mut track = track(Codec::Vp8);
+    let out = push(&mut track, turned(45, &[0, 30], &[(0, Rotation::Right)]));
+    assert!(!track.wants_keyframe());
+    let stored = finish(&mut track, out);
+    assert_eq!(runs(&stored), [(0, 90)]);
+    let shown = crate::media::fmp4::describe::text(&stored.file);
+    assert!(shown.contains("width=320 height=180 rotation=90"), "{shown}");
+}
+
+#[test]
+fn failure_17_a_phone_turned_in_mid_call_plays_upright_from_its_next_key_frame() {
+    let mut track = track(Codec::Vp8);
+    let packets =
+        turned(60, &[0, 25, 45], &[(0, Rotation::None), (20, Rotation::Right), (45, Rotation::None)]);
+    let mut out = Vec::new();
+    let mut asked = Vec::new();
+    for packet in packets {
+        let number = packet.sequence;
+        track.push(packet, &mut out).unwrap();
+        if track.wants_keyframe() {
+            asked.push(number);
+        }
+    }
+    // Placing holds the first 400 ms back; from the turn to the key frame one is asked for.
+    assert_eq!(asked, [20, 21, 22, 23, 24]);
+    let stored = finish(&mut track, out);
+    assert_eq!(runs(&stored), [(0, 0), (25, 90), (45, 0)]);
+    assert_eq!((stored.entries.len(), stored.gaps.len()), (60, 0));
+    for (run, segment) in &stored.segments {
+        let first = stored.runs[*run as usize].first;
+        assert!(segment.sync && segment.start >= first, "{segment:?}");
+    }
+}
+
+#[test]
+fn failure_17_a_phone_turned_and_turned_back_needs_no_new_run() {
+    let mut track = track(Codec::Vp8);
+    let out = push(
+        &mut track,
+        turned(45, &[0, 40], &[(0, Rotation::None), (20, Rotation::Left), (30, Rotation::None)]),
+    );
+    assert!(!track.wants_keyframe());
+    assert_eq!(runs(&finish(&mut track, out)), [(0, 0)]);
 }

@@ -164,6 +164,7 @@ impl Writer {
                         width: run.config.width,
                         height: run.config.height,
                         channels: run.config.channels,
+                        rotation: run.rotation,
                         timescale: files.codec.timescale(),
                         listed_micros: run.listed_micros,
                     })
@@ -195,7 +196,7 @@ impl Writer {
                 }
                 self.gaps.push(gap);
             }
-            Output::NeedKeyframe | Output::Refused(_) => {}
+            Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
         Ok(())
     }

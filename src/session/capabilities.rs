@@ -1,16 +1,19 @@
 //! What we offer as a device that only consumes.
 
 use super::parameters::{RtcpFeedback, RtpCapabilities, RtpCodecCapability, RtpHeaderExtension};
+use crate::media::rtp::extension;
 use crate::media::{Codec, Kind};
 use serde_json::Value;
 
-/// Header extensions that we ask for. Video orientation (3GPP TS 26.114 7.4.5) is not among them: with it
-/// negotiated, browsers send phone pictures unrotated and leave the turning to the receiver.
-const EXTENSIONS: [&str; 5] = [
+/// Header extensions that we ask for. Video orientation is among them because a browser negotiates with the router, not
+/// with us: mediasoup's routers have it, so phones send their pictures unturned and say so in it, and whoever consumes
+/// them without it gets them lying on their side (mediasoup documentation, "Tricks", "RTP Capabilities Filtering").
+const EXTENSIONS: [&str; 6] = [
     "urn:ietf:params:rtp-hdrext:sdes:mid",
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+    extension::CAPTURE_TIME,
+    extension::ORIENTATION,
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
 ];
 
@@ -115,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn extensions_that_the_router_only_receives_and_orientation_are_left_out() {
+    fn failure_17_orientation_is_asked_for_and_what_the_router_only_receives_is_not() {
         let ours = capabilities(&router());
         let ids: Vec<_> = ours.header_extensions.iter().map(|e| (e.kind, e.preferred_id)).collect();
-        assert_eq!(ids, [(Kind::Audio, 1), (Kind::Video, 5), (Kind::Video, 13)]);
+        assert_eq!(ids, [(Kind::Audio, 1), (Kind::Video, 11), (Kind::Video, 5), (Kind::Video, 13)]);
     }
 
     #[test]

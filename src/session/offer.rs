@@ -288,7 +288,7 @@ mod tests {
     proptest! {
         /// Whatever the network says, it can add no line: every line is one that the writer begins.
         #[test]
-        fn no_value_adds_a_line(text in "\\PC*[\r\n]{1,2}(a=|m=|\\PC){0,8}[\r\n]?\\PC*") {
+        fn failure_34_no_value_adds_a_line(text in "\\PC*[\r\n]{1,2}(a=|m=|\\PC){0,8}[\r\n]?\\PC*") {
             let mut remote = remote();
             remote.ice_parameters.username_fragment.clone_from(&text);
             remote.ice_parameters.password.clone_from(&text);

@@ -166,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC*") {
+        fn failure_34_any_text_is_read_or_refused(text in "\\PC*") {
             let _ = parse(&text);
         }
     }

@@ -82,10 +82,10 @@ async function secondPass(page, source, duration) {
     seeks.push(await page.evaluate((target) => player.seek({ to: target, playOn: true }), to));
   }
   for (const t of times) {
-    const { n, mediaTime, landed, arrived } = await page.evaluate((to) => player.seek({ to, playOn: false }), t);
+    const { n, size, mediaTime, landed, arrived } = await page.evaluate((to) => player.seek({ to, playOn: false }), t);
     const png = await page.locator('#player').screenshot(values.shots ? { path: join(values.shots, `${t}.png`) } : {});
     const url = `data:image/png;base64,${png.toString('base64')}`;
-    numbers.push({ t, n, shot: await page.evaluate((data) => player.numberIn(data), url), mediaTime, landed, arrived });
+    numbers.push({ t, n, size, shot: await page.evaluate((data) => player.numberIn(data), url), mediaTime, landed, arrived });
   }
   return { seeks, numbers };
 }

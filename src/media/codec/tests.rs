@@ -25,7 +25,7 @@ fn ue(value: u64) -> (u64, usize) {
 }
 
 fn frame(data: impl Into<bytes::Bytes>) -> Frame {
-    Frame { timestamp: 0, arrival: Moment(0), data: data.into() }
+    Frame { data: data.into(), ..Frame::default() }
 }
 
 fn inspect(codec: Codec, data: Vec<u8>) -> Result<Inspection, Error> {

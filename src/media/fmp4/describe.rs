@@ -2,6 +2,7 @@
 
 use super::read::{Fields, Found, Top, top};
 use super::{init, read};
+use crate::media::Rotation;
 use std::fmt::Write as _;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
@@ -172,10 +173,19 @@ fn tkhd(fields: &mut Fields<'_>) -> Option<String> {
     let version = fields.u32()? >> 24;
     fields.skip(if version == 1 { 16 } else { 8 })?;
     let track = fields.u32()?;
-    fields.skip(if version == 1 { 64 } else { 60 })?;
+    fields.skip(if version == 1 { 28 } else { 24 })?;
+    let (a, b) = (fields.u32()?, fields.u32()?);
+    fields.skip(4)?;
+    let (c, d) = (fields.u32()?, fields.u32()?);
+    fields.skip(16)?;
+    let rotation = match init::turn([a, b, c, d]) {
+        Some(Rotation::None) => String::new(),
+        Some(rotation) => format!(" rotation={}", rotation.degrees()),
+        None => " rotation=?".to_owned(),
+    };
     // 16.16 fixed point.
     let (width, height) = (fields.u32()? >> 16, fields.u32()? >> 16);
-    Some(format!("track={track} width={width} height={height}"))
+    Some(format!("track={track} width={width} height={height}{rotation}"))
 }
 
 /// Counts and total duration (8.8.8).

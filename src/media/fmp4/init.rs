@@ -3,12 +3,12 @@
 
 use super::{Error, read};
 use crate::id::{RecordingId, TrackId};
-use crate::media::{Codec, Kind, codec};
+use crate::media::{Codec, Kind, Rotation, codec};
 use crate::time::{Ticks, WallTime};
 use bytes::Bytes;
 use mp4_atom::{
-    Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd,
-    Tkhd, Trak, Trex, Url, Vmhd,
+    Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mdia, Minf, Mvex, Mvhd, Pasp, Smhd,
+    Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Vmhd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,16 @@ struct Stored {
 /// # Errors
 /// A sample entry that mp4-atom refuses, or a participant's name that is too long.
 pub fn write(config: &codec::Config, origin: &Origin) -> Result<Bytes, Error> {
+    write_turned(config, Rotation::None, origin)
+}
+
+/// The same for pictures that a player must turn.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_turned(config: &codec::Config, rotation: Rotation, origin: &Origin) -> Result<Bytes, Error> {
     let created = u64::try_from(origin.wall.0.div_euclid(1_000_000).saturating_add(MP4_EPOCH)).unwrap_or(0);
-    let mut moov = moov(config, created)?;
+    let mut moov = moov(config, rotation, created)?;
     let body = [ORIGIN.as_slice(), &store(origin)?].concat();
     put(&mut moov, b"uuid", &body);
     file(config, &moov)
@@ -68,7 +76,7 @@ pub fn write(config: &codec::Config, origin: &Origin) -> Result<Bytes, Error> {
 /// # Errors
 /// As [`write()`].
 pub fn unnamed(config: &codec::Config) -> Result<Bytes, Error> {
-    file(config, &moov(config, 0)?)
+    file(config, &moov(config, Rotation::None, 0)?)
 }
 
 fn file(config: &codec::Config, moov: &[u8]) -> Result<Bytes, Error> {
@@ -79,7 +87,7 @@ fn file(config: &codec::Config, moov: &[u8]) -> Result<Bytes, Error> {
 }
 
 /// The children of `moov`.
-fn moov(config: &codec::Config, created: u64) -> Result<Vec<u8>, Error> {
+fn moov(config: &codec::Config, rotation: Rotation, created: u64) -> Result<Vec<u8>, Error> {
     let mut moov = Vec::new();
     let timescale = config.codec.timescale().0;
     let mvhd = Mvhd {
@@ -91,7 +99,7 @@ fn moov(config: &codec::Config, created: u64) -> Result<Vec<u8>, Error> {
         ..Mvhd::default()
     };
     mvhd.encode(&mut moov).map_err(Error::Init)?;
-    track(config, created).encode(&mut moov).map_err(Error::Init)?;
+    track(config, rotation, created).encode(&mut moov).map_err(Error::Init)?;
     let trex = Trex { track_id: 1, default_sample_description_index: 1, ..Trex::default() };
     Mvex { mehd: None, trex: vec![trex] }.encode(&mut moov).map_err(Error::Init)?;
     Ok(moov)
@@ -113,7 +121,31 @@ fn brands(codec: Codec) -> Ftyp {
     Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands }
 }
 
-fn track(config: &codec::Config, created: u64) -> Trak {
+/// The matrix of `tkhd` (8.3.2, 6.2.2) that turns a picture clockwise and moves it back to where it was: x' = ax + cy + x,
+/// y' = bx + dy + y, with y downwards. Factors have 16 bits behind the point.
+fn matrix(rotation: Rotation, width: u32, height: u32) -> Matrix {
+    const ONE: i32 = 1 << 16;
+    let side = |pixels: u32| i32::from(u16::try_from(pixels).unwrap_or(u16::MAX)).wrapping_shl(16);
+    let (width, height) = (side(width), side(height));
+    let [a, b, c, d, x, y] = match rotation {
+        Rotation::None => return Matrix::default(),
+        Rotation::Right => [0, ONE, -ONE, 0, height, 0],
+        Rotation::Half => [-ONE, 0, 0, -ONE, width, height],
+        Rotation::Left => [0, -ONE, ONE, 0, 0, width],
+    };
+    Matrix { a, b, c, d, x, y, ..Matrix::default() }
+}
+
+/// The turn that the first four factors of a matrix say; `None` when they say something else.
+pub(super) fn turn(matrix: [u32; 4]) -> Option<Rotation> {
+    let all = [Rotation::None, Rotation::Right, Rotation::Half, Rotation::Left];
+    all.into_iter().find(|rotation| {
+        let Matrix { a, b, c, d, .. } = self::matrix(*rotation, 0, 0);
+        [a, b, c, d].map(|factor| factor as u32) == matrix
+    })
+}
+
+fn track(config: &codec::Config, rotation: Rotation, created: u64) -> Trak {
     let video = config.codec.kind() == Kind::Video;
     let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX).into();
     Trak {
@@ -126,6 +158,7 @@ fn track(config: &codec::Config, created: u64) -> Trak {
             volume: u8::from(!video).into(),
             width: side(config.width),
             height: side(config.height),
+            matrix: matrix(rotation, config.width, config.height),
             ..Tkhd::default()
         },
         mdia: Mdia {
@@ -145,7 +178,7 @@ fn track(config: &codec::Config, created: u64) -> Trak {
                 smhd: (!video).then(Smhd::default),
                 dinf: Dinf { dref: Dref { entries: vec![DrefEntry::Url(Url::default())] } },
                 stbl: Stbl {
-                    stsd: Stsd { codecs: vec![entry(&config.entry)] },
+                    stsd: Stsd { codecs: vec![entry(&config.entry, rotation)] },
                     // Empty, but it must be there (8.7.5).
                     stco: Some(Stco::default()),
                     ..Stbl::default()
@@ -158,14 +191,26 @@ fn track(config: &codec::Config, created: u64) -> Trak {
 }
 
 /// The sample entry with the number of the one data reference there is (8.5.2: counted from 1).
-fn entry(entry: &mp4_atom::Codec) -> mp4_atom::Codec {
+///
+/// A picture that is turned by a quarter is declared a pixel wider by the shape of its pixels (12.1.4). Chromium turns
+/// each picture as its own init segment says, but asks anew how wide and high they are only when their size changes: a
+/// phone that is turned in mid-call would be squeezed into the shape from before.
+pub(super) fn entry(entry: &mp4_atom::Codec, rotation: Rotation) -> mp4_atom::Codec {
     let mut entry = entry.clone();
+    let quarter = matches!(rotation, Rotation::Right | Rotation::Left);
+    let visual = |visual: &mut mp4_atom::Visual, pasp: &mut Option<Pasp>| {
+        visual.data_reference_index = 1;
+        if quarter {
+            let width = u32::from(visual.width);
+            *pasp = Some(Pasp { h_spacing: width + 1, v_spacing: width });
+        }
+    };
     match &mut entry {
-        mp4_atom::Codec::Avc1(avc1) => avc1.visual.data_reference_index = 1,
-        mp4_atom::Codec::Avc3(avc3) => avc3.visual.data_reference_index = 1,
-        mp4_atom::Codec::Vp08(vp08) => vp08.visual.data_reference_index = 1,
-        mp4_atom::Codec::Vp09(vp09) => vp09.visual.data_reference_index = 1,
-        mp4_atom::Codec::Av01(av01) => av01.visual.data_reference_index = 1,
+        mp4_atom::Codec::Avc1(avc1) => visual(&mut avc1.visual, &mut avc1.pasp),
+        mp4_atom::Codec::Avc3(avc3) => visual(&mut avc3.visual, &mut avc3.pasp),
+        mp4_atom::Codec::Vp08(vp08) => visual(&mut vp08.visual, &mut vp08.pasp),
+        mp4_atom::Codec::Vp09(vp09) => visual(&mut vp09.visual, &mut vp09.pasp),
+        mp4_atom::Codec::Av01(av01) => visual(&mut av01.visual, &mut av01.pasp),
         mp4_atom::Codec::Opus(opus) => opus.audio.data_reference_index = 1,
         _ => {}
     }

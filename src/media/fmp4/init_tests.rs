@@ -26,10 +26,44 @@ fn every_codec_reads_back_as_it_was_meant() {
         assert_eq!(track.mdia.hdlr.handler, if video { b"vide".into() } else { b"soun".into() });
         assert_eq!((track.mdia.minf.vmhd.is_some(), track.mdia.minf.smhd.is_some()), (video, !video));
         assert_eq!(u32::from(track.tkhd.width.integer()), config.width);
-        assert_eq!(track.mdia.minf.stbl.stsd.codecs, [entry(&config.entry)]);
+        assert_eq!(track.mdia.minf.stbl.stsd.codecs, [entry(&config.entry, Rotation::None)]);
         let trex = &moov.mvex.as_ref().unwrap().trex;
         assert_eq!((trex.len(), trex[0].track_id, trex[0].default_sample_description_index), (1, 1, 1));
         assert_eq!(moov.mvhd.creation_time, 1_792_000_000 + 2_082_844_800);
+    }
+}
+
+/// Where a corner of the coded picture comes to lie, by the matrix as 6.2.2 applies it.
+fn corner(matrix: &Matrix, x: i64, y: i64) -> (i64, i64) {
+    let Matrix { a, b, c, d, x: right, y: down, .. } = *matrix;
+    let at = |p: i32, q: i32, moved: i32| (i64::from(p) * x + i64::from(q) * y + i64::from(moved)) >> 16;
+    (at(a, c, right), at(b, d, down))
+}
+
+#[test]
+fn failure_17_the_matrix_turns_clockwise_and_keeps_the_picture_in_place() {
+    let config = config(Codec::Vp8);
+    for (rotation, top_left, bottom_right) in [
+        (Rotation::None, (0, 0), (320, 180)),
+        (Rotation::Right, (180, 0), (0, 320)),
+        (Rotation::Half, (320, 180), (0, 0)),
+        (Rotation::Left, (0, 320), (180, 0)),
+    ] {
+        let bytes = write_turned(&config, rotation, &example()).unwrap();
+        let tkhd = &moov(&bytes).trak[0].tkhd;
+        assert_eq!(corner(&tkhd.matrix, 0, 0), top_left, "{rotation:?}");
+        assert_eq!(corner(&tkhd.matrix, 320, 180), bottom_right, "{rotation:?}");
+        // 8.3.2.3: the size is that before the turn.
+        assert_eq!((tkhd.width.integer(), tkhd.height.integer()), (320, 180));
+        let quarter = matches!(rotation, Rotation::Right | Rotation::Left);
+        let mp4_atom::Codec::Vp08(entry) = &moov(&bytes).trak[0].mdia.minf.stbl.stsd.codecs[0] else {
+            panic!()
+        };
+        let shape = entry.pasp.as_ref().map(|pasp| (pasp.h_spacing, pasp.v_spacing));
+        assert_eq!(shape, quarter.then_some((321, 320)), "{rotation:?}");
+        let shown = crate::media::fmp4::describe::text(&bytes);
+        let turned = format!("height=180 rotation={}\n", rotation.degrees());
+        assert_eq!(shown.contains(&turned), rotation != Rotation::None, "{shown}");
     }
 }
 

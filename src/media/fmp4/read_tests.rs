@@ -1,8 +1,10 @@
 use super::*;
 use crate::media::Codec;
+use crate::media::Rotation;
 use crate::media::fmp4::index::{Flags, Index};
 use crate::media::fmp4::testing::{config, origin, samples};
 use crate::media::fmp4::{fragment, init};
+use mp4_atom::{Any, Decode};
 use proptest::prelude::*;
 
 /// A file of three fragments, and where its init segment and each fragment end.
@@ -165,12 +167,12 @@ fn the_index_is_rebuilt_from_the_media() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn failure_34_any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(scan(&bytes).valid <= bytes.len() as u64);
     }
 
     #[test]
-    fn a_damaged_file_is_scanned(at in any::<proptest::sample::Index>(), value in any::<u8>()) {
+    fn failure_34_a_damaged_file_is_scanned(at in any::<proptest::sample::Index>(), value in any::<u8>()) {
         let (mut bytes, _) = file();
         let at = at.index(bytes.len());
         bytes[at] = value;
@@ -181,5 +183,66 @@ proptest! {
         }
         let _ = crate::media::fmp4::describe::text(&bytes);
         let _ = init::origin(&bytes);
+    }
+}
+
+/// Runs of samples: for each its codec, its turn, its first tick after the run before, and its fragments.
+type Runs = Vec<(Codec, Rotation, i64, Vec<Vec<(u32, bool)>>)>;
+
+fn runs() -> impl Strategy<Value = Runs> {
+    let codec = prop::sample::select(vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus]);
+    let turn = prop::sample::select(vec![Rotation::None, Rotation::Right, Rotation::Half, Rotation::Left]);
+    let fragment = prop::collection::vec((1..400_000_u32, any::<bool>()), 1..20);
+    prop::collection::vec((codec, turn, 0..1_i64 << 40, prop::collection::vec(fragment, 1..6)), 1..5)
+}
+
+proptest! {
+    /// Parameters, times, flags and bytes, whatever is written.
+    #[test]
+    fn mux_then_read_is_identity(runs in runs()) {
+        let (mut file, mut written, mut at) = (Vec::new(), Vec::new(), 0);
+        for (number, (codec, rotation, pause, fragments)) in runs.iter().enumerate() {
+            at += pause;
+            let origin = init::Origin { run: number as u32, first: Ticks(at), ..origin() };
+            file.extend_from_slice(&init::write_turned(&config(*codec), *rotation, &origin).unwrap());
+            for (place, shapes) in fragments.iter().enumerate() {
+                let samples = samples(at, shapes);
+                at += shapes.iter().map(|(duration, _)| i64::from(*duration)).sum::<i64>();
+                file.extend_from_slice(&fragment::write(place as u32 + 1, &samples).unwrap().bytes);
+                written.extend(samples.into_iter().map(|sample| (number + 1, sample)));
+            }
+        }
+        let scan = scan(&file);
+        prop_assert_eq!(scan.valid, file.len() as u64);
+
+        let mut read = Vec::new();
+        for fragment in &scan.fragments {
+            let mut at = fragment.start;
+            for found in &fragment.samples {
+                let data = file[found.offset as usize..][..found.size as usize].to_vec().into();
+                let sample = crate::media::Sample { at, duration: found.duration, sync: found.sync, data };
+                at = at + Ticks(found.duration.into());
+                read.push((fragment.run, sample));
+            }
+            prop_assert_eq!(at, fragment.start + fragment.duration);
+        }
+        prop_assert_eq!(read, written);
+
+        let mut first = 0;
+        for ((codec, rotation, pause, fragments), range) in runs.iter().zip(&scan.inits) {
+            first += pause;
+            let bytes = &file[range.start as usize..range.end as usize];
+            prop_assert_eq!(init::origin(bytes).unwrap().unwrap().first, Ticks(first));
+            first += fragments.iter().flatten().map(|(duration, _)| i64::from(*duration)).sum::<i64>();
+            let shown = crate::media::fmp4::describe::text(bytes);
+            let turned = format!(" rotation={}\n", rotation.degrees());
+            prop_assert_eq!(shown.contains(&turned), *rotation != Rotation::None);
+            let mut cursor = Cursor::new(bytes);
+            let (Any::Ftyp(_), Any::Moov(moov)) =
+                (Any::decode(&mut cursor).unwrap(), Any::decode(&mut cursor).unwrap()) else { panic!("{shown}") };
+            let track = &moov.trak[0];
+            prop_assert_eq!(track.mdia.mdhd.timescale, codec.timescale().0);
+            prop_assert_eq!(&track.mdia.minf.stbl.stsd.codecs, &[init::entry(&config(*codec).entry, *rotation)]);
+        }
     }
 }

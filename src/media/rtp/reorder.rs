@@ -15,6 +15,9 @@ const MAX_JUMP: u64 = 3000;
 /// How patient to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// How long the first packets are held, in microseconds: before the first one came there is no order, and one that
+    /// was overtaken by it would come too late.
+    pub start_micros: i64,
     /// How long a hole may stay open, in microseconds.
     pub window_micros: i64,
     /// How many packets may be held behind holes; beyond it the oldest hole is given up.
@@ -46,8 +49,10 @@ struct Hole {
 #[derive(Debug)]
 pub struct Reorder {
     config: Config,
-    /// The sequence number to give out next; `None` before the first packet.
+    /// The sequence number to give out next; `None` until the first packets are in order.
     next: Option<u64>,
+    /// Arrival of the first packet.
+    began: Option<Moment>,
     held: BTreeMap<u64, Packet>,
     /// By rising `end`. The packet at each `end` is held, or the hole is gone.
     holes: VecDeque<Hole>,
@@ -55,10 +60,10 @@ pub struct Reorder {
 }
 
 impl Reorder {
-    /// A stream of which nothing came yet: its first packet is where the order starts.
+    /// A stream of which nothing came yet: the order starts with the lowest number among its first packets.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, next: None, held: BTreeMap::new(), holes: VecDeque::new(), late: 0 }
+        Self { config, next: None, began: None, held: BTreeMap::new(), holes: VecDeque::new(), late: 0 }
     }
 
     /// Takes one packet and gives out what is now in order. Duplicates, and packets already given out or declared
@@ -66,7 +71,7 @@ impl Reorder {
     pub fn push(&mut self, packet: Packet, out: &mut Vec<Output>) {
         let sequence = packet.sequence;
         let Some(next) = self.next else {
-            self.pass(packet, out);
+            self.gather(packet, out);
             return;
         };
         let end = self.held.last_key_value().map_or(next, |(last, _)| last.saturating_add(1));
@@ -94,8 +99,39 @@ impl Reorder {
         }
     }
 
+    /// Before there is an order.
+    fn gather(&mut self, packet: Packet, out: &mut Vec<Output>) {
+        let arrival = packet.arrival;
+        self.began.get_or_insert(arrival);
+        let nearest = self.held.first_key_value().map_or(packet.sequence, |(first, _)| *first);
+        let strange = packet.sequence.abs_diff(nearest) > MAX_JUMP;
+        if strange || self.held.insert(packet.sequence, packet).is_some() {
+            self.late += 1;
+        }
+        self.poll(arrival, out);
+    }
+
+    /// The first packets came.
+    fn begin(&mut self, out: &mut Vec<Output>) {
+        let Some((&first, _)) = self.held.first_key_value() else { return };
+        let seen = self.began.unwrap_or_default();
+        let mut behind = first;
+        for &sequence in self.held.keys() {
+            if sequence > behind.saturating_add(1) {
+                self.holes.push_back(Hole { end: sequence, seen });
+            }
+            behind = sequence;
+        }
+        self.next = Some(first);
+        self.drain(out);
+    }
+
     /// Declares lost every hole that has been open for the whole window at `now`.
     pub fn poll(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let started = |began: Moment| now.since(began) >= self.config.start_micros;
+        if self.next.is_none() && self.began.is_some_and(started) {
+            self.begin(out);
+        }
         while self.deadline().is_some_and(|due| now >= due) {
             self.give_up(out);
         }
@@ -104,11 +140,17 @@ impl Reorder {
     /// When [`Self::poll`] has something to do; `None` while no packet is missing.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
+        if let (None, Some(began)) = (self.next, self.began) {
+            return Some(began.plus(self.config.start_micros));
+        }
         self.holes.front().map(|hole| hole.seen.plus(self.config.window_micros))
     }
 
     /// Gives out all that is held; the holes between are lost.
     pub fn finish(mut self, out: &mut Vec<Output>) {
+        if self.next.is_none() {
+            self.begin(out);
+        }
         self.release(out);
     }
 

@@ -36,11 +36,11 @@ impl Anchor {
     }
 
     /// The tick on the recording's timeline of the stream's timestamp 0, from what was seen so far. `None` before
-    /// the first frame. A stream never begins before its recording.
+    /// the first frame.
     #[must_use]
     pub fn offset(&self) -> Option<Ticks> {
         let (first, _) = self.first?;
-        Some(Ticks::from_micros(self.least.max(0), self.timescale) - Ticks(first))
+        Some(Ticks::from_micros(self.least, self.timescale) - Ticks(first))
     }
 }
 

@@ -30,11 +30,17 @@ impl Unwrap {
     /// As [`Self::push`], but nearest to where the media clock must be by the time that passed between arrivals,
     /// so that a stream which was silent for longer than half a period keeps its place.
     pub fn push_at(&mut self, timestamp: u32, arrival: Moment, scale: Timescale) -> i64 {
-        let elapsed = self.arrival.map_or(0, |before| Ticks::from_micros(arrival.since(before), scale).0);
-        let last = self.last.unwrap_or(i64::from(timestamp));
-        let value = nearest(timestamp, last.saturating_add(elapsed));
+        let value = self.peek_at(timestamp, arrival, scale);
         *self = Self { last: Some(value), arrival: Some(arrival) };
         value
+    }
+
+    /// What [`Self::push_at`] would give, without taking note of it.
+    #[must_use]
+    pub fn peek_at(&self, timestamp: u32, arrival: Moment, scale: Timescale) -> i64 {
+        let elapsed = self.arrival.map_or(0, |before| Ticks::from_micros(arrival.since(before), scale).0);
+        let last = self.last.unwrap_or(i64::from(timestamp));
+        nearest(timestamp, last.saturating_add(elapsed))
     }
 }
 

@@ -137,6 +137,7 @@
       arrived,
       mediaTime: shown,
       n: image && picture.readNumber(image),
+      size: [element.videoWidth, element.videoHeight],
     };
     if (!playOn) return result;
     await element.play();

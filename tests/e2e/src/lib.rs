@@ -1,8 +1,16 @@
 //! What the end-to-end tests, the demo and the benches share: the `tureen` program as a child process, its API, what
 //! it stored, and other people's readers of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc
+)]
 
 pub mod browser;
+pub mod compare;
+pub mod offset;
 pub mod readers;
 pub mod recorder;
 pub mod stage;

@@ -51,6 +51,13 @@ impl Stage {
         self.room.publish(publish).await.expect("it publishes")
     }
 
+    /// Where a track's media lies.
+    #[must_use]
+    pub fn file(&self, id: &str, track: &Value) -> std::path::PathBuf {
+        let track = track["id"].as_str().expect("a track has an id");
+        self.recorder.media().join("recordings").join(id).join(format!("{track}.mp4"))
+    }
+
     /// Starts recording the room.
     pub async fn record(&self) -> String {
         self.recorder.record(ROOM, &self.sfu.url(ROOM)).await

@@ -4,6 +4,8 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use tureen::media::Codec;
 use tureen::media::fmp4::index::{Entry, Index};
+use tureen::media::fmp4::read;
+use tureen::time::Ticks;
 
 /// SHA-256 of a unit: an H264 NAL unit, an AV1 OBU without its size field, a VP8 or VP9 frame, an Opus packet.
 pub type Hash = [u8; 32];
@@ -33,6 +35,20 @@ impl Stored {
             let from = usize::try_from(entry.offset).unwrap();
             &self.media[from..from + entry.size as usize]
         })
+    }
+
+    /// When each sample begins, in microseconds of the recording, as its fragment says.
+    #[must_use]
+    pub fn times(&self, codec: Codec) -> Vec<u64> {
+        let mut times = Vec::with_capacity(self.entries.len());
+        for fragment in read::scan(&self.media).fragments {
+            let mut at = fragment.start;
+            for sample in fragment.samples {
+                times.push(at.to_micros(codec.timescale()).unsigned_abs());
+                at = at + Ticks(sample.duration.into());
+            }
+        }
+        times
     }
 
     /// Hashes of the units of every sample.

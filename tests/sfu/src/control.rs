@@ -177,6 +177,7 @@ async fn publish(State(stage): State<Arc<Stage>>, Json(request): Json<Request>) 
         vp9: request.vp9,
         first_timestamp: request.first_timestamp,
         first_sequence: request.first_sequence,
+        ..Publish::default()
     };
     let publisher = stage.publish(&request.room, publish).await?;
     Ok(Json(json!({"peerId": publisher.peer_id(), "beganAt": publisher.began_at()})))

@@ -5,6 +5,7 @@ use crate::bridge;
 use crate::control::{self, Stage};
 use crate::protoo::{self, Dialect};
 use crate::publish::{Publish, Publisher};
+use crate::relay::Relay;
 use crate::room::{Room, Shared};
 use anyhow::{Context, Result};
 use axum::Router as Routes;
@@ -31,6 +32,8 @@ pub struct Options {
     pub join_limit: Duration,
     /// Seconds without a STUN binding request after which mediasoup gives a transport up; 0 is never.
     pub consent_timeout: u8,
+    /// A bad network before everyone who consumes by WebRTC.
+    pub relay: Option<Relay>,
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             strict_rooms: false,
             join_limit: Duration::from_secs(10),
             consent_timeout: 20,
+            relay: None,
         }
     }
 }
@@ -108,6 +112,7 @@ impl Sfu {
             dialect: options.dialect,
             consent_timeout: options.consent_timeout,
             join_limit: options.join_limit,
+            relay: options.relay.clone(),
         };
         let rooms = Arc::new(Rooms {
             options,

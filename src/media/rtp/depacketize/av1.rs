@@ -33,8 +33,8 @@ impl Aggregation {
     }
 
     /// W: the number of elements, of which the last has no length; 0 when all have one.
-    fn elements(self) -> u8 {
-        self.0 >> 4 & 0x03
+    fn elements(self) -> usize {
+        usize::from(self.0 >> 4 & 0x03)
     }
 }
 

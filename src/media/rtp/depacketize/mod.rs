@@ -16,8 +16,8 @@ mod vp8;
 mod vp9;
 
 use crate::media::rtp::packet::Packet;
-use crate::media::{Codec, Frame};
-use crate::time::Moment;
+use crate::media::{Codec, Frame, Rotation};
+use crate::time::{Moment, NtpTime};
 use bytes::Bytes;
 
 /// The largest frame taken, in bytes of payload.
@@ -91,6 +91,9 @@ pub struct Depacketizer {
     last: Option<u64>,
     timestamp: u32,
     arrival: Moment,
+    captured: Option<NtpTime>,
+    /// What the newest packet that said so said.
+    rotation: Rotation,
     sure: bool,
     packets: usize,
     bytes: usize,
@@ -118,6 +121,8 @@ impl Depacketizer {
             last: None,
             timestamp: 0,
             arrival: Moment::default(),
+            captured: None,
+            rotation: Rotation::None,
             sure: false,
             packets: 0,
             bytes: 0,
@@ -141,14 +146,16 @@ impl Depacketizer {
             return Ok(());
         }
         if self.payload.is_none() {
+            let Packet { timestamp, arrival, captured, .. } = *packet;
             let data = packet.payload.clone();
-            out.push(Frame { timestamp: packet.timestamp, arrival: packet.arrival, data });
+            out.push(Frame { timestamp, arrival, captured, rotation: Rotation::None, data });
             return Ok(());
         }
         let mut result = Ok(());
         if packet.timestamp != self.timestamp {
             result = self.close(out);
         }
+        self.rotation = packet.rotation.unwrap_or(self.rotation);
         let added = self.add(packet);
         self.markers |= packet.marker;
         let closed = if packet.marker { self.close(out) } else { Ok(()) };
@@ -189,7 +196,7 @@ impl Depacketizer {
             }
             State::Seek | State::Between => {
                 self.sure = self.state == State::Between;
-                self.arrival = packet.arrival;
+                (self.arrival, self.captured) = (packet.arrival, None);
                 (self.packets, self.bytes) = (0, 0);
             }
             // What came before may be much older; the picture's own packets tell when it came.
@@ -198,6 +205,7 @@ impl Depacketizer {
         }
         self.state = State::Open;
         self.timestamp = packet.timestamp;
+        self.captured = packet.captured.or(self.captured);
         self.packets += 1;
         self.bytes = self.bytes.saturating_add(packet.payload.len());
         let added = if self.packets > MAX_FRAME_PACKETS || self.bytes > MAX_FRAME_BYTES {
@@ -218,7 +226,8 @@ impl Depacketizer {
             State::Skip => self.state = State::Between,
             State::Open => match payload.take(self.sure) {
                 Ok(Some(data)) => {
-                    out.push(Frame { timestamp: self.timestamp, arrival: self.arrival, data });
+                    let Self { timestamp, arrival, captured, rotation, .. } = *self;
+                    out.push(Frame { timestamp, arrival, captured, rotation, data });
                     self.counted = None;
                     self.state = State::Between;
                 }

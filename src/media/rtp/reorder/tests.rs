@@ -16,7 +16,7 @@ fn packet(sequence: u64, millis: i64) -> Packet {
 }
 
 fn reorder() -> Reorder {
-    Reorder::new(Config { window_micros: WINDOW, max_packets: 512 })
+    Reorder::new(Config { start_micros: 0, window_micros: WINDOW, max_packets: 512 })
 }
 
 /// Sequence numbers of packets, and losses as `-count`.
@@ -26,6 +26,29 @@ fn told(out: &[Output]) -> Vec<i64> {
         Output::Lost { count, .. } => -(*count as i64),
     };
     out.iter().map(number).collect()
+}
+
+#[test]
+fn what_was_overtaken_by_the_first_packet_is_waited_for() {
+    let config = Config { start_micros: 10_000, window_micros: WINDOW, max_packets: 512 };
+    let (mut reorder, mut out) = (Reorder::new(config), Vec::new());
+    for (sequence, millis) in [(12, 0), (10, 3), (14, 8)] {
+        reorder.push(packet(sequence, millis), &mut out);
+    }
+    assert_eq!((told(&out), reorder.deadline()), (vec![], Some(Moment(10_000))));
+    reorder.push(packet(15, 11), &mut out);
+    assert_eq!(told(&out), [10]);
+    reorder.push(packet(11, 12), &mut out);
+    reorder.push(packet(13, 13), &mut out);
+    assert_eq!(told(&out), [10, 11, 12, 13, 14, 15]);
+    assert_eq!((reorder.deadline(), reorder.late()), (None, 0));
+
+    let (mut reorder, mut out) = (Reorder::new(config), Vec::new());
+    reorder.push(packet(7, 0), &mut out);
+    reorder.poll(Moment(9_999), &mut out);
+    assert!(out.is_empty());
+    reorder.poll(Moment(10_000), &mut out);
+    assert_eq!(told(&out), [7]);
 }
 
 #[test]
@@ -96,7 +119,7 @@ fn duplicates_are_dropped_and_counted() {
 
 #[test]
 fn no_more_than_the_bound_is_held() {
-    let mut reorder = Reorder::new(Config { window_micros: WINDOW, max_packets: 3 });
+    let mut reorder = Reorder::new(Config { start_micros: 0, window_micros: WINDOW, max_packets: 3 });
     let mut out = Vec::new();
     for sequence in [1, 3, 5, 7] {
         reorder.push(packet(sequence, 0), &mut out);
@@ -158,7 +181,7 @@ proptest! {
     fn output_is_contiguous_and_bounded(
         steps in prop::collection::vec((0u64..60, 0i64..400, any::<bool>()), 1..300)
     ) {
-        let mut reorder = Reorder::new(Config { window_micros: WINDOW, max_packets: 16 });
+        let mut reorder = Reorder::new(Config { start_micros: 0, window_micros: WINDOW, max_packets: 16 });
         let (mut out, mut now) = (Vec::new(), 0);
         for (sequence, wait, poll) in &steps {
             now += wait;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 use tureen::media::Codec;
+use tureen_e2e::compare::assert_equal;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{Stage, participant, track};
-use tureen_e2e::stored::{Hash, Stored};
+use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
-use tureen_sfu::{Dialect, Ledger, MediaKind};
+use tureen_sfu::{Dialect, MediaKind};
 
 const CAST: &[(&str, Codec, &str)] = &[
     ("baseline", Codec::H264, "h264-baseline.h264"),
@@ -48,18 +49,6 @@ async fn every_codec_is_stored_bit_by_bit() {
         }
     }
     assert!(participant(&manifest, "baseline").is_some());
-}
-
-fn assert_equal(peer: &str, ledger: &Ledger, stored: &[Vec<Hash>]) {
-    let what = format!("{} of {peer}", ledger.kind);
-    let skipped = ledger.frames.len().checked_sub(stored.len()).expect("no more is stored than was sent");
-    let sent = &ledger.frames[skipped..];
-    let first = sent.first().unwrap_or_else(|| panic!("{what}: nothing stored"));
-    assert!(first.key, "{what}: begins with a key frame (frame {} of {})", first.index, ledger.frames.len());
-    for (n, (frame, stored)) in sent.iter().zip(stored).enumerate() {
-        assert_eq!(&frame.units, stored, "{what}: sample {n}, sent as frame {}", frame.index);
-    }
-    println!("{what}: {} samples equal, from frame {} on", stored.len(), first.index);
 }
 
 /// ffprobe, FFmpeg's decoders and GPAC's mp4box.js see the same samples in the file.

@@ -124,7 +124,11 @@ pub(crate) async fn new_transport(room: &Room, peer: &Peer, consuming: bool, nam
     options.ice_consent_timeout = room.shared.consent_timeout;
     let transport = room.router.create_webrtc_transport(options).await.context("creating a transport")?;
     let id = transport.id();
-    let mut answer = json!({"iceParameters": transport.ice_parameters(), "iceCandidates": transport.ice_candidates(),
+    let mut candidates = json!(transport.ice_candidates());
+    if let Some(relay) = room.shared.relay.as_ref().filter(|_| consuming) {
+        relay.stand_before(&mut candidates).await.context("opening a link of the relay")?;
+    }
+    let mut answer = json!({"iceParameters": transport.ice_parameters(), "iceCandidates": candidates,
         "dtlsParameters": transport.dtls_parameters(), "sctpParameters": transport.sctp_parameters()});
     answer[name] = json!(id);
     peer.state.lock().unwrap().transports.insert(id, PeerTransport { transport, consuming });

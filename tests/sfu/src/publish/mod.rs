@@ -33,16 +33,34 @@ pub enum KeyFrames {
     OnlyFirst,
     /// None: mediasoup forwards nothing to a consumer of H264, VP8 or VP9.
     Never,
+    /// None until more than so many have been asked for, then every one.
+    AfterRequests(u64),
 }
 
 impl KeyFrames {
-    fn allow(self, sent: u64) -> bool {
+    fn allow(self, sent: u64, requests: u64) -> bool {
         match self {
             KeyFrames::All => true,
             KeyFrames::OnlyFirst => sent == 0,
             KeyFrames::Never => false,
+            KeyFrames::AfterRequests(ignored) => requests > ignored,
         }
     }
+}
+
+/// What a sender's reports are like (RFC 3550 6.4.1). All are true to its clock but the outliers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reports {
+    /// One each second.
+    #[default]
+    Regular,
+    /// None.
+    Off,
+    /// None in the first so many seconds.
+    After(u32),
+    /// Every third says that its RTP timestamp was so many milliseconds later than it was.
+    Outliers(i32),
 }
 
 /// A participant to be.
@@ -64,6 +82,19 @@ pub struct Publish {
     pub key_frames: KeyFrames,
     /// How VP9 is packetized.
     pub vp9: Vp9Mode,
+    /// What it says of its clock.
+    pub reports: Reports,
+    /// How long pictures take on its uplink: they are sent so much later, under the timestamps of their capture.
+    pub video_delay: Duration,
+    /// So much of the sound's beginning is left out.
+    pub audio_after: Duration,
+    /// So much of the picture's beginning is left out.
+    pub video_after: Duration,
+    /// How much faster than the true time its clock goes, in parts in a million; pictures and sound alike.
+    pub skew_ppm: i32,
+    /// From these pictures on, counted from the first that was due, the camera is held so: quarters by which a
+    /// receiver must turn the picture clockwise (3GPP TS 26.114 7.4.5). Without any, the pictures do not say.
+    pub turns: Vec<(u64, u8)>,
     /// RTP timestamp of the first frame of every stream; random if not given.
     pub first_timestamp: Option<u32>,
     /// Sequence number of the first packet of every stream; random if not given.

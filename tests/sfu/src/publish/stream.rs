@@ -6,7 +6,7 @@
 //! instant when it is due, and the sender reports say so.
 
 use super::ledger::{self, Ledger, SentFrame};
-use super::{Clock, KeyFrames, Publish};
+use super::{Clock, KeyFrames, Publish, Reports};
 use crate::fixture::{Codec, Fixture};
 use crate::room::{Owner, Room, codecs};
 use crate::rtp::rtcp::{self, SenderReport};
@@ -159,6 +159,7 @@ impl Layer {
         });
         let (commands, received) = mpsc::unbounded_channel();
         let is_video = fixture.codec.kind() == "video";
+        let (frame_ticks, rate) = (fixture.frame_ticks, fixture.codec.clock_rate());
         let sender = Sender {
             packetizer: Packetizer::new(&fixture, publish.vp9),
             digests: ledger::digests(&fixture.frames),
@@ -167,7 +168,12 @@ impl Layer {
             clock,
             // Every frame of sound is a key frame; only pictures can lack them.
             key_frames: if is_video { publish.key_frames } else { KeyFrames::All },
+            delay: if is_video { publish.video_delay } else { Duration::ZERO },
+            skew_ppm: publish.skew_ppm,
+            reports: publish.reports,
+            reported: 0,
             cname: publish.peer_id.clone(),
+            turns: publish.turns.clone(),
             header: Header {
                 marker: false,
                 payload_type: codecs::PAYLOAD_TYPE,
@@ -176,7 +182,11 @@ impl Layer {
                 ssrc,
             },
             first_timestamp,
-            next: 0,
+            next: frames_in(
+                if is_video { publish.video_after } else { publish.audio_after },
+                frame_ticks,
+                rate,
+            ),
             wait_for_key: false,
             keys_sent: 0,
             octets: 0,
@@ -219,6 +229,12 @@ fn first_index(start_at_frame: u32, fixture: &Fixture) -> u64 {
     ticks / u64::from(fixture.frame_ticks)
 }
 
+/// Frames in a time, the last one begun.
+fn frames_in(time: Duration, frame_ticks: u32, clock_rate: u32) -> u64 {
+    let ticks = time.as_micros() * u128::from(clock_rate) / 1_000_000;
+    ticks.div_ceil(u128::from(frame_ticks)) as u64
+}
+
 /// The task's own state.
 struct Sender {
     fixture: Fixture,
@@ -226,7 +242,13 @@ struct Sender {
     packetizer: Packetizer,
     clock: Clock,
     key_frames: KeyFrames,
+    delay: Duration,
+    skew_ppm: i32,
+    reports: Reports,
+    /// Reports so far, those left out among them.
+    reported: u32,
     cname: String,
+    turns: Vec<(u64, u8)>,
     header: Header,
     first_timestamp: u32,
     first_index: u64,
@@ -246,7 +268,7 @@ impl Sender {
         let mut buffer = [0; 2048];
         let mut paused = false;
         loop {
-            let due = self.clock.start + self.since_start(self.next);
+            let due = self.clock.start + self.since_start(self.next) + self.delay;
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -268,7 +290,7 @@ impl Sender {
 
     /// Frames that were due in a pause are left out; video goes on with a key frame.
     fn catch_up(&mut self) {
-        while self.clock.start + self.since_start(self.next) < Instant::now() {
+        while self.clock.start + self.since_start(self.next) + self.delay < Instant::now() {
             self.next += 1;
         }
         self.wait_for_key = self.fixture.codec != Codec::Opus;
@@ -277,13 +299,20 @@ impl Sender {
     fn since_start(&self, frame: u64) -> Duration {
         let ticks = u128::from(frame) * u128::from(self.fixture.frame_ticks);
         let nanos = ticks * 1_000_000_000 / u128::from(self.fixture.codec.clock_rate());
-        Duration::from_nanos(nanos as u64)
+        // A clock that goes faster is there sooner.
+        Duration::from_nanos((nanos * 1_000_000 / self.speed()) as u64)
+    }
+
+    /// Millionths of true time.
+    fn speed(&self) -> u128 {
+        u128::from(1_000_000_u32.saturating_add_signed(self.skew_ppm).max(1))
     }
 
     async fn send_next(&mut self) {
         let index = ((self.next + self.first_index) % self.fixture.frames.len() as u64) as usize;
         let key = self.fixture.frames[index].key;
-        if (self.wait_for_key && !key) || (key && !self.key_frames.allow(self.keys_sent)) {
+        let requests = self.record.keyframe_requests.load(Ordering::Relaxed);
+        if (self.wait_for_key && !key) || (key && !self.key_frames.allow(self.keys_sent, requests)) {
             return;
         }
         self.wait_for_key = false;
@@ -307,7 +336,8 @@ impl Sender {
             units: self.digests[index].clone(),
         });
         if Instant::now() >= self.next_report {
-            self.next_report += REPORT_EVERY;
+            self.next_report = self.next_report.max(Instant::now() - REPORT_EVERY) + REPORT_EVERY;
+            self.reported += 1;
             self.report().await;
         }
     }
@@ -317,7 +347,9 @@ impl Sender {
         self.header.marker = last && !sound;
         // RFC 6464: -dBov. The beep is in the first 4 packets of each second.
         let level = if index % 50 < 4 { 9 } else { 53 };
-        let packet = self.header.packet(sound.then_some((codecs::AUDIO_LEVEL_ID, level)), payload);
+        let level = sound.then_some((codecs::AUDIO_LEVEL_ID, level));
+        let turn = self.turn(index).filter(|_| last && !sound).map(|turn| (codecs::ORIENTATION_ID, turn));
+        let packet = self.header.packet(level.or(turn), payload);
         if let Err(error) = self.socket.send(&packet).await {
             tracing::warn!(%error, "a packet was not sent");
         }
@@ -326,9 +358,25 @@ impl Sender {
         self.record.packets.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How the camera is held, where a browser would say it: with every key frame, and when it changes.
+    fn turn(&self, index: usize) -> Option<u8> {
+        let (since, turn) = self.turns.iter().rev().find(|(from, _)| *from <= self.next)?;
+        (self.fixture.frames[index].key || *since == self.next).then_some(*turn)
+    }
+
     async fn report(&self) {
         let now = self.clock.start.elapsed();
-        let ticks = now.as_micros() * u128::from(self.fixture.codec.clock_rate()) / 1_000_000;
+        let late = match self.reports {
+            Reports::Regular => 0,
+            Reports::Off => return,
+            Reports::After(seconds) if now < Duration::from_secs(seconds.into()) => return,
+            Reports::After(_) => 0,
+            Reports::Outliers(millis) if self.reported.is_multiple_of(3) => i64::from(millis),
+            Reports::Outliers(_) => 0,
+        };
+        let rate = u128::from(self.fixture.codec.clock_rate());
+        let ticks = now.as_micros() * rate * self.speed() / 1_000_000_000_000;
+        let ticks = (ticks as i64).wrapping_add(late * rate as i64 / 1000);
         let report = SenderReport {
             ssrc: self.header.ssrc,
             wall_us: self.clock.wall_us + now.as_micros() as u64,

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub(crate) const PAYLOAD_TYPE: u8 = 101;
 /// Header extension id of the audio level in what a fixture publisher sends.
 pub(crate) const AUDIO_LEVEL_ID: u8 = 10;
+/// The same of the video orientation.
+pub(crate) const ORIENTATION_ID: u8 = 11;
 
 /// The router's codecs: Opus, VP8, VP9 profile 0, AV1 and the H264 profiles that browsers offer
 /// (constrained baseline, baseline, main, constrained high, high), all in packetization mode 1.
@@ -44,6 +46,8 @@ pub(crate) fn parameters(fixture: &Fixture, ssrcs: &[u32], cname: &str) -> RtpPa
     } else {
         codec["rtcpFeedback"] =
             json!([{"type": "nack", "parameter": "pli"}, {"type": "ccm", "parameter": "fir"}]);
+        extensions = json!([{"uri": "urn:3gpp:video-orientation", "id": ORIENTATION_ID, "encrypt": false,
+            "parameters": {}}]);
     }
     let encodings: Vec<Value> = ssrcs.iter().map(|ssrc| json!({"ssrc": ssrc})).collect();
     serde_json::from_value(json!({"codecs": [codec], "encodings": encodings,

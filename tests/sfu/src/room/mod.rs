@@ -2,16 +2,18 @@
 
 pub(crate) mod codecs;
 mod consume;
+mod levels;
 pub(crate) mod peer;
 
 use crate::bridge;
 use crate::protoo::{Dialect, Event};
+use crate::relay::Relay;
 use anyhow::{Context, Result};
+use levels::Levels;
 use mediasoup::prelude::*;
 use peer::{Peer, Published};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -24,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) dialect: Dialect,
     pub(crate) consent_timeout: u8,
     pub(crate) join_limit: Duration,
+    pub(crate) relay: Option<Relay>,
 }
 
 /// A room. Made by [`crate::Sfu::room`].
@@ -31,28 +34,24 @@ pub struct Room {
     id: String,
     pub(crate) shared: Shared,
     pub(crate) router: Router,
-    levels: AudioLevelObserver,
+    levels: Levels,
     peers: Mutex<HashMap<String, Arc<Peer>>>,
     pub(crate) notices: Notices,
 }
 
 /// Where mediasoup's callbacks leave what is to be told, and to whom (everyone if None).
 ///
-/// They run on the worker's thread, which must never drop the last handle of anything: closing asks the
-/// worker and would wait for itself. So they send, and a task of the room does the rest.
+/// They run on the worker's thread, which must never drop the last handle of anything: what is dropped takes
+/// back its subscription, for which it needs the lock under which callbacks run. So they send, and a task of
+/// the room does the rest. [`levels`] tells of the one callback that is handed handles.
 pub(crate) type Notices = mpsc::UnboundedSender<Notice>;
 pub(crate) type Notice = (Option<Weak<Peer>>, Event);
 
 impl Room {
     pub(crate) async fn create(id: &str, shared: Shared) -> Result<Arc<Room>> {
         let router = shared.worker.create_router(RouterOptions::new(codecs::router())).await?;
-        let mut options = AudioLevelObserverOptions::default();
-        options.max_entries = NonZeroU16::new(8).unwrap();
-        options.threshold = -80;
-        options.interval = 800;
-        let levels = router.create_audio_level_observer(options).await?;
         let (notices, noticed) = mpsc::unbounded_channel();
-        hear_levels(&levels, &notices);
+        let levels = Levels::create(&router, &notices).await?;
         let room =
             Arc::new(Room { id: id.to_owned(), shared, router, levels, peers: Mutex::default(), notices });
         tokio::spawn(relay(Arc::downgrade(&room), noticed));
@@ -121,6 +120,17 @@ impl Room {
             );
         }
         Value::Object(out)
+    }
+
+    /// Everything that is consumed in the room.
+    pub fn consumed(&self) -> Vec<Consumed> {
+        let peers: Vec<Arc<Peer>> = self.peers.lock().unwrap().values().cloned().collect();
+        let mut found = Vec::new();
+        for peer in peers {
+            let consumers: Vec<Consumer> = peer.state.lock().unwrap().consumers.values().cloned().collect();
+            found.extend(consumers.iter().filter_map(|consumer| Consumed::of(&peer.id, consumer)));
+        }
+        found
     }
 
     /// A participant's producer of a kind.
@@ -196,15 +206,13 @@ impl Room {
             self.consume(other, Arc::clone(peer), published.clone());
         }
         if producer.kind() == MediaKind::Audio {
-            let options = RtpObserverAddProducerOptions::new(producer.id());
-            if let Err(error) = self.levels.add_producer(options).await {
-                tracing::debug!(%error, "the level observer refused a producer");
-            }
+            self.levels.add(&producer).await;
         }
     }
 
     /// Closes one producer; its consumers close with it.
     pub(crate) fn unpublish(&self, peer: &Peer, id: ProducerId) -> Result<()> {
+        self.levels.remove(id);
         let removed = peer.state.lock().unwrap().producers.remove(&id);
         removed.map(drop).with_context(|| format!("producer with id \"{id}\" not found"))
     }
@@ -230,6 +238,7 @@ impl Room {
             );
             (std::mem::take(&mut state.joined), made)
         };
+        made.0.keys().for_each(|producer| self.levels.remove(*producer));
         drop(made); // mediasoup closes what has no owner
         if joined && !peer.recorder {
             tracing::info!(room = self.id, peer = peer.id, "left");
@@ -255,17 +264,32 @@ async fn relay(room: Weak<Room>, mut noticed: mpsc::UnboundedReceiver<Notice>) {
     }
 }
 
-fn hear_levels(levels: &AudioLevelObserver, notices: &Notices) {
-    let speaking = notices.clone();
-    let owner = |v: &AudioLevelObserverVolume| Some(v.producer.app_data().downcast_ref::<Owner>()?.0.clone());
-    levels
-        .on_volumes(move |volumes| {
-            let volumes = volumes.iter().filter_map(|v| Some((owner(v)?, v.volume))).collect();
-            drop(speaking.send((None, Event::Speaking { volumes })));
+/// A stream as it goes to one of those who consume it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumed {
+    /// Who consumes it.
+    pub by: String,
+    /// mediasoup's name of the producer, which is in its publisher's ledger.
+    pub producer_id: String,
+    /// Sound or picture.
+    pub kind: MediaKind,
+    /// SSRC as the consumer gets it.
+    pub ssrc: u32,
+    /// SSRC of its retransmissions; sound is sent again on its own.
+    pub rtx_ssrc: Option<u32>,
+}
+
+impl Consumed {
+    fn of(by: &str, consumer: &Consumer) -> Option<Consumed> {
+        let encoding = consumer.rtp_parameters().encodings.first()?;
+        Some(Consumed {
+            by: by.to_owned(),
+            producer_id: consumer.producer_id().to_string(),
+            kind: consumer.kind(),
+            ssrc: encoding.ssrc?,
+            rtx_ssrc: encoding.rtx.as_ref().map(|rtx| rtx.ssrc),
         })
-        .detach();
-    let silent = notices.clone();
-    levels.on_silence(move || drop(silent.send((None, Event::Speaking { volumes: Vec::new() })))).detach();
+    }
 }
 
 /// Whom a newly joined participant finds.

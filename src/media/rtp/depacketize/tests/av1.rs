@@ -158,6 +158,16 @@ fn units() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
     prop::collection::vec(unit, 1..8)
 }
 
+/// A count of 8 bits overflowed here, and from the 256th on a last element was taken to have no length.
+#[test]
+fn failure_34_more_elements_than_a_byte_counts() {
+    let mut bench = Bench::new(Codec::Av1);
+    let header = obu::FRAME << 3;
+    let elements = [[1, header].as_slice(); 300].concat();
+    assert_eq!(bench.push(1, true, &[&[0x00], elements.as_slice()].concat()), Ok(()));
+    assert_eq!(bench.take(), [(1, [header | 0x02, 0].repeat(300))]);
+}
+
 proptest! {
     #[test]
     fn what_is_packetized_comes_back(units in units(), size in 1usize..120, counted: bool) {

@@ -130,3 +130,29 @@ fn an_open_frame_at_the_end_is_whole_only_where_no_markers_are_sent() {
     marked.depacketizer.finish(&mut marked.frames);
     assert_eq!((marked.take(), marked.dropped()), (vec![(1, vec![1])], 1));
 }
+
+/// 3GPP TS 26.114 7.4.5: on the last packet of a picture, and not on every picture.
+#[test]
+fn failure_17_a_picture_is_turned_as_its_last_packet_says_or_as_the_one_before() {
+    let mut depacketizer = Depacketizer::new(Codec::Vp8);
+    let mut frames = Vec::new();
+    let packets = [
+        (1, false, None),
+        (1, true, Some(Rotation::Right)),
+        (2, true, None),
+        (3, false, None),
+        // No marker: what the next packet says is not of this picture.
+        (4, false, Some(Rotation::Half)),
+        (4, true, Some(Rotation::Left)),
+        (5, true, None),
+    ];
+    for (sequence, (timestamp, marker, rotation)) in packets.into_iter().enumerate() {
+        let begins = sequence == 0 || packets[sequence - 1].0 != timestamp;
+        let payload = Bytes::copy_from_slice(&[if begins { 0x10 } else { 0 }, 7, 7, 7]);
+        let packet =
+            Packet { sequence: sequence as u64, timestamp, marker, payload, rotation, ..Packet::default() };
+        depacketizer.push(&packet, &mut frames).unwrap();
+    }
+    let turns: Vec<_> = frames.iter().map(|frame| (frame.timestamp, frame.rotation.degrees())).collect();
+    assert_eq!(turns, [(1, 90), (2, 90), (3, 90), (4, 270), (5, 270)]);
+}

@@ -1,0 +1,6 @@
+//! The parts of `sfu` that read messages, which it keeps to itself.
+
+pub mod protoo;
+
+// Where the dialect looks for them.
+use crate::sfu::{Event, PeerInfo};
