@@ -3,14 +3,15 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tureen::media::Codec;
 use tureen::media::fmp4::read;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
-use tureen_sfu::{Dialect, Fixture, Publish, Publisher, SentFrame};
+use tureen_sfu::relay::{Network, Path, Rate, Relay};
+use tureen_sfu::{Dialect, Fixture, Options, Publish, Publisher, SentFrame};
 
 /// Smallest first.
 const LAYERS: [(&str, u64); 3] =
@@ -103,6 +104,58 @@ async fn failure_18_the_top_layer_is_reached_and_kept() {
     println!("the top layer is reached with picture {first} of {}", stored.len());
     assert!(first <= 100, "within 4 s");
     assert!(stored[first..].iter().all(is_top), "and kept");
+}
+
+/// The spatial layer that mediasoup sends to the recorder now.
+async fn layer_sent(stage: &Stage) -> Option<u64> {
+    let stats = stage.room.stats().await;
+    let peers = stats.as_object().unwrap().values();
+    let consumers = peers.flat_map(|peer| peer["consumers"].as_array().unwrap().clone());
+    let layers = consumers.filter_map(|consumer| consumer["currentLayers"]["spatialLayer"].as_u64());
+    layers.max()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failure_18_the_layer_falls_and_climbs_with_the_network() {
+    let relay = Relay::new(18);
+    let stage = Stage::with(Options { relay: Some(relay.clone()), ..Options::default() }).await;
+    let ada = simulcast(&stage).await;
+    let id = stage.record().await;
+    let reached = async |what: &str, seconds: u64, good: fn(Option<u64>) -> bool| {
+        let begun = Instant::now();
+        wait::until(what, Duration::from_secs(seconds), async || {
+            good(layer_sent(&stage).await).then_some(())
+        })
+        .await;
+        println!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+    };
+    reached("the top layer", 15, |layer| layer == Some(2)).await;
+    stage.recorded(&id, &["ada"], 5_000_000).await;
+    // The top layer alone has 210 kb/s, the middle one 115, the lowest 35.
+    let narrow = Rate { bits_per_second: 200_000, queue: Duration::from_millis(300) };
+    relay.set(Network { down: Path { rate: Some(narrow), ..Path::default() }, ..Network::default() });
+    reached("a lower layer", 40, |layer| layer < Some(2)).await;
+    relay.set(Network::default());
+    reached("the top layer again", 60, |layer| layer == Some(2)).await;
+    let before = stage.recorder.manifest(&id).await;
+    let before = track(&before, "ada", "video")["duration_us"].as_i64().unwrap();
+    stage.recorded(&id, &["ada"], before + 5_000_000).await;
+    stage.recorder.stop(&id).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let video = track(&manifest, "ada", "video")["id"].as_str().unwrap().to_owned();
+    let stored = Stored::read(&stage.recorder.media(), &id, &video).hashes(Codec::H264);
+    let mut layers = Vec::new();
+    for layer in 0..3 {
+        layers.push(ada.layer(layer).await);
+    }
+    let layer_of =
+        |units: &Vec<_>| layers.iter().position(|sent| sent.iter().any(|frame| frame.units == *units));
+    let mut came: Vec<usize> =
+        stored.iter().map(|units| layer_of(units).expect("a picture that was sent")).collect();
+    came.dedup();
+    println!("layers that were stored, in order: {came:?}");
+    assert_eq!(came.last(), Some(&2), "it climbs back");
+    assert!(came.iter().skip_while(|layer| **layer < 2).any(|layer| *layer < 2), "it fell: {came:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
