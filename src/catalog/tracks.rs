@@ -1,9 +1,10 @@
 //! Table `tracks`.
 
-use super::row::{codec, kind, kind_name, now, parsed, wall_option};
+use super::row::{codec, json, kind, kind_name, now, parsed, wall_option};
 use super::{Catalog, Error, NewTrack, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::time::{Ticks, WallTime};
+use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -68,6 +69,20 @@ impl Catalog {
         found(changed.rows_affected())
     }
 
+    /// How true a track is to what was sent, as far as it goes.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Missing`].
+    pub async fn set_integrity(&self, id: TrackId, verdict: &Value) -> Result<(), Error> {
+        let changed = sqlx::query("UPDATE tracks SET integrity = $2, updated_at = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(verdict.to_string())
+            .bind(now())
+            .execute(&self.writer)
+            .await?;
+        found(changed.rows_affected())
+    }
+
     /// All tracks of a recording: pictures first, then in the order they were announced.
     ///
     /// # Errors
@@ -101,5 +116,6 @@ fn track(row: &SqliteRow) -> Result<Track, Error> {
         start: row.try_get::<Option<i64>, _>("start_ticks")?.map(Ticks),
         ended_at: wall_option(row, "ended_at")?,
         error: row.try_get("error_message")?,
+        integrity: json(row, "integrity")?,
     })
 }

@@ -235,6 +235,8 @@ pub struct Track {
     pub ended_at: Option<WallTime>,
     /// Why it was refused or broke.
     pub error: Option<String>,
+    /// The recorder's verdict on it, an object; empty before the first.
+    pub integrity: Value,
 }
 
 /// A stretch of a track with one set of codec parameters.

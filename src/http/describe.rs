@@ -8,6 +8,7 @@ use crate::catalog::{Gap, Participant, Pause, Recording, Status, Track};
 use crate::media::Kind;
 use crate::playback::room::{Room, scale};
 use crate::playback::support;
+use crate::recorder::integrity::Integrity;
 use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
@@ -26,6 +27,7 @@ pub(super) async fn get(
     put(&mut body, "file_size_bytes", json!(room.bytes()));
     put(&mut body, "paused", json!(paused(&room)));
     put(&mut body, "pauses", pauses(&room));
+    put(&mut body, "integrity", json!(integrity(&room)));
     put(&mut body, "participants", room.participants.iter().map(participant).collect());
     put(&mut body, "tracks", room.tracks.iter().map(|own| track(&room, own)).collect());
     Ok(Json(body))
@@ -143,9 +145,23 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "live": live,
         "state": if live { "live" } else { "ended" },
         "error": row.error,
+        "integrity": verdict(row),
         "playable_on": plays.players(),
         "playback": plays,
     })
+}
+
+/// The recorder's verdict on a track; `None` before it has one.
+fn verdict(row: &Track) -> Option<Integrity> {
+    let found = row.integrity.as_object().filter(|found| !found.is_empty())?;
+    serde_json::from_value(Value::Object(found.clone())).ok()
+}
+
+/// The same for all tracks of a recording.
+pub(super) fn integrity(room: &Room) -> Option<Integrity> {
+    let mut known = room.tracks.iter().filter_map(verdict).peekable();
+    known.peek()?;
+    Some(Integrity::of_all(known))
 }
 
 /// Where nothing came, why, and what is shown there. It is not part of what the track counts.

@@ -32,6 +32,7 @@ pub(super) async fn manifest(
             "duration_us": room.duration_micros(),
             "paused": describe::paused(&room),
             "pauses": describe::pauses(&room),
+            "integrity": describe::integrity(&room),
         },
         "participants": room.participants.iter().map(|who| person(&room, who, &bearer)).collect::<Vec<_>>(),
     });

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::error::Problem;
+use crate::recorder::integrity::Integrity;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -27,13 +28,38 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let running = app.recorder.running_ids().len();
     let free = app.store.free_bytes().await?;
+    let counts = counters(&app.recorder.integrity());
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
          tureen_recordings_running {running}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
-         tureen_storage_free_bytes {free}\n"
+         tureen_storage_free_bytes {free}\n{counts}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// How true recordings are to what was sent, over the life of the process.
+fn counters(all: &Integrity) -> String {
+    let seconds = all.damaged_us.max(0) as u64 / 1_000_000;
+    [
+        ("packets_expected", "Packets that SFUs sent to recordings.", all.packets_expected),
+        ("packets_received", "Packets that came.", all.packets_received),
+        ("packets_recovered", "Packets that came because they were asked for again.", all.packets_recovered),
+        ("packets_lost", "Packets that never came.", all.packets_lost),
+        ("damaged_spans", "Stretches of tracks that cannot be decoded.", all.damaged_spans),
+        ("damaged_seconds", "Their length together.", seconds),
+        (
+            "clock_anomalies",
+            "Times at which a sender's clock was set, jumped or stood still.",
+            all.clock_anomalies,
+        ),
+    ]
+    .iter()
+    .map(|(name, help, value)| {
+        let name = format!("tureen_{name}_total");
+        format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
+    })
+    .collect()
 }

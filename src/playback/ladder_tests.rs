@@ -20,6 +20,7 @@ fn track(layer: u8) -> Track {
         start: None,
         ended_at: None,
         error: None,
+        integrity: serde_json::Value::Null,
     }
 }
 

@@ -15,6 +15,7 @@ mod actor;
 mod gap;
 #[cfg(test)]
 mod gap_tests;
+pub mod integrity;
 pub mod layers;
 pub mod progress;
 pub mod record;

@@ -1,5 +1,6 @@
 //! What a running recording has come to, for a progress line, the API and metrics.
 
+use super::integrity::Integrity;
 use super::track::Counts;
 use crate::id::TrackId;
 use crate::media::Codec;
@@ -20,6 +21,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The verdict on all tracks.
+    #[must_use]
+    pub fn integrity(&self) -> Integrity {
+        Integrity::of_all(self.tracks.iter().map(|track| track.integrity))
+    }
+
     /// Sum over all tracks.
     #[must_use]
     pub fn total(&self) -> Counts {
@@ -45,6 +52,8 @@ pub struct TrackProgress {
     pub live: bool,
     /// Its counts.
     pub counts: Counts,
+    /// How true it is to what was sent.
+    pub integrity: Integrity,
     /// Why it stopped before its time.
     pub error: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! One recording as a state machine: who is there, which tracks they have, and what must be stored or asked for.
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
+use super::integrity::Integrity;
 use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
@@ -18,6 +19,9 @@ use std::collections::HashMap;
 
 /// At most one key frame is asked of a producer in this time.
 const KEYFRAME_INTERVAL_MICROS: i64 = 1_000_000;
+
+/// How often the verdicts on running tracks are written.
+const INTEGRITY_INTERVAL_MICROS: i64 = 5_000_000;
 
 /// What the actor must do.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ struct Source {
     consumer: Option<String>,
     asked: Option<Moment>,
     failed: Option<String>,
+    /// The verdict that was written last.
+    told: Integrity,
     /// The producer is paused.
     muted: bool,
     /// How far playlists may list it, in microseconds of the timeline.
@@ -82,6 +88,8 @@ pub(super) struct Recording {
     /// Pauses so far, and how long the ended ones were.
     pauses: u32,
     paused_micros: i64,
+    /// When the verdicts on tracks were written.
+    told: Option<Moment>,
 }
 
 impl Recording {
@@ -98,6 +106,7 @@ impl Recording {
             pictures: Vec::new(),
             by_consumer: HashMap::new(),
             outputs: Vec::new(),
+            told: None,
             written: Vec::new(),
             paused: None,
             pauses: 0,
@@ -342,6 +351,7 @@ impl Recording {
             consumer: None,
             asked: None,
             failed: None,
+            told: Integrity::default(),
             muted: false,
             listed_micros: 0,
         });
@@ -429,7 +439,23 @@ impl Recording {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
         self.share_delays();
+        self.tell_integrity(now, out);
         self.request_keyframes(now, out);
+    }
+
+    /// From time to time, of tracks on which something changed.
+    fn tell_integrity(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if self.told.is_some_and(|at| now.since(at) < INTEGRITY_INTERVAL_MICROS) {
+            return;
+        }
+        self.told = Some(now);
+        for source in &mut self.sources {
+            let verdict = source.track.integrity();
+            if verdict != source.told {
+                source.told = verdict;
+                out.push(Action::Write(Write::Integrity(source.id, verdict)));
+            }
+        }
     }
 
     /// The layers of a picture are asked for together, so that they can be cut at one capture.
@@ -470,6 +496,7 @@ impl Recording {
                 source.consumer = None;
                 let counts = source.track.counts();
                 let error = source.failed.clone().or_else(|| nothing_stored(counts));
+                out.push(Action::Write(Write::Integrity(source.id, source.track.integrity())));
                 out.push(Action::Write(Write::EndTrack(source.id, at, error)));
             }
         }
@@ -496,6 +523,7 @@ impl Recording {
                     codec: source.codec,
                     live: source.consumer.is_some(),
                     counts: source.track.counts(),
+                    integrity: source.track.integrity(),
                     error: source.failed.clone(),
                 })
                 .collect(),

@@ -99,7 +99,7 @@ impl Stream {
     /// A video stream that has not seen the key frame it needs.
     #[must_use]
     pub fn waits_for_key(&self) -> bool {
-        self.waiting_for_key
+        self.waiting_for_key && !self.reorder.gathers()
     }
 
     /// The least delays of the sender's clocks.

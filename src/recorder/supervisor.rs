@@ -1,6 +1,7 @@
 //! Starts and stops recordings, and knows which ones run.
 
 use super::actor::{Actor, Command, End};
+use super::integrity::Integrity;
 use super::progress::Progress;
 use super::recording::Recording;
 use super::writer::{self, Writer};
@@ -171,6 +172,8 @@ struct Shared {
     policy: Policy,
     peer: peer::Config,
     running: Mutex<HashMap<RecordingId, Running>>,
+    /// The verdicts on the recordings that ended, together.
+    ended: Mutex<Integrity>,
     tasks: TaskTracker,
 }
 
@@ -209,6 +212,7 @@ impl Supervisor {
             policy,
             peer,
             running: Mutex::default(),
+            ended: Mutex::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -294,7 +298,7 @@ impl Supervisor {
             let end = actor.run().await;
             let stored = writer.await;
             let stopped = supervisor.end(id, started_at, &end, stored).await;
-            supervisor.running().remove(&id);
+            supervisor.forget(id);
             done.send_replace(Some(stopped));
         });
         tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
@@ -415,6 +419,23 @@ impl Supervisor {
     #[must_use]
     pub fn progress(&self, id: RecordingId) -> Option<watch::Receiver<Progress>> {
         self.running().get(&id).map(|running| running.progress.clone())
+    }
+
+    /// Takes an ended recording from the running ones; its verdict stays.
+    fn forget(&self, id: RecordingId) {
+        let mut running = self.running();
+        if let Some(one) = running.remove(&id) {
+            let mut ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            *ended = Integrity::of_all([*ended, one.progress.borrow().integrity()]);
+        }
+    }
+
+    /// The verdicts on all recordings of this process so far, together: counts only grow.
+    #[must_use]
+    pub fn integrity(&self) -> Integrity {
+        let running = self.running();
+        let ended = *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        Integrity::of_all(running.values().map(|one| one.progress.borrow().integrity()).chain([ended]))
     }
 
     /// Recordings that run now.

@@ -10,6 +10,7 @@
 //! else writes to its file.
 
 use super::gap::Gaps;
+use super::integrity::{Integrity, Watch};
 use super::layers::Member;
 use super::stream::{self, Placed, Stream};
 use crate::catalog::{Cause, Gap};
@@ -166,6 +167,7 @@ pub struct Track {
     /// The producer was paused until then.
     parted: Option<Moment>,
     counts: Counts,
+    watch: Watch,
     from_stream: Vec<stream::Output>,
     from_segmenter: Vec<segment::Output>,
 }
@@ -195,6 +197,7 @@ impl Track {
             muted: None,
             parted: None,
             counts: Counts::default(),
+            watch: Watch::new(config.codec.kind()),
             from_stream: Vec::new(),
             from_segmenter: Vec::new(),
             config,
@@ -205,6 +208,16 @@ impl Track {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How true the track is to what was sent so far.
+    #[must_use]
+    pub fn integrity(&self) -> Integrity {
+        self.watch.verdict(&self.counts)
+    }
+
+    fn micros(&self, ticks: Ticks) -> i64 {
+        ticks.to_micros(self.timescale)
     }
 
     /// Nothing can be stored before a key frame comes, or the open segment has waited long enough for one.
@@ -380,9 +393,18 @@ impl Track {
         for item in items.drain(..) {
             match item {
                 stream::Output::Frame(frame) => self.frame(frame, out)?,
-                stream::Output::Lost { packets } => self.counts.lost += packets,
-                stream::Output::NeedKeyframe => out.push(Output::NeedKeyframe),
-                stream::Output::Clock(anomaly) => out.push(Output::Clock(anomaly)),
+                stream::Output::Lost { packets } => {
+                    self.counts.lost += packets;
+                    self.watch.damage();
+                }
+                stream::Output::NeedKeyframe => {
+                    self.watch.damage();
+                    out.push(Output::NeedKeyframe);
+                }
+                stream::Output::Clock(anomaly) => {
+                    self.watch.clock(anomaly);
+                    out.push(Output::Clock(anomaly));
+                }
                 stream::Output::Refused(reason) => self.refuse(reason, out)?,
             }
         }
@@ -426,6 +448,8 @@ impl Track {
         match self.held.take() {
             Some(held) => {
                 let length = frame.at - held.at;
+                let usual = held.length.unwrap_or(self.usual_length);
+                self.watch.step(self.micros(length), self.micros(Ticks(i64::from(usual))));
                 self.store(held, ticks_to_u32(length), out)?;
                 if USUAL_PICTURE_MICROS.contains(&length.to_micros(self.timescale)) {
                     self.usual_length = ticks_to_u32(length);
@@ -438,6 +462,7 @@ impl Track {
                 return Ok(());
             }
             None => {
+                self.watch.resume(self.micros(frame.at));
                 self.gaps.end(frame.at, out);
                 self.parted = None;
             }
@@ -459,6 +484,7 @@ impl Track {
         if let Some(frame) = self.held.take() {
             let length = frame.length.unwrap_or(self.usual_length);
             self.store(frame, length, out)?;
+            self.watch.stop(self.micros(self.end.unwrap_or_default()), cause != Cause::Loss);
         }
         self.flush(out)?;
         self.open = None;
@@ -498,6 +524,7 @@ impl Track {
         let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
         open.segmenter.push(sample, &mut self.from_segmenter)?;
         self.counts.samples += 1;
+        self.watch.sample(self.micros(frame.at), frame.sync);
         self.counts.bytes += size;
         self.counts.duration_micros += Ticks(i64::from(duration)).to_micros(self.timescale);
         self.end = Some(frame.at + Ticks(i64::from(duration)));

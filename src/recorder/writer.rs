@@ -2,6 +2,7 @@
 //!
 //! One writer task per recording, so that a slow disk never holds up the receiver: between them is a bounded queue.
 
+use super::integrity::Integrity;
 use super::track::Output;
 use crate::catalog::{self, Catalog, Gap, NewParticipant, NewRun, NewSegment, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
@@ -28,6 +29,8 @@ pub(super) enum Write {
     Track(NewTrack),
     /// Something of a track. Only runs, fragments and segments are stored.
     Media(TrackId, Output),
+    /// How true a track is to what was sent so far.
+    Integrity(TrackId, Integrity),
     /// A track ended, perhaps refused.
     EndTrack(TrackId, WallTime, Option<String>),
     /// The recording stands still.
@@ -115,6 +118,9 @@ impl Writer {
             Write::ParticipantReturned(id) => self.catalog.participant_returned(id).await?,
             Write::Track(track) => self.begin_track(&track).await?,
             Write::Media(track, output) => self.media(track, output).await?,
+            Write::Integrity(track, verdict) => {
+                self.catalog.set_integrity(track, &serde_json::json!(verdict)).await?;
+            }
             Write::EndTrack(track, at, error) => {
                 // Its last segment comes before its end.
                 self.commit().await?;

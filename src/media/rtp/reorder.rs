@@ -154,6 +154,12 @@ impl Reorder {
         self.release(out);
     }
 
+    /// The first packets came, and are not given out yet.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        self.next.is_none() && self.began.is_some()
+    }
+
     /// Packets dropped because they came twice or too late.
     #[must_use]
     pub fn late(&self) -> u64 {
