@@ -85,9 +85,12 @@ pub(super) struct Stored {
 /// segments count on and never go back.
 pub(super) fn stored(outputs: Vec<Output>) -> Stored {
     let mut stored = Stored::default();
+    // Gaps that follow each other are one stretch; behind the last run there is none.
+    let mut gap: Option<(Ticks, Ticks)> = None;
     for output in outputs {
         match output {
             Output::Run(run) => {
+                stored.gaps.extend(gap.take());
                 assert_eq!(run.range.start, stored.file.len() as u64);
                 append(&mut stored.file, &run.init);
                 assert_eq!(run.range.end, stored.file.len() as u64);
@@ -106,10 +109,11 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 assert!(segment.start >= end, "{segment:?} begins before {end:?}");
                 stored.segments.push((run, segment));
             }
-            Output::Gap(gap) => {
-                if !gap.open {
-                    stored.gaps.push((gap.start, gap.duration));
-                }
+            Output::Gap(told) if told.open => {}
+            Output::Gap(told) => {
+                let (start, before) = gap.unwrap_or((told.start, Ticks(0)));
+                assert_eq!(start + before, told.start, "gaps follow each other");
+                gap = Some((start, before + told.duration));
             }
             Output::Refused(reason) => stored.refused.push(reason),
             Output::NeedKeyframe | Output::Clock(_) => {}
