@@ -112,7 +112,7 @@ async fn a_segment_inside_a_gap_breaks_s12() {
         open: false,
         listed_micros: 0,
     };
-    it.catalog.add_media(&[], &[gap.clone()]).await.unwrap();
+    it.catalog.add_media(&[], std::slice::from_ref(&gap)).await.unwrap();
     assert!(report(&it).await.broken.is_empty());
     let inside = Gap { number: 1, start: crate::time::Ticks(4 * 90_000), ..gap };
     it.catalog.add_media(&[], &[inside]).await.unwrap();

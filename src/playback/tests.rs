@@ -143,7 +143,7 @@ async fn failure_17_another_turn_is_another_init_segment_and_sizes_are_as_shown(
     assert_eq!(maps, ["#EXT-X-MAP:URI=\"init-0.mp4\"", "#EXT-X-MAP:URI=\"init-6.mp4\""]);
     let ben = it.participant("Ben", 0).await;
     it.track(ben, Codec::H264, "camera", &[(6, 0, 2000)]).await;
-    let video = it.multivariant(Some(ben)).await.unwrap().video.unwrap();
+    let video = it.multivariant(Some(ben)).await.unwrap().video.remove(0);
     assert_eq!((video.width, video.height), (480, 640));
 }
 

@@ -146,6 +146,7 @@ async fn missing_bytes_are_a_500_that_tells_no_paths() {
 
 /// What a camera costs that is switched on three hours into its owner's call: nothing that is stored, and little to
 /// load and to compute.
+#[expect(clippy::print_stdout, reason = "figures are part of what it shows")]
 #[tokio::test]
 async fn a_camera_three_hours_late_costs_little() {
     const LATE_MS: i64 = 3 * 3600 * 1000;

@@ -13,6 +13,7 @@
     reason = "parts of other crates"
 )]
 
+mod catalog;
 #[path = "../../sfu/src/fixture/mod.rs"]
 mod fixture;
 #[path = "../../../src/id.rs"]

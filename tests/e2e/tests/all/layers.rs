@@ -2,15 +2,18 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
 use tureen::media::Codec;
+use tureen::media::fmp4::index::{Flags, Index};
 use tureen::media::fmp4::read;
+use tureen_e2e::browser::Browser;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
-use tureen_sfu::{Dialect, Fixture, Publish, Publisher, SentFrame};
+use tureen_sfu::relay::{Network, Path, Rate, Relay};
+use tureen_sfu::{Dialect, Fixture, Options, Publish, Publisher, SentFrame};
 
 /// Smallest first.
 const LAYERS: [(&str, u64); 3] =
@@ -105,6 +108,58 @@ async fn failure_18_the_top_layer_is_reached_and_kept() {
     assert!(stored[first..].iter().all(is_top), "and kept");
 }
 
+/// The spatial layer that mediasoup sends to the recorder now.
+async fn layer_sent(stage: &Stage) -> Option<u64> {
+    let stats = stage.room.stats().await;
+    let peers = stats.as_object().unwrap().values();
+    let consumers = peers.flat_map(|peer| peer["consumers"].as_array().unwrap().clone());
+    let layers = consumers.filter_map(|consumer| consumer["currentLayers"]["spatialLayer"].as_u64());
+    layers.max()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failure_18_the_layer_falls_and_climbs_with_the_network() {
+    let relay = Relay::new(18);
+    let stage = Stage::with(Options { relay: Some(relay.clone()), ..Options::default() }).await;
+    let ada = simulcast(&stage).await;
+    let id = stage.record().await;
+    let reached = async |what: &str, seconds: u64, good: fn(Option<u64>) -> bool| {
+        let begun = Instant::now();
+        wait::until(what, Duration::from_secs(seconds), async || {
+            good(layer_sent(&stage).await).then_some(())
+        })
+        .await;
+        println!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+    };
+    reached("the top layer", 15, |layer| layer == Some(2)).await;
+    stage.recorded(&id, &["ada"], 5_000_000).await;
+    // The top layer alone has 210 kb/s, the middle one 115, the lowest 35.
+    let narrow = Rate { bits_per_second: 200_000, queue: Duration::from_millis(300) };
+    relay.set(Network { down: Path { rate: Some(narrow), ..Path::default() }, ..Network::default() });
+    reached("a lower layer", 40, |layer| layer < Some(2)).await;
+    relay.set(Network::default());
+    reached("the top layer again", 60, |layer| layer == Some(2)).await;
+    let before = stage.recorder.manifest(&id).await;
+    let before = track(&before, "ada", "video")["duration_us"].as_i64().unwrap();
+    stage.recorded(&id, &["ada"], before + 5_000_000).await;
+    stage.recorder.stop(&id).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let video = track(&manifest, "ada", "video")["id"].as_str().unwrap().to_owned();
+    let stored = Stored::read(&stage.recorder.media(), &id, &video).hashes(Codec::H264);
+    let mut layers = Vec::new();
+    for layer in 0..3 {
+        layers.push(ada.layer(layer).await);
+    }
+    let layer_of =
+        |units: &Vec<_>| layers.iter().position(|sent| sent.iter().any(|frame| frame.units == *units));
+    let mut came: Vec<usize> =
+        stored.iter().map(|units| layer_of(units).expect("a picture that was sent")).collect();
+    came.dedup();
+    println!("layers that were stored, in order: {came:?}");
+    assert_eq!(came.last(), Some(&2), "it climbs back");
+    assert!(came.iter().skip_while(|layer| **layer < 2).any(|layer| *layer < 2), "it fell: {came:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn layers_are_tracks_whose_captures_have_equal_ticks() {
     let stage = Stage::new(Dialect::Old).await;
@@ -153,7 +208,87 @@ async fn failure_15_the_top_layer_off_for_ten_seconds_is_filled_by_moving_pictur
     equal_ticks(&layers, 200);
     assert!(layers[2].keys().all(|due| *due <= off || *due >= off + 10_000_000), "the top layer was off");
     playlists_agree(&stage, &id, &manifest).await;
-    pinned_to_the_top(&stage, &id).await;
+    let shown = pinned_to_the_top(&stage, &id, 250).await;
+    assert!(shown[&640] > 100 && shown[&320] > 100, "both layers were shown: {shown:?}");
+}
+
+/// A browser makes key frames when it is asked, in each layer by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browsers_layers_are_cut_together_and_play() {
+    let stage = Stage::new(Dialect::Old).await;
+    let query = format!("room={ROOM}&peer=cam&codec=h264&source=canvas&simulcast=1&width=960&height=540");
+    let browser = Browser::publish(&stage.sfu.http_url(), &query).await;
+    let id = record_layers(&stage).await;
+    let two_layers = |manifest: &Value| {
+        let tracks = tracks_of(&manifest["participants"][0]);
+        let long = |track: &&&Value| {
+            track["kind"] == "video" && track["duration_us"].as_i64().unwrap_or(0) >= 14_000_000
+        };
+        tracks.iter().filter(long).count() >= 2
+    };
+    stage.recorder.manifest_until("two layers", &id, Duration::from_secs(60), two_layers).await;
+    stage.recorder.stop(&id).await;
+    browser.close().await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let mut starts: Vec<Vec<i64>> = Vec::new();
+    let mut ticks: Vec<HashSet<i64>> = Vec::new();
+    for track in tracks_of(&manifest["participants"][0]) {
+        if track["kind"] != "video" || track["samples"].as_u64().unwrap_or(0) == 0 {
+            continue;
+        }
+        let file = format!("recordings/{id}/{}", track["id"].as_str().unwrap());
+        let media = std::fs::read(stage.recorder.media().join(format!("{file}.mp4"))).unwrap();
+        let index = std::fs::read(stage.recorder.media().join(format!("{file}.idx"))).unwrap();
+        let mut entries = Index::parse(&index).entries.into_iter();
+        let (mut cuts, mut all) = (Vec::new(), HashSet::new());
+        for fragment in read::scan(&media).fragments {
+            let mut at = fragment.start.0;
+            for sample in fragment.samples {
+                if entries.next().is_some_and(|entry| entry.flags.has(Flags::SEGMENT)) {
+                    cuts.push(at);
+                }
+                all.insert(at);
+                at += i64::from(sample.duration);
+            }
+        }
+        println!("{}x{}: {} pictures, {} segments", track["width"], track["height"], all.len(), cuts.len());
+        starts.push(cuts);
+        ticks.push(all);
+    }
+    assert!(starts.len() >= 2, "{manifest}");
+    for upper in 1..starts.len() {
+        let common = ticks[upper].intersection(&ticks[0]).count();
+        assert!(
+            common * 100 >= ticks[upper].len() * 95,
+            "{common} of {} captures in common",
+            ticks[upper].len()
+        );
+        // From when both are there and have been cut together once.
+        let from = starts[upper].iter().copied().find(|at| starts[0].contains(at));
+        let from = from.unwrap_or_else(|| panic!("never cut together: {starts:?}"));
+        let apart = starts[upper].iter().filter(|at| **at > from && !starts[0].contains(at)).count();
+        println!("cut together from {from} on, {apart} of {} times apart", starts[upper].len());
+        assert!(apart <= 1, "{starts:?}");
+    }
+    pinned_to_the_top(&stage, &id, 65_536).await;
+}
+
+/// All spatial layers in one stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn failure_18_the_top_layer_of_an_svc_is_reached_and_kept() {
+    let stage = Stage::new(Dialect::Old).await;
+    let query = format!("room={ROOM}&peer=cam&codec=vp9&source=canvas&svc=L3T1&width=640&height=360");
+    let browser = Browser::publish(&stage.sfu.http_url(), &query).await;
+    let id = stage.record().await;
+    stage.recorded(&id, &["cam"], 10_000_000).await;
+    let sent = layer_sent(&stage).await;
+    stage.recorder.stop(&id).await;
+    browser.close().await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let video = track(&manifest, "cam", "video");
+    assert_eq!((&video["width"], &video["height"]), (&json!(640), &json!(360)), "{video}");
+    assert_eq!(sent, Some(2), "the SFU sends all three layers at the end");
+    pinned_to_the_top(&stage, &id, 65_536).await;
 }
 
 /// Every layer's playlist and the sound's have as many discontinuities, and the pictures have them at the same times.
@@ -190,15 +325,16 @@ async fn playlists_agree(stage: &Stage, id: &str, manifest: &Value) {
     }
 }
 
-/// Plays the top variant in Chromium, to the end. Numbers move as fast as time does.
-async fn pinned_to_the_top(stage: &Stage, id: &str) {
+/// Plays the top variant in Chromium, to the end. Numbers move as fast as time does, and begin again at `modulus`.
+/// Gives how many pictures of each width were shown.
+async fn pinned_to_the_top(stage: &Stage, id: &str, modulus: i64) -> BTreeMap<i64, usize> {
     let playlist = format!("{}/api/v1/recordings/{id}/stream/playlist.m3u8", stage.recorder.url);
     let arguments =
         ["--playlist", &playlist, "--token", &stage.recorder.token, "--level", "top", "--read-all"];
     let played = readers::script("play.mjs", &[&arguments[..], &["--patience", "20"]].concat()).await;
     let mut summary = played.clone();
     summary["frames"] = json!(played["frames"].as_array().map(Vec::len));
-    assert_eq!((&played["ended"], &played["levels"]), (&json!(true), &json!(3)), "{summary}");
+    assert_eq!(played["ended"], true, "{summary}");
     let fatal = played["errors"].as_array().unwrap().iter().filter(|error| error["fatal"] == true).count();
     assert_eq!(fatal, 0, "{summary}");
     let stalls = played["stalls"].as_array().unwrap();
@@ -209,6 +345,8 @@ async fn pinned_to_the_top(stage: &Stage, id: &str) {
         .iter()
         .map(|frame| (frame[0].as_f64().unwrap(), frame[1].as_i64(), frame[3].as_i64().unwrap()))
         .collect();
+    // A browser that publishes on a busy machine leaves pictures out by itself.
+    let (slack, longest) = if modulus == 250 { (1.5, 0.3) } else { (4.0, 1.0) };
     let (mut still, mut wrong) = (0.0_f64, 0);
     for pair in frames.windows(2) {
         let [(before, Some(old), _), (now, Some(new), _)] = *pair else {
@@ -216,23 +354,24 @@ async fn pinned_to_the_top(stage: &Stage, id: &str) {
             continue;
         };
         let expected = (now - before) * 25.0;
-        let moved = (new - old).rem_euclid(250) as f64;
+        let moved = (new - old).rem_euclid(modulus) as f64;
         if moved == 0.0 {
             still = still.max(now - before);
         }
-        wrong += usize::from((moved - expected).abs() > 1.5);
+        wrong += usize::from((moved - expected).abs() > slack);
     }
-    let width = |wanted: i64| frames.iter().filter(|(_, _, width)| *width == wanted).count();
+    let mut widths = BTreeMap::new();
+    for (.., width) in &frames {
+        *widths.entry(*width).or_insert(0) += 1;
+    }
     println!(
-        "{} pictures read: {} of the top, {} of the middle layer; longest still {still:.2} s, {wrong} steps wrong",
-        frames.len(),
-        width(640),
-        width(320)
+        "{} pictures read, by width {widths:?}; longest still {still:.2} s, {wrong} steps wrong",
+        frames.len()
     );
-    assert!(frames.len() > 300, "{summary}");
-    assert!(width(640) > 100 && width(320) > 100, "both layers were shown");
-    assert!(still <= 0.3, "numbers keep moving: {still}");
-    assert!(wrong <= frames.len() / 50, "{wrong} steps of {} are not those of time", frames.len());
+    assert!(frames.len() > 150, "{summary}");
+    assert!(still <= longest, "numbers keep moving: {still}");
+    assert!(wrong <= frames.len() / 25, "{wrong} steps of {} are not those of time", frames.len());
+    widths
 }
 
 /// Of captures that more than one layer has, at least `least` have equal ticks, and none has others.

@@ -1,5 +1,9 @@
 //! The pure part of the recorder.
 
+#[path = "../../../../src/recorder/gap.rs"]
+mod gap;
+#[path = "../../../../src/recorder/layers.rs"]
+pub mod layers;
 #[path = "../../../../src/recorder/stream.rs"]
 pub mod stream;
 #[path = "../../../../src/recorder/track.rs"]

@@ -1,5 +1,6 @@
 //! The parts of `sfu` that read messages, which it keeps to itself.
 
+mod bridge;
 pub mod protoo;
 
 // Where the dialect looks for them.

@@ -2,7 +2,7 @@
 
 #[path = "../../../../src/sfu/protoo/dialect.rs"]
 mod dialect;
-#[path = "../../../../src/sfu/protoo/envelope.rs"]
+#[path = "../../../../src/sfu/envelope.rs"]
 mod envelope;
 
 use crate::session::{Consumer, TransportParameters, capabilities};
@@ -15,10 +15,12 @@ const LONGEST_REASON: usize = 500;
 pub fn read(text: &str) -> Option<Consumer> {
     match envelope::parse(text)? {
         Message::Request { method, data, .. } => {
+            let bridged = super::bridge::read(&method, &data);
             assert!(!envelope::rejected(1, 500, &method).is_empty());
-            dialect::new_consumer(data).ok()
+            bridged.or_else(|| dialect::new_consumer(data).ok())
         }
         Message::Response { result: Ok(data), .. } => {
+            let _ = super::bridge::read("", &data);
             let _ = dialect::joined(&data);
             let _ = serde_json::from_value::<TransportParameters>(data.clone());
             if let Ok((dialect, router)) = dialect::router_capabilities(data) {
@@ -33,6 +35,7 @@ pub fn read(text: &str) -> Option<Consumer> {
             None
         }
         Message::Notification { method, data } => {
+            let _ = super::bridge::read(&method, &data);
             let _ = (dialect::transient(&method), dialect::event(&method, &data));
             None
         }

@@ -24,6 +24,16 @@ pub enum Event {
     Overflow,
     /// The consumer is gone and another one comes.
     Again,
+    /// A sender report: its NTP time and RTP timestamp.
+    Report(NtpTime, u32),
+    /// What another stream of the participant says of delays.
+    Share(i64),
+    /// The producer is paused, or goes on.
+    Mute(bool),
+    /// The whole recording is paused for so many microseconds.
+    Pause(i64),
+    /// The participant leaves and comes again after so many microseconds.
+    Leave(i64),
     /// The next packet has these.
     Extensions,
 }
@@ -88,12 +98,25 @@ impl<'a> Input<'a> {
         Some(())
     }
 
+    fn while_away(&mut self) -> Option<i64> {
+        Some(10_000 * i64::from(u16::from_be_bytes(self.take()?)))
+    }
+
     fn event(&mut self) -> Option<Event> {
         let [kind] = self.take()?;
-        Some(match kind % 4 {
+        Some(match kind % 10 {
             0 => Event::Poll,
             1 => Event::Overflow,
             2 => Event::Again,
+            3 => {
+                let time = NtpTime(u64::from_be_bytes(self.take()?));
+                Event::Report(time, u32::from_be_bytes(self.take()?))
+            }
+            4 => Event::Share(i64::from_be_bytes(self.take()?)),
+            5 => Event::Mute(true),
+            6 => Event::Mute(false),
+            7 => Event::Pause(self.while_away()?),
+            8 => Event::Leave(self.while_away()?),
             _ => {
                 self.captured = Some(NtpTime(u64::from_be_bytes(self.take()?)));
                 self.rotation = Some(
@@ -112,7 +135,11 @@ impl Iterator for Input<'_> {
         let [flags] = self.take()?;
         self.move_on(flags)?;
         if flags & 0x80 != 0 {
-            return Some(Step::Event(self.event()?, self.now));
+            let (now, event) = (self.now, self.event()?);
+            if let Event::Pause(micros) | Event::Leave(micros) = event {
+                self.now = now.plus(micros);
+            }
+            return Some(Step::Event(event, now));
         }
         let length = usize::from(u16::from_be_bytes(self.take()?)).min(self.rest.len());
         let (payload, rest) = self.rest.split_at(length);

@@ -36,6 +36,7 @@ pub fn run(data: &[u8]) {
         rtp_parameters: parameters,
         paused: false,
         kind_of: ConsumerType::Simple,
+        layer: None,
     };
     offered(&consumer);
     if let Ok(remote) = serde_json::from_slice::<TransportParameters>(text) {

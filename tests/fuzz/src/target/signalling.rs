@@ -19,6 +19,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         format!(
             r#"{{"request":true,"id":1,"method":"newConsumer","data":{{"peerId":"a","producerId":"p","id":"c","kind":"video","rtpParameters":{parameters},"type":"simulcast","appData":{{"share":true,"source":"x"}},"producerPaused":true}}}}"#
         ),
+        format!(
+            r#"{{"request":true,"id":1,"method":"newConsumer","data":{{"peerId":"a","producerId":"p","consumerId":"c","kind":"video","source":"screen","rtpParameters":{parameters},"type":"simple","spatialLayer":1}}}}"#
+        ),
         format!(r#"{{"response":true,"id":1,"ok":true,"data":{router}}}"#),
         format!(r#"{{"response":true,"id":1,"ok":true,"data":{{"routerRtpCapabilities":{router}}}}}"#),
         format!(r#"{{"response":true,"id":1,"ok":true,"data":{transport}}}"#),

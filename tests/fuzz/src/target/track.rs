@@ -2,10 +2,13 @@
 
 use super::input::{Event, Input, Step};
 use super::packets;
+use crate::catalog::Cause;
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::index::{Entry, Index, encode};
 use crate::media::fmp4::{describe, init, read};
+use crate::media::rtp::packet::SenderReport;
 use crate::media::segment::{Policy, Segment, from_index};
+use crate::media::timeline::sync::Delays;
 use crate::media::{Codec, Rotation};
 use crate::recorder::track::{Config, Output, Run, Track};
 use crate::time::{Moment, Ticks, WallTime};
@@ -113,6 +116,7 @@ fn record(data: &[u8]) -> Option<Stored> {
         track: TrackId(uuid::Uuid::from_u128(2)),
         peer_id: "ann".to_owned(),
         codec: CODECS[usize::from(*codec) % CODECS.len()],
+        member: None,
         policy: Policy::default(),
         start: Moment(5_000_000),
         start_wall: WallTime(1_792_000_000_000_000),
@@ -127,6 +131,34 @@ fn record(data: &[u8]) -> Option<Stored> {
             Step::Event(Event::Overflow, _) => track.overflowed(&mut out),
             Step::Event(Event::Again, _) => {
                 let done = track.detach(&mut out);
+                track.attach();
+                done
+            }
+            Step::Event(Event::Report(ntp, rtp), arrival) => {
+                track.report(&SenderReport { ntp, rtp, arrival }, &mut out)
+            }
+            Step::Event(Event::Share(micros), _) => {
+                track.share(Delays { reports: Some(micros), captures: Some(micros) });
+                let _ = track.delays();
+                Ok(())
+            }
+            Step::Event(Event::Mute(true), now) => {
+                track.mute(now);
+                Ok(())
+            }
+            Step::Event(Event::Mute(false), now) => {
+                track.unmute(now);
+                Ok(())
+            }
+            Step::Event(Event::Pause(micros), now) => {
+                let done = track.part(Cause::Pause, now, &mut out);
+                track.resume(micros, Cause::Pause, &mut out);
+                track.attach();
+                done
+            }
+            Step::Event(Event::Leave(_), now) => {
+                let done = track.part(Cause::Off, now, &mut out);
+                track.resume(0, Cause::Off, &mut out);
                 track.attach();
                 done
             }
