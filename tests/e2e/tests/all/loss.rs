@@ -66,6 +66,16 @@ impl Outcome {
         &self.ledger.frames[first]
     }
 
+    /// What is missing is told, as loss, with its length.
+    fn is_told(&self, hole: &Hole) {
+        let [gap] = &self.listed["gaps"].as_array().unwrap()[..] else {
+            panic!("{}: one gap is told: {}", self.what(), self.listed["gaps"]);
+        };
+        let length = gap["duration_us"].as_u64().unwrap();
+        let off = length.abs_diff(u64::try_from(hole.length().as_micros()).unwrap());
+        assert!(gap["cause"] == "loss" && off <= 100_000, "{}: {gap} for {hole:?}", self.what());
+    }
+
     /// What is missing in the middle.
     fn holes(&self) -> Vec<Hole> {
         holes(&self.ledger, &self.places())
@@ -288,6 +298,7 @@ async fn an_outage_of_three_seconds_is_a_bounded_gap_and_plays_without_a_stall()
         // Pictures go on with the next key frame, of which there is one every two seconds.
         let late = if outcome.ledger.kind == "video" { 2_300_000 } else { 100_000 };
         assert!(hole.to <= ended + late, "{}: {hole:?} ends late after {ended}", outcome.what());
+        outcome.is_told(&hole);
         decodes(&stage.file(&id, &outcome.listed));
     }
     plays_without_a_stall(&stage, &id).await;
@@ -334,6 +345,7 @@ async fn failure_3_key_frame_requests_repeat_and_the_damaged_span_is_bounded() {
         assert!(behind.key, "it ends with a key frame");
         let first_key = outcome.ledger.frames.iter().position(|f| f.key && f.due_at > hole.from);
         assert_eq!(first_key, Some(hole.before), "and with the first one");
+        outcome.is_told(&hole);
         decodes(&stage.file(&id, &outcome.listed));
     }
     assert!(asked >= 3, "requests repeat: {asked}");
