@@ -126,6 +126,7 @@ async fn probes_need_no_token() {
     assert_eq!(app.send(get("/readyz")).await.json()["status"], "ready");
     let metrics = app.send(get("/metrics")).await;
     assert!(metrics.text().contains("\ntureen_recordings_running 0\n"));
+    assert!(metrics.text().contains("\ntureen_packets_lost_total 0\n"));
     assert!(!metrics.header("x-request-id").is_empty());
     app.send(get("/nowhere")).await.problem(404, "not-found");
     app.send(get("/assets/../Cargo.toml")).await.problem(404, "not-found");

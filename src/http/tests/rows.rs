@@ -211,6 +211,26 @@ async fn only_a_running_recording_can_be_paused() {
 }
 
 #[tokio::test]
+async fn the_verdict_on_tracks_and_on_all_of_them_is_told() {
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 0).await;
+    let camera = app.fixture.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    let microphone = app.fixture.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000)]).await;
+    let before = app.get(&app.at("/manifest.json"), Role::Student).await.json();
+    assert!(before["recording"]["integrity"].is_null());
+    for (track, grade, lost) in [(camera, "fair", 3), (microphone, "intact", 0)] {
+        let verdict = serde_json::json!({"grade": grade, "packets_lost": lost, "packets_received": 100});
+        app.fixture.catalog.set_integrity(track, &verdict).await.unwrap();
+    }
+    let manifest = app.get(&app.at("/manifest.json"), Role::Student).await.json();
+    let of_track = &manifest["participants"][0]["tracks"][0]["integrity"];
+    assert_eq!((&of_track["grade"], &of_track["packets_lost"]), (&"fair".into(), &3.into()));
+    let all = &manifest["recording"]["integrity"];
+    assert_eq!((&all["grade"], &all["packets_received"]), (&"fair".into(), &200.into()));
+    assert_eq!(&app.get(&app.at(""), Role::Student).await.json()["integrity"], all);
+}
+
+#[tokio::test]
 async fn gaps_and_pauses_are_told_with_the_recording() {
     let app = TestApp::new().await;
     let ada = app.fixture.participant("Ada", 0).await;

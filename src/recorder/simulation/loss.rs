@@ -1,6 +1,7 @@
 //! Loss and order: what the network does to packets, and what is stored in the end.
 
 use super::{Call, Line, Network, Sender};
+use crate::recorder::integrity::Grade;
 use crate::time::Timescale;
 
 const SECOND: i64 = 1_000_000;
@@ -28,6 +29,9 @@ fn random_loss_is_repaired_and_not_asked_for_twice_over() {
             let statistics = line.statistics();
             assert!(statistics.nacked < 2 * line.taken, "{statistics:?}, {} were lost", line.taken);
             assert!(line.repairs_asked < 2 * line.taken, "{} requests", line.repairs_asked);
+            let verdict = line.track.integrity();
+            assert_eq!((verdict.grade, verdict.packets_lost), (Grade::Intact, 0), "{verdict:?}");
+            assert!(verdict.packets_recovered >= line.taken - 1, "{verdict:?}");
             whole(line);
         }
     }
@@ -55,8 +59,12 @@ fn failure_3_after_loss_key_frames_are_asked_for_until_one_comes_and_the_damage_
     let deaf = Sender { deaf: 2, ..Sender::camera() };
     let line = Call::new(3, network, vec![deaf]).run(60 * SECOND).pop().unwrap();
     assert!(line.requests > 2);
-    let counts = line.track.counts();
-    assert!(counts.lost > 0);
+    let verdict = line.track.integrity();
+    assert!(verdict.packets_lost > 0 && verdict.packets_lost == line.track.counts().lost);
+    // Losses that are close to each other make one span.
+    assert!(verdict.damaged_spans > 0 && verdict.damaged_spans <= verdict.packets_lost, "{verdict:?}");
+    assert!((100_000..5 * SECOND).contains(&verdict.longest_freeze_us), "{verdict:?}");
+    assert_eq!(verdict.grade, Grade::Poor);
     let (stored, samples) = line.stored();
     let steps: Vec<i64> = samples.windows(2).map(|pair| pair[1].0 as i64 - pair[0].0 as i64).collect();
     assert!(steps.iter().all(|step| *step > 0), "a frame that refers to a lost one is not stored");
