@@ -9,9 +9,9 @@
 //!    longer, so it is followed slowly.
 //!
 //! A stream's first offset is taken when 0.4 s of it have come, so nothing waits for reports. From then on the offset
-//! is **slewed**: pictures by at most 5 %, sound by at most 0.5 % of the time that passes. It never steps back. It
-//! steps forward only where media is missing anyway: where the media clock stood still while time went on (a stall in
-//! capture), which is a gap and is told as one.
+//! is **slewed**: pictures by at most 5 % (20 % while they are more than 0.2 s off), sound by at most 0.5 % of the time that
+//! passes. It never steps back. It steps forward only where media is missing anyway: where the media clock stood still
+//! while time went on (a stall in capture), which is a gap and is told as one.
 
 use super::anchor::Anchor;
 use super::least::Least;
@@ -49,6 +49,9 @@ const QUIET_MICROS: i64 = 1_000;
 const SHARED_MICROS: i64 = 10_000_000;
 /// Parts in a million by which pictures and sound may be slewed, and by which a rising delay is followed.
 const PICTURE_PPM: i64 = 50_000;
+/// ... and pictures that are further off than this, because all know that they are out of step.
+const FAR_PPM: i64 = 200_000;
+const FAR_MICROS: i64 = 200_000;
 const SOUND_PPM: i64 = 5_000;
 const ARRIVAL_PPM: i64 = 300;
 
@@ -289,6 +292,7 @@ impl Sync {
         // Less delay than was known is certain; more may be the path.
         let ppm = match self.kind {
             _ if clocks.is_none() && error > 0 => ARRIVAL_PPM,
+            Kind::Video if error.saturating_abs() > self.to_fraction(FAR_MICROS) => FAR_PPM,
             Kind::Video => PICTURE_PPM,
             Kind::Audio => SOUND_PPM,
         };

@@ -86,6 +86,8 @@ pub struct Publish {
     pub reports: Reports,
     /// How long pictures take on its uplink: they are sent so much later, under the timestamps of their capture.
     pub video_delay: Duration,
+    /// Its packets tell when they were captured.
+    pub capture_times: bool,
     /// So much of the sound's beginning is left out.
     pub audio_after: Duration,
     /// So much of the picture's beginning is left out.

@@ -66,7 +66,7 @@ impl Stream {
         socket.connect((Ipv4Addr::LOCALHOST, transport.tuple().local_port())).await?;
         let seeds: Vec<(u64, u64)> = fixtures.iter().map(|_| uuid::Uuid::new_v4().as_u64_pair()).collect();
         let ssrcs: Vec<u32> = seeds.iter().map(|seed| (seed.0 as u32).max(1)).collect();
-        let parameters = codecs::parameters(first, &ssrcs, &publish.peer_id);
+        let parameters = codecs::parameters(first, &ssrcs, &publish.peer_id, publish.capture_times);
         let kind = if first.codec == Codec::Opus { MediaKind::Audio } else { MediaKind::Video };
         let mut options = ProducerOptions::new(kind, parameters);
         options.app_data = AppData::new(Owner(publish.peer_id.clone()));
@@ -172,6 +172,7 @@ impl Layer {
             skew_ppm: publish.skew_ppm,
             reports: publish.reports,
             reported: 0,
+            capture_times: publish.capture_times,
             cname: publish.peer_id.clone(),
             turns: publish.turns.clone(),
             header: Header {
@@ -247,6 +248,7 @@ struct Sender {
     reports: Reports,
     /// Reports so far, those left out among them.
     reported: u32,
+    capture_times: bool,
     cname: String,
     turns: Vec<(u64, u8)>,
     header: Header,
@@ -347,9 +349,15 @@ impl Sender {
         self.header.marker = last && !sound;
         // RFC 6464: -dBov. The beep is in the first 4 packets of each second.
         let level = if index % 50 < 4 { 9 } else { 53 };
-        let level = sound.then_some((codecs::AUDIO_LEVEL_ID, level));
-        let turn = self.turn(index).filter(|_| last && !sound).map(|turn| (codecs::ORIENTATION_ID, turn));
-        let packet = self.header.packet(level.or(turn), payload);
+        let level = sound.then_some((codecs::AUDIO_LEVEL_ID, vec![level]));
+        let turn = self.turn(index).filter(|_| last && !sound);
+        let turn = turn.map(|turn| (codecs::ORIENTATION_ID, vec![turn]));
+        let due = self.clock.wall_us + self.since_start(self.next).as_micros() as u64;
+        let captured = (codecs::CAPTURE_TIME_ID, rtcp::ntp(due).to_vec());
+        let captured = self.capture_times.then_some(captured);
+        let extensions: Vec<_> = level.into_iter().chain(turn).chain(captured).collect();
+        let extensions: Vec<_> = extensions.iter().map(|(id, value)| (*id, &value[..])).collect();
+        let packet = self.header.packet(&extensions, payload);
         if let Err(error) = self.socket.send(&packet).await {
             tracing::warn!(%error, "a packet was not sent");
         }

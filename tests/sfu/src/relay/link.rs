@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn packet(ssrc: u32, sequence: u16) -> Vec<u8> {
-        Header { marker: false, payload_type: 101, sequence, timestamp: 0, ssrc }.packet(None, b"payload")
+        Header { marker: false, payload_type: 101, sequence, timestamp: 0, ssrc }.packet(&[], b"payload")
     }
 
     #[tokio::test]

@@ -10,6 +10,8 @@ pub(crate) const PAYLOAD_TYPE: u8 = 101;
 pub(crate) const AUDIO_LEVEL_ID: u8 = 10;
 /// The same of the video orientation.
 pub(crate) const ORIENTATION_ID: u8 = 11;
+/// The same of the capture time.
+pub(crate) const CAPTURE_TIME_ID: u8 = 13;
 
 /// The router's codecs: Opus, VP8, VP9 profile 0, AV1 and the H264 profiles that browsers offer
 /// (constrained baseline, baseline, main, constrained high, high), all in packetization mode 1.
@@ -28,7 +30,12 @@ pub(crate) fn router() -> Vec<RtpCodecCapability> {
 }
 
 /// The RTP parameters of a fixture's stream, or of a simulcast with an SSRC for each layer, smallest first.
-pub(crate) fn parameters(fixture: &Fixture, ssrcs: &[u32], cname: &str) -> RtpParameters {
+pub(crate) fn parameters(
+    fixture: &Fixture,
+    ssrcs: &[u32],
+    cname: &str,
+    capture_times: bool,
+) -> RtpParameters {
     let parameters = match fixture.codec {
         Codec::Opus => json!({"sprop-stereo": 1, "useinbandfec": 1}),
         Codec::H264 => json!({"packetization-mode": 1, "level-asymmetry-allowed": 1,
@@ -48,6 +55,10 @@ pub(crate) fn parameters(fixture: &Fixture, ssrcs: &[u32], cname: &str) -> RtpPa
             json!([{"type": "nack", "parameter": "pli"}, {"type": "ccm", "parameter": "fir"}]);
         extensions = json!([{"uri": "urn:3gpp:video-orientation", "id": ORIENTATION_ID, "encrypt": false,
             "parameters": {}}]);
+    }
+    if let (true, Some(list)) = (capture_times, extensions.as_array_mut()) {
+        list.push(json!({"uri": "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+            "id": CAPTURE_TIME_ID, "encrypt": false, "parameters": {}}));
     }
     let encodings: Vec<Value> = ssrcs.iter().map(|ssrc| json!({"ssrc": ssrc})).collect();
     serde_json::from_value(json!({"codecs": [codec], "encodings": encodings,

@@ -28,17 +28,23 @@ pub struct Header {
 }
 
 impl Header {
-    /// A whole packet with a payload and, if given, one header extension of one byte (RFC 8285 4.2).
-    pub fn packet(&self, extension: Option<(u8, u8)>, payload: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(20 + payload.len());
-        out.push(0x80 | if extension.is_some() { 0x10 } else { 0 });
+    /// A whole packet with a payload and header extensions by their ids (RFC 8285 4.2), each of 1 to 16 bytes.
+    pub fn packet(&self, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(32 + payload.len());
+        out.push(0x80 | if extensions.is_empty() { 0 } else { 0x10 });
         out.push(u8::from(self.marker) << 7 | self.payload_type);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.timestamp.to_be_bytes());
         out.extend_from_slice(&self.ssrc.to_be_bytes());
-        if let Some((id, value)) = extension {
-            // Profile 0xBEDE, one word: id and length - 1, the value, padding.
-            out.extend_from_slice(&[0xbe, 0xde, 0, 1, id << 4, value, 0, 0]);
+        if !extensions.is_empty() {
+            let mut body = Vec::new();
+            for (id, value) in extensions {
+                body.push(id << 4 | (value.len() as u8 - 1));
+                body.extend_from_slice(value);
+            }
+            body.resize(body.len().next_multiple_of(4), 0);
+            out.extend_from_slice(&[0xbe, 0xde, 0, (body.len() / 4) as u8]);
+            out.extend_from_slice(&body);
         }
         out.extend_from_slice(payload);
         out
@@ -59,10 +65,12 @@ mod tests {
     fn header_is_twelve_bytes_in_network_order() {
         let header =
             Header { marker: true, payload_type: 101, sequence: 0x0102, timestamp: 0x0304_0506, ssrc: 7 };
-        assert_eq!(header.packet(None, &[9]), [0x80, 0xe5, 1, 2, 3, 4, 5, 6, 0, 0, 0, 7, 9]);
-        let with = header.packet(Some((10, 0x35)), &[9]);
+        assert_eq!(header.packet(&[], &[9]), [0x80, 0xe5, 1, 2, 3, 4, 5, 6, 0, 0, 0, 7, 9]);
+        let with = header.packet(&[(10, &[0x35])], &[9]);
         assert_eq!(with[0], 0x90);
         assert_eq!(with[12..], [0xbe, 0xde, 0, 1, 0xa0, 0x35, 0, 0, 9]);
+        let two = header.packet(&[(10, &[0x35]), (13, &[1, 2, 3])], &[9]);
+        assert_eq!(two[12..], [0xbe, 0xde, 0, 2, 0xa0, 0x35, 0xd2, 1, 2, 3, 0, 0, 9]);
     }
 
     #[test]

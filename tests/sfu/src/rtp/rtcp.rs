@@ -21,10 +21,10 @@ pub struct SenderReport {
 impl SenderReport {
     /// A compound packet: this report and the CNAME (RFC 3550 6.1).
     pub fn compound(&self, cname: &str) -> Vec<u8> {
-        let seconds = (self.wall_us / 1_000_000 + NTP_EPOCH) as u32;
-        let fraction = (((self.wall_us % 1_000_000) << 32) / 1_000_000) as u32;
         let mut out = vec![0x80, 200, 0, 6];
-        for word in [self.ssrc, seconds, fraction, self.timestamp, self.packets, self.octets] {
+        out.extend_from_slice(&self.ssrc.to_be_bytes());
+        out.extend_from_slice(&ntp(self.wall_us));
+        for word in [self.timestamp, self.packets, self.octets] {
             out.extend_from_slice(&word.to_be_bytes());
         }
         // SDES with one item, ended by zeros up to a whole word (6.5).
@@ -37,6 +37,13 @@ impl SenderReport {
         out.extend_from_slice(&item);
         out
     }
+}
+
+/// Wall time in microseconds since 1970 as a 64-bit NTP timestamp (RFC 5905 6).
+pub fn ntp(wall_us: u64) -> [u8; 8] {
+    let seconds = wall_us / 1_000_000 + NTP_EPOCH;
+    let fraction = ((wall_us % 1_000_000) << 32) / 1_000_000;
+    (seconds << 32 | fraction).to_be_bytes()
 }
 
 /// How many requests for a key frame, PLI (RFC 4585 6.3.1) or FIR (RFC 5104 4.3.1), a datagram holds.
