@@ -17,6 +17,7 @@ mod gap;
 mod gap_tests;
 pub mod integrity;
 pub mod layers;
+mod output;
 pub mod progress;
 pub mod record;
 mod recording;

@@ -1,12 +1,14 @@
 //! One recording as a state machine: who is there, which tracks they have, and what must be stored or asked for.
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
+mod pause;
+
 use super::integrity::Integrity;
 use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
 use super::writer::Write;
-use crate::catalog::{Cause, NewParticipant, NewTrack, Pause};
+use crate::catalog::{Cause, NewParticipant, NewTrack};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
@@ -118,73 +120,6 @@ impl Recording {
     #[must_use]
     pub(super) fn wall(&self, now: Moment) -> WallTime {
         self.start_wall.plus(now.since(self.start))
-    }
-
-    /// The moment up to which the timeline has come: it stands still in a pause.
-    fn reached(&self, now: Moment) -> Moment {
-        self.paused.map_or(now, |since| since.min(now))
-    }
-
-    /// The whole recording is paused: nothing is stored until [`resume`](Self::resume), and in every track ticks go
-    /// on then where they stop here. `None` when it is paused already.
-    pub(super) fn pause(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<Pause> {
-        if self.paused.is_some() {
-            return None;
-        }
-        for index in 0..self.sources.len() {
-            self.with_track(index, out, |track, outputs| track.part(Cause::Pause, now, outputs));
-        }
-        let pause = Pause {
-            recording: self.id,
-            number: self.pauses,
-            at_micros: now.since(self.start).max(0),
-            began_at: self.wall(now),
-            ended_at: None,
-        };
-        self.paused = Some(now);
-        self.pauses += 1;
-        out.push(Action::Write(Write::Pause(pause.clone())));
-        Some(pause)
-    }
-
-    /// The recording goes on; returns since when and for how long it stood still. `None` when it does not stand
-    /// still.
-    pub(super) fn resume(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<(WallTime, i64)> {
-        let since = self.paused?;
-        let by = now.since(since).max(0);
-        let at = self.end_pause(now, out)?;
-        self.shift(by);
-        for index in 0..self.sources.len() {
-            let Some(source) = self.sources.get_mut(index) else { continue };
-            let (delivers, muted) = (source.consumer.is_some(), source.muted);
-            source.asked = None;
-            self.with_track(index, out, |track, outputs| {
-                track.resume(by, if delivers && !muted { Cause::Pause } else { Cause::Off }, outputs);
-                if delivers {
-                    track.attach();
-                }
-                if muted {
-                    track.mute(now);
-                }
-                Ok(())
-            });
-        }
-        self.poll(now, out);
-        Some((at, by))
-    }
-
-    /// The timeline stood still for so long.
-    fn shift(&mut self, by: i64) {
-        self.start = self.start.plus(by);
-        self.start_wall = self.start_wall.plus(by);
-    }
-
-    fn end_pause(&mut self, now: Moment, out: &mut Vec<Action>) -> Option<WallTime> {
-        let since = self.paused.take()?;
-        let at = self.wall(now);
-        self.paused_micros += now.since(since).max(0);
-        out.push(Action::Write(Write::Resume(self.id, self.pauses.saturating_sub(1), at)));
-        Some(at)
     }
 
     /// A participant is in the room. A name that comes back is the same participant.

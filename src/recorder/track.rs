@@ -12,17 +12,17 @@
 use super::gap::Gaps;
 use super::integrity::{Integrity, Watch};
 use super::layers::Member;
+pub use super::output::{Counts, Output, Run};
 use super::stream::{self, Placed, Stream};
-use crate::catalog::{Cause, Gap};
+use crate::catalog::Cause;
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
-use crate::media::fmp4::{self, fragment::Fragment, init};
+use crate::media::fmp4::{self, init};
 use crate::media::rtp::packet::{Packet, SenderReport};
-use crate::media::segment::{self, Policy, Segment, Segmenter};
-use crate::media::timeline::sync::{Anomaly, Delays};
+use crate::media::segment::{self, Policy, Segmenter};
+use crate::media::timeline::sync::Delays;
 use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
-use bytes::Bytes;
 use std::ops::Range;
 
 /// A step between two frames that is longer than this is a gap, not a long frame.
@@ -61,70 +61,6 @@ pub struct Config {
     pub start: Moment,
     /// Tick zero of the recording on the wall clock.
     pub start_wall: WallTime,
-}
-
-/// A stretch of one set of codec parameters begins.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Run {
-    /// From 0 in each track.
-    pub number: u32,
-    /// The init segment.
-    pub init: Bytes,
-    /// Where the init segment lies in the track's file.
-    pub range: Range<u64>,
-    /// Parameters.
-    pub config: codec::Config,
-    /// How its pictures must be turned.
-    pub rotation: Rotation,
-    /// First tick on the recording's timeline.
-    pub first: Ticks,
-    /// The same on the wall clock.
-    pub wall: WallTime,
-    /// Set by the recording: how far the participant's sound was listed, in microseconds of the timeline.
-    pub listed_micros: i64,
-}
-
-/// What must be done for a track, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Append the init segment.
-    Run(Box<Run>),
-    /// Append the fragment.
-    Fragment(Fragment),
-    /// A segment of a run is whole.
-    Segment {
-        /// The run it belongs to.
-        run: u32,
-        /// Its place.
-        segment: Segment,
-        /// Its first tick on the wall clock.
-        wall: WallTime,
-    },
-    /// Nothing comes: a gap as it is now. The same number may be told again with another length.
-    Gap(Gap),
-    /// Ask the producer for a key frame.
-    NeedKeyframe,
-    /// A clock of the sender did what it should not.
-    Clock(Anomaly),
-    /// The track ends here, for this reason.
-    Refused(String),
-}
-
-/// Counts of one track.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets that came.
-    pub packets: u64,
-    /// Packets that came by retransmission.
-    pub recovered: u64,
-    /// Packets that never came.
-    pub lost: u64,
-    /// Samples stored.
-    pub samples: u64,
-    /// Bytes stored.
-    pub bytes: u64,
-    /// Media stored, in microseconds.
-    pub duration_micros: i64,
 }
 
 /// Errors of the pure path: always a defect or an absurd input, never the network's usual troubles.

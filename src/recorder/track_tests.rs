@@ -162,7 +162,7 @@ fn a_track_goes_on_with_another_stream() {
 }
 
 #[test]
-fn another_picture_size_is_another_run_without_a_gap() {
+fn failure_15_another_picture_size_is_another_run_without_a_gap() {
     let mut track = track(Codec::Vp8);
     let size = |n| match n {
         0 => Some((320, 180)),
