@@ -61,6 +61,10 @@ test: build-all ## Install what is lacking and run every test
 	cargo nextest run --profile $(PROFILE) --workspace
 	@$(MAKE) --no-print-directory fuzz-ci
 
+.PHONY: test-long
+test-long: build-all ## End-to-end tests that `make test` leaves out for their length
+	cargo nextest run --profile long --workspace
+
 # In a folder of their own: what is built for them is instrumented.
 FUZZ = FUZZ_TARGET_DIR=$(CACHE)/fuzz tests/fuzz/run.sh
 
