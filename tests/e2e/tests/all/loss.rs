@@ -2,7 +2,7 @@
 //! ledgers, bit by bit.
 
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path as FilePath;
 use std::time::Duration;
 use tureen::media::Codec;
@@ -35,6 +35,8 @@ struct Outcome {
     ledger: Ledger,
     stored: Stored,
     listed: Value,
+    /// When the SFU began to forward it, in microseconds since 1970.
+    forwarded_at: u64,
 }
 
 impl Outcome {
@@ -46,20 +48,17 @@ impl Outcome {
         places(&self.what(), &self.ledger, &self.stored, self.codec)
     }
 
-    /// From the first key frame that was forwarded on. What is on its way when the sender leaves is nobody's loss: no
-    /// packet follows that would show it.
+    /// From the first frame that was forwarded on: the SFU begins once the consumer is answered for and connected,
+    /// and with a key frame. What is on its way when the sender leaves is nobody's loss: no packet follows that would
+    /// show it.
     fn is_whole(&self) -> &SentFrame {
         let (what, places) = (self.what(), self.places());
         assert_eq!(holes(&self.ledger, &places), [], "{what}");
         let (first, last) = (places[0], places[places.len() - 1]);
-        match self.ledger.kind {
-            // The consumer is made and answered for while sound runs already.
-            "audio" => assert!(first < 50, "{what}: from frame {first} on"),
-            _ => {
-                let key = self.ledger.frames.iter().position(|frame| frame.key);
-                assert_eq!(Some(first), key, "{what}: from the first key frame on");
-            }
-        }
+        let begun = |frame: &SentFrame| frame.key && frame.due_at <= self.forwarded_at;
+        let forwarded =
+            self.ledger.frames.iter().rposition(begun).expect("nothing is forwarded before it is due");
+        assert!(first <= forwarded, "{what}: from frame {first} on, forwarded from {forwarded} on");
         let behind = self.ledger.frames.len() - 1 - last;
         assert!(behind <= UNDER_WAY, "{what}: {behind} missing at the end");
         println!("{what}: {} samples equal, from frame {first} on", places.len());
@@ -151,6 +150,9 @@ impl Show {
     async fn end(self) -> (Stage, String, Vec<Outcome>) {
         self.relay.set(Network::default());
         let mut ledgers = Vec::new();
+        let forwarded: HashMap<String, u64> = (self.stage.room.consumed().into_iter())
+            .filter_map(|stream| Some((stream.producer_id, self.relay.passage(stream.ssrc).first_at?)))
+            .collect();
         for (publisher, codec) in &self.cast {
             ledgers.push((publisher.peer_id().to_owned(), *codec, publisher.leave().await));
         }
@@ -167,7 +169,8 @@ impl Show {
                 let listed = track(&manifest, &peer, ledger.kind).clone();
                 let media = self.stage.recorder.media();
                 let stored = Stored::read(&media, &self.id, listed["id"].as_str().unwrap());
-                outcomes.push(Outcome { peer: peer.clone(), codec, ledger, stored, listed });
+                let forwarded_at = forwarded[&ledger.producer_id];
+                outcomes.push(Outcome { peer: peer.clone(), codec, ledger, stored, listed, forwarded_at });
             }
         }
         (self.stage, self.id, outcomes)

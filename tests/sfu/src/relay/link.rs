@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
@@ -128,6 +128,10 @@ impl Link {
 fn count(state: &mut State, ssrc: u32, fate: Option<&super::pipe::Fate>, sequence: u16) {
     let passage = state.passages.entry(ssrc).or_default();
     passage.sent += 1;
+    passage.first_at.get_or_insert_with(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        now.as_micros() as u64
+    });
     match fate {
         None => passage.dropped.push(sequence),
         Some(fate) => {

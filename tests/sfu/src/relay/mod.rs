@@ -48,6 +48,8 @@ pub struct Rule {
 pub struct Passage {
     /// Packets that the SFU sent.
     pub sent: u64,
+    /// Wall time of the first of them, microseconds since 1970.
+    pub first_at: Option<u64>,
     /// Sequence numbers of those that were dropped, whatever for.
     pub dropped: Vec<u16>,
     /// Packets that were delivered twice.
