@@ -8,7 +8,8 @@ scope=${1:-all}
 # command or pkg-config module : Debian package
 product=(cc:gcc pkg-config:pkg-config node:nodejs npm:npm curl:curl)
 everything=(c++:g++ python3:python3 ffmpeg:ffmpeg ffprobe:ffmpeg chromium:chromium flatc:flatbuffers-compiler jq:jq
-  =openssl:libssl-dev =libuv:libuv1-dev =libsrtp2:libsrtp2-dev =flatbuffers:libflatbuffers-dev)
+  =openssl:libssl-dev =libuv:libuv1-dev =libsrtp2:libsrtp2-dev =flatbuffers:libflatbuffers-dev
+  =libfaketime:libfaketime)
 
 wanted=("${product[@]}")
 [ "$scope" = all ] && wanted+=("${everything[@]}")

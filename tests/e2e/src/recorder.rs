@@ -3,6 +3,7 @@
 use crate::wait;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -38,6 +39,11 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the server on `folder` (media in `media/`, catalogue in `tureen.db`) and waits until it answers.
     pub async fn start(folder: &Path) -> Self {
+        Self::start_in(folder, &[]).await
+    }
+
+    /// The same with more environment variables.
+    pub async fn start_in(folder: &Path, environment: &[(&str, &OsStr)]) -> Self {
         let port = free_port();
         let child = Command::new(program())
             .arg("serve")
@@ -46,6 +52,7 @@ impl Recorder {
             .env("DATABASE_URL", format!("sqlite:{}", folder.join("tureen.db").display()))
             .env("RECORDINGS_DIR", folder.join("media"))
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap())
@@ -190,7 +197,7 @@ impl Recorder {
 #[must_use]
 pub fn token(role: &str) -> String {
     let output = std::process::Command::new(program())
-        .args(["token", "--role", role, "--user-id", "tester"])
+        .args(["token", "--role", role, "--user-id", "tester", "--ttl", "604800"])
         .env("JWT_SECRET", SECRET)
         .output()
         .expect("tureen token runs");

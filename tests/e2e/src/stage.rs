@@ -3,6 +3,7 @@
 use crate::recorder::Recorder;
 use crate::wait;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,10 +32,15 @@ impl Stage {
 
     /// The same with an SFU of other options.
     pub async fn with(options: Options) -> Self {
+        Self::in_environment(options, &[]).await
+    }
+
+    /// And with more environment variables for the recorder.
+    pub async fn in_environment(options: Options, environment: &[(&str, &OsStr)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sfu = Sfu::start(options).await.expect("the SFU starts");
         let room = sfu.room(ROOM).await.expect("a room");
-        let recorder = Recorder::start(folder.path()).await;
+        let recorder = Recorder::start_in(folder.path(), environment).await;
         Self { sfu, room, recorder, folder }
     }
 
