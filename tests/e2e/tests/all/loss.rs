@@ -75,6 +75,22 @@ impl Outcome {
         assert!(gap["cause"] == "loss" && off <= 100_000, "{}: {gap} for {hole:?}", self.what());
     }
 
+    /// Of the verdict.
+    fn counted(&self, what: &str) -> u64 {
+        let integrity = &self.listed["integrity"];
+        integrity[what].as_u64().unwrap_or_else(|| panic!("{}: {what} in {integrity}", self.what()))
+    }
+
+    /// The verdict knows of every packet, and that none is missing.
+    fn is_told_intact(&self) {
+        let integrity = &self.listed["integrity"];
+        assert_eq!(integrity["grade"], "intact", "{}: {integrity}", self.what());
+        assert_eq!((self.counted("packets_lost"), self.counted("damaged_us")), (0, 0), "{integrity}");
+        let sent: u64 = self.ledger.frames.iter().map(|frame| u64::from(frame.packets)).sum();
+        let expected = self.counted("packets_expected");
+        assert!(expected <= sent && self.counted("packets_received") == expected, "{sent} sent, {integrity}");
+    }
+
     /// What is missing in the middle.
     fn holes(&self) -> Vec<Hole> {
         holes(&self.ledger, &self.places())
@@ -211,8 +227,11 @@ async fn nothing_is_missing_at(loss: f64, seed: u64) {
     let (_stage, _, outcomes) = show.end().await;
     for outcome in &outcomes {
         outcome.is_whole();
+        outcome.is_told_intact();
     }
     println!("{:.0} % loss, 40 ms there and back: {lost} packets lost, {nacked} asked for", loss * 100.0);
+    let recovered: u64 = outcomes.iter().map(|outcome| outcome.counted("packets_recovered")).sum();
+    assert_eq!(recovered, lost, "the verdict counts each packet that had to be sent again");
     assert!(lost > 5, "the network lost packets: {lost}");
     assert!(nacked >= lost && nacked < 2 * lost, "{nacked} asked for, {lost} lost");
 }
@@ -302,6 +321,13 @@ async fn an_outage_of_three_seconds_is_a_bounded_gap_and_plays_without_a_stall()
         let late = if outcome.ledger.kind == "video" { 2_300_000 } else { 100_000 };
         assert!(hole.to <= ended + late, "{}: {hole:?} ends late after {ended}", outcome.what());
         outcome.is_told(&hole);
+        let (damaged, length) = (outcome.counted("damaged_us"), hole.length().as_micros() as u64);
+        assert!(damaged.abs_diff(length) <= 100_000, "{}: {damaged} us damaged, {hole:?}", outcome.what());
+        assert_eq!(
+            (&outcome.listed["integrity"]["grade"], outcome.counted("damaged_spans")),
+            (&"poor".into(), 1)
+        );
+        assert!(outcome.counted("packets_lost") > 0, "{}", outcome.listed);
         decodes(&stage.file(&id, &outcome.listed));
     }
     plays_without_a_stall(&stage, &id).await;
