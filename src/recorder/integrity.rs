@@ -116,6 +116,11 @@ impl Watch {
         self.damaged = true;
     }
 
+    /// Something came to harm since the frame before.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
     /// A clock of the sender did something.
     pub(super) fn clock(&mut self, _: Anomaly) {
         self.found.clock_anomalies += 1;

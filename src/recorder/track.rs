@@ -28,6 +28,8 @@ use std::ops::Range;
 /// A step between two frames that is longer than this is a gap, not a long frame.
 const LONGEST_PICTURE_MICROS: i64 = 3_000_000;
 const LONGEST_SOUND_MICROS: i64 = 500_000;
+/// And one that is longer than this when pictures were lost in it.
+const LONGEST_DAMAGED_MICROS: i64 = 500_000;
 /// When nothing comes any more, holes before the last packet have been given up after this time.
 const LATEST_PICTURE_MICROS: i64 = 2_200_000;
 const LATEST_SOUND_MICROS: i64 = 1_200_000;
@@ -369,7 +371,11 @@ impl Track {
         if let Some(held) = &self.held {
             let step = (frame.at - held.at).to_micros(self.timescale);
             let resumed = self.parted.is_some_and(|at| (0..PARTED_MICROS).contains(&frame.arrival.since(at)));
-            let longest = if resumed { LEAST_PART_MICROS } else { self.longest_micros() };
+            let longest = match resumed {
+                true => LEAST_PART_MICROS,
+                false if self.watch.is_damaged() => self.longest_micros().min(LONGEST_DAMAGED_MICROS),
+                false => self.longest_micros(),
+            };
             if step > longest {
                 self.end_run(self.cause(frame.arrival), out)?;
             }

@@ -1,5 +1,6 @@
 use super::testing::{START_WALL, Stored, at, h264, opus, sized, stored, track, vp8};
 use super::track::{Output, Track};
+use crate::catalog::{Cause, Shown};
 use crate::media::rtp::packet::Packet;
 use crate::media::{Codec, Rotation};
 use crate::time::{Ticks, Timescale};
@@ -83,7 +84,7 @@ fn video_begins_with_its_first_key_frame() {
 }
 
 #[test]
-fn after_loss_pictures_are_dropped_until_a_key_frame() {
+fn after_loss_pictures_are_dropped_until_a_key_frame_and_the_gap_is_told() {
     let mut track = track(Codec::Vp8);
     // The hole stays open for 2 s, so that a retransmission may still fill it.
     let out = push(&mut track, pictures(0, 65, 0, &[0, 50]).filter(|packet| packet.sequence != 20));
@@ -95,11 +96,31 @@ fn after_loss_pictures_are_dropped_until_a_key_frame() {
         (1, false),
         "the next key frame was held behind it"
     );
+    let told: Vec<_> = (out.iter())
+        .filter_map(|output| match output {
+            Output::Gap(gap) => Some((gap.cause, gap.shown, gap.open, gap.start, gap.duration)),
+            _ => None,
+        })
+        .collect();
     let stored = finish(&mut track, out);
-    assert_eq!((stored.runs.len(), stored.entries.len()), (1, 65 - 30));
-    // The last whole picture stands until the key frame.
-    assert_eq!(stored.entries[19].duration, 31 * PICTURE as u32);
+    assert_eq!((stored.runs.len(), stored.entries.len()), (2, 65 - 30));
+    // No stored picture is made to stand for what is missing.
+    assert!(stored.entries.iter().all(|entry| entry.duration == PICTURE as u32));
     assert!(stored.entries[20].sync());
+    assert_eq!(told, [(Cause::Loss, Shown::Still, false, Ticks(20 * PICTURE), Ticks(30 * PICTURE))]);
+    let verdict = track.integrity();
+    assert_eq!((verdict.damaged_spans, verdict.damaged_us), (1, 1_200_000));
+}
+
+#[test]
+fn pictures_lost_for_less_than_half_a_second_make_the_one_before_them_longer() {
+    let mut track = track(Codec::Vp8);
+    let mut out = push(&mut track, pictures(0, 65, 0, &[0, 30]).filter(|packet| packet.sequence != 20));
+    track.poll(at(2_900), &mut out).unwrap();
+    let stored = finish(&mut track, out);
+    assert_eq!((stored.runs.len(), stored.gaps.len()), (1, 0));
+    assert_eq!(stored.entries[19].duration, 11 * PICTURE as u32);
+    assert_eq!(track.integrity().damaged_us, 400_000);
 }
 
 #[test]

@@ -346,6 +346,32 @@ async fn plays_without_a_stall(stage: &Stage, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn failure_3_pictures_lost_up_to_the_next_key_frame_are_told_and_play_without_a_stall() {
+    let show = Show::distant(3, vec![(publish("ada", "h264-baseline.h264"), Codec::H264)]).await;
+    show.recorded(2).await;
+    let [stream] = &show.consumed(MediaKind::Video)[..] else { panic!("one video") };
+    show.relay.rule(stream.rtx_ssrc.unwrap(), Rule { drop: u64::MAX, ..Rule::default() });
+    // Key frames are two seconds apart.
+    let sent = show.cast[0].0.ledger(MediaKind::Video).await.len();
+    wait::until("the picture after a key frame", Duration::from_secs(5), || async {
+        let frames = show.cast[0].0.ledger(MediaKind::Video).await;
+        (frames.len() > sent && frames.last()?.key).then_some(())
+    })
+    .await;
+    show.relay.rule(stream.ssrc, Rule { drop: 1, ..Rule::default() });
+    show.recorded(9).await;
+    let (stage, id, outcomes) = show.end().await;
+    let video = outcomes.iter().find(|outcome| outcome.ledger.kind == "video").unwrap();
+    let found = video.holes();
+    let [hole] = found[..] else { panic!("one hole: {found:?}") };
+    println!("{hole:?}, {:?}; {}", hole.length(), video.listed["gaps"]);
+    assert!(hole.length() > Duration::from_secs(1) && hole.length() <= Duration::from_secs(2), "{hole:?}");
+    video.is_told(&hole);
+    decodes(&stage.file(&id, &video.listed));
+    plays_without_a_stall(&stage, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failure_3_key_frame_requests_repeat_and_the_damaged_span_is_bounded() {
     // One key frame in ten seconds, and none for the asking.
     let show = Show::distant(33, vec![(publish("ada", "h264-one-key.h264"), Codec::H264)]).await;
