@@ -8,10 +8,11 @@
 //!
 //! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
 //! [`recording`] knows who is there; [`actor`] pumps;
-//! [`writer`] stores in order; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
+//! [`writer`] stores in order; [`attach`] joins rooms; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
 //! process left.
 
 mod actor;
+pub mod attach;
 mod gap;
 #[cfg(test)]
 mod gap_tests;
@@ -37,4 +38,5 @@ mod track_properties;
 mod track_tests;
 mod writer;
 
-pub use supervisor::{Error, SourceSpec, StartRequest, Started, Stopped, Supervisor};
+pub use attach::SourceSpec;
+pub use supervisor::{Error, StartRequest, Started, Stopped, Supervisor};

@@ -1,7 +1,8 @@
 //! `tureen record`: one recording, without a server.
 
+use super::attach::SourceSpec;
 use super::progress::Progress;
-use super::supervisor::{Error, SourceSpec, StartRequest, Supervisor};
+use super::supervisor::{Error, StartRequest, Supervisor};
 use crate::catalog::{self, Catalog};
 use crate::clock::SystemClock;
 use crate::id::RecordingId;

@@ -1,6 +1,7 @@
 //! Starts and stops recordings, and knows which ones run.
 
 use super::actor::{Actor, Command, End};
+use super::attach::{self, SourceSpec};
 use super::integrity::Integrity;
 use super::progress::Progress;
 use super::recording::Recording;
@@ -9,10 +10,8 @@ use crate::catalog::{self, Catalog, Finish, NewRecording, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
-use crate::peer::{self, Peer};
-use crate::session;
+use crate::peer;
 use crate::session::Layers;
-use crate::sfu::{self, Room, bridge, protoo};
 use crate::storage::Store;
 use crate::time::WallTime;
 use std::collections::HashMap;
@@ -28,44 +27,6 @@ const WRITE_QUEUE: usize = 4096;
 const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
 const MAX_RUNNING: usize = 256;
-
-/// Where to attach.
-#[derive(Clone, Debug)]
-pub enum SourceSpec {
-    /// The signalling of mediasoup-demo and its descendants.
-    Protoo {
-        /// `ws:` or `wss:`; `roomId` and `peerId` are filled in when they are absent.
-        url: String,
-        /// The HTTP `Origin` to send.
-        origin: Option<String>,
-        /// The name other participants see.
-        display_name: Option<String>,
-    },
-    /// An application that serves the bridge's protocol.
-    Bridge {
-        /// `ws:` or `wss:`.
-        url: String,
-    },
-}
-
-impl SourceSpec {
-    /// Its name in the API.
-    #[must_use]
-    pub fn mode(&self) -> &'static str {
-        match self {
-            Self::Protoo { .. } => "protoo",
-            Self::Bridge { .. } => "bridge",
-        }
-    }
-
-    /// The address of its signalling.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        match self {
-            Self::Protoo { url, .. } | Self::Bridge { url } => url,
-        }
-    }
-}
 
 /// What to record.
 #[derive(Clone, Debug)]
@@ -187,14 +148,6 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
-struct Joined {
-    room: Box<dyn Room>,
-    peer: Peer,
-    events: mpsc::Receiver<peer::Event>,
-    transport_id: String,
-    peers: Vec<sfu::PeerInfo>,
-}
-
 impl Supervisor {
     /// A supervisor without recordings.
     #[must_use]
@@ -261,8 +214,8 @@ impl Supervisor {
 
     async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
         let Ends { stop, commands, progress, done } = ends;
-        let joined = self.join(id, &request).await?;
         let shared = &self.0;
+        let joined = attach::join(id, &request, &shared.peer).await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
         let mut recording = Recording::new(id, shared.policy, start, started_at);
         shared.catalog.create_recording(&new_recording(id, &request, started_at)).await?;
@@ -303,22 +256,6 @@ impl Supervisor {
         });
         tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
         Ok(Started { recording_id: id, started_at })
-    }
-
-    async fn join(&self, id: RecordingId, request: &StartRequest) -> Result<Joined, Error> {
-        let mut room = connect(id, request).await?;
-        let router = room.enter().await.map_err(from_sfu)?;
-        let transport = room.create_transport().await.map_err(from_sfu)?;
-        let transport_id = transport.id.clone();
-        let (peer, events) = Peer::open(self.0.peer.clone(), &router, transport).await?;
-        let peers = match room.join(&session::capabilities(&router)).await {
-            Ok(peers) => peers,
-            Err(error) => {
-                peer.close().await;
-                return Err(from_sfu(error));
-            }
-        };
-        Ok(Joined { room, peer, events, transport_id, peers })
     }
 
     async fn end(
@@ -470,40 +407,6 @@ fn stop_after(stop: CancellationToken, limit: Duration) {
             () = stop.cancelled() => {}
         }
     });
-}
-
-async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room>, Error> {
-    let url = request.source.url();
-    let source = |origin: &Option<String>, display_name: &Option<String>| {
-        Ok::<_, Error>(sfu::Source {
-            url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-            origin: origin.clone(),
-            room_id: request.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{id}"),
-            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-        })
-    };
-    match &request.source {
-        SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
-        SourceSpec::Protoo { origin, display_name, .. } => {
-            let room = protoo::connect(&source(origin, display_name)?).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
-        SourceSpec::Bridge { .. } => {
-            let room = bridge::connect(&source(&None, &None)?, request.layers).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
-    }
-}
-
-fn from_sfu(error: sfu::Error) -> Error {
-    match &error {
-        sfu::Error::Url(_) => Error::BadSource(error.to_string()),
-        sfu::Error::Layers => Error::LayersUnsupported("this application"),
-        sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
-        _ => Error::SfuUnreachable(error.to_string()),
-    }
 }
 
 fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) -> NewRecording {
