@@ -17,3 +17,4 @@ pub mod sfu;
 pub mod storage;
 pub mod telemetry;
 pub mod time;
+pub mod webhook;

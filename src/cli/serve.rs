@@ -4,16 +4,18 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
-use crate::http::{self, App};
+use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing, Webhooks};
+use crate::http::{self, App, MAX_LISTENERS};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::recorder::{Supervisor, recovery};
 use crate::storage::Store;
+use crate::webhook::{self, Office, Stats, target};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Requests that are still running this long after all recordings were closed are cut off.
@@ -27,16 +29,20 @@ pub(super) struct Options {
     signing: Signing,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    webhooks: Webhooks,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen } = options;
+    let Options { place, signing, listen, webhooks } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
+    let stats = Arc::new(Stats::default());
+    let office = office(&webhooks, &catalog, &stats).await?;
     let recovered = recovery::run(&catalog, &store).await.context("cannot recover interrupted recordings")?;
     if recovered > 0 {
         tracing::warn!(recovered, "closed recordings that an earlier process had left open");
@@ -48,13 +54,17 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let bound = listener.local_addr()?;
     announce(bound, &secret);
 
+    let closed = CancellationToken::new();
     let app = App {
         catalog: catalog.clone(),
         store,
         recorder: recorder.clone(),
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
+        webhooks: stats,
+        listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        closing: closed.clone(),
     };
-    let closed = CancellationToken::new();
+    let delivering = tokio::spawn(office.run(closed.clone()));
     let router = http::router(app, &listen.origins());
     let serving = tokio::spawn(http::serve(listener, router, closed.clone().cancelled_owned()));
     asked_to_end().await;
@@ -66,8 +76,24 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
         Err(_) => tracing::warn!("some requests were cut off"),
     }
+    let _ = delivering.await;
     catalog.close().await;
     Ok(())
+}
+
+/// What delivers webhooks, once it runs.
+async fn office(webhooks: &Webhooks, catalog: &Catalog, stats: &Arc<Stats>) -> anyhow::Result<Office> {
+    if let Some(url) = webhooks.url() {
+        target::address(url).context("WEBHOOK_URL")?;
+    }
+    if let Some(secret) = webhooks.secret() {
+        target::signer(secret).context("WEBHOOK_SECRET")?;
+    }
+    catalog.configure_webhook(webhooks.url()).await?;
+    let config =
+        webhook::Config { secret: webhooks.secret().map(str::to_owned), retry_for: webhooks.retry_for() };
+    Office::new(catalog.clone(), Arc::new(SystemClock), config, Arc::clone(stats))
+        .context("cannot make an HTTP client")
 }
 
 /// The recorder of a service.

@@ -1,6 +1,6 @@
 //! The HTTP API and the watch page. Only this module names axum, and only `error` maps errors to statuses.
 //!
-//! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1/recordings` needs a
+//! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
 mod assets;
@@ -8,6 +8,7 @@ mod authenticate;
 mod delete;
 mod describe;
 mod error;
+mod events;
 mod extract;
 mod list;
 mod manifest;
@@ -17,6 +18,7 @@ mod range;
 mod start;
 mod stop;
 mod stream;
+mod webhooks;
 
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
@@ -24,6 +26,7 @@ use crate::config::Origins;
 use crate::playback::fetch::Source;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
+use crate::webhook::Stats;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -33,6 +36,8 @@ use error::Problem;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
@@ -45,6 +50,8 @@ use tower_http::trace::TraceLayer;
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// A start has to join a room first; nothing else takes long.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Who may listen to events at one time.
+pub const MAX_LISTENERS: usize = 256;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -58,6 +65,12 @@ pub struct App {
     pub recorder: Supervisor,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// What came of webhooks.
+    pub webhooks: Arc<Stats>,
+    /// Places for listeners to events: at most [`MAX_LISTENERS`].
+    pub listeners: Arc<Semaphore>,
+    /// The service ends: answers without an end must come to one.
+    pub closing: CancellationToken,
 }
 
 impl App {
@@ -72,7 +85,9 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
     Router::new()
-        .nest("/api/v1/recordings", recordings(&app))
+        .nest("/api/v1/recordings", protected(&app, recordings()))
+        .nest("/api/v1/events", protected(&app, events()))
+        .nest("/api/v1/webhooks", protected(&app, webhooks()))
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
@@ -90,7 +105,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
-fn recordings(app: &App) -> Router<App> {
+fn recordings() -> Router<App> {
     Router::new()
         .route("/", get(list::list))
         .route("/start", post(start::start))
@@ -99,9 +114,23 @@ fn recordings(app: &App) -> Router<App> {
         .route("/{id}/pause", post(pause::pause))
         .route("/{id}/resume", post(pause::resume))
         .route("/{id}/info", get(describe::info))
+        .route("/{id}/events", get(events::list))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
         .route("/{id}/stream/{*file}", get(stream::file))
+}
+
+fn events() -> Router<App> {
+    Router::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
+}
+
+fn webhooks() -> Router<App> {
+    Router::new().route("/dead", get(webhooks::dead)).route("/dead/redeliver", post(webhooks::redeliver))
+}
+
+/// Needs a token, also where there is nothing.
+fn protected(app: &App, routes: Router<App>) -> Router<App> {
+    routes
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -110,7 +139,13 @@ fn recordings(app: &App) -> Router<App> {
 
 fn cors(origins: &Origins) -> CorsLayer {
     let layer = CorsLayer::new()
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::RANGE, header::IF_NONE_MATCH])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::RANGE,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("last-event-id"),
+        ])
         .expose_headers([header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG, REQUEST_ID])
         .max_age(Duration::from_secs(3600));
     match origins {

@@ -3,6 +3,7 @@
 use super::App;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
+use super::webhooks;
 use crate::auth::{Action, permit};
 use crate::recorder::{SourceSpec, StartRequest};
 use crate::session::Layers;
@@ -39,6 +40,8 @@ pub(super) struct Start {
     max_duration: Option<f64>,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    webhooks: Option<Vec<webhooks::Target>>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -56,8 +59,8 @@ struct Source {
 
 /// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
 /// refused instead of ignored.
-const NOT_YET: [&str; 8] =
-    ["outputs", "participants", "kinds", "sources", "exclude", "idle_timeout", "webhooks", "retention"];
+const NOT_YET: [&str; 7] =
+    ["outputs", "participants", "kinds", "sources", "exclude", "idle_timeout", "retention"];
 
 pub(super) async fn start(
     State(app): State<App>,
@@ -106,6 +109,7 @@ fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
         layers: body.layers.as_deref().map_or(Ok(Layers::Max), layers)?,
         metadata: Value::Object(body.metadata.unwrap_or_default()),
         max_duration: body.max_duration.map(seconds).transpose()?,
+        webhooks: webhooks::targets(body.webhooks.unwrap_or_default())?,
     })
 }
 

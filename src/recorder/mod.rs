@@ -29,6 +29,7 @@ pub mod recovery;
 mod simulation;
 pub mod stream;
 pub mod supervisor;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod track;

@@ -89,6 +89,7 @@ pub async fn run(
             layers: options.layers,
             metadata: serde_json::Value::Null,
             max_duration: options.duration,
+            webhooks: Vec::new(),
         })
         .await?;
     let id = started.recording_id;

@@ -6,7 +6,7 @@ use super::integrity::Integrity;
 use super::progress::Progress;
 use super::recording::Recording;
 use super::writer::{self, Writer};
-use crate::catalog::{self, Catalog, Finish, NewRecording, Pause, Status};
+use crate::catalog::{self, Catalog, Finish, NewRecording, NewTarget, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
@@ -47,6 +47,8 @@ pub struct StartRequest {
     pub metadata: serde_json::Value,
     /// Stop by itself after this time.
     pub max_duration: Option<Duration>,
+    /// Who is told of its events.
+    pub webhooks: Vec<NewTarget>,
 }
 
 /// A recording that runs.
@@ -421,5 +423,6 @@ fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) 
         source: serde_json::json!({ "mode": mode, "url": url, "layers": request.layers.name() }),
         metadata: request.metadata.clone(),
         format: "cmaf".to_owned(),
+        webhooks: request.webhooks.clone(),
     }
 }

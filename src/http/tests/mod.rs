@@ -1,6 +1,7 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod auth;
+mod events;
 mod rows;
 mod start;
 mod stream;
@@ -15,6 +16,8 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
@@ -62,6 +65,7 @@ impl Answer {
 struct TestApp {
     fixture: Fixture,
     router: axum::Router,
+    closing: CancellationToken,
 }
 
 impl TestApp {
@@ -76,8 +80,12 @@ impl TestApp {
             store: fixture.store.clone(),
             recorder: supervisor(fixture.catalog.clone(), fixture.store.clone()),
             verifier: Arc::new(Verifier::hs256(SECRET)),
+            webhooks: Arc::default(),
+            listeners: Arc::new(Semaphore::new(2)),
+            closing: CancellationToken::new(),
         };
-        Self { router: router(app, &origins), fixture }
+        let closing = app.closing.clone();
+        Self { router: router(app, &origins), closing, fixture }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
