@@ -5,7 +5,7 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing, Webhooks};
-use crate::http::{self, App, MAX_LISTENERS};
+use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::recorder::{Supervisor, recovery};
@@ -15,7 +15,6 @@ use anyhow::Context;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Requests that are still running this long after all recordings were closed are cut off.
@@ -61,7 +60,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         recorder: recorder.clone(),
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
         webhooks: stats,
-        listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        listeners: Listeners::default(),
         closing: closed.clone(),
     };
     let delivering = tokio::spawn(office.run(closed.clone()));

@@ -15,8 +15,9 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -26,13 +27,32 @@ const MAX_LIMIT: u32 = 1000;
 /// Read from the log in one step, and held for a listener who does not take them.
 const STEP: u32 = 64;
 const HELD: usize = 64;
+/// Who may listen at one time.
+const MAX_LISTENERS: usize = 256;
 /// A listener who takes nothing for so long is cut off; it resumes where it was.
 const PATIENCE: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// When the catalogue fails.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// What browsers wait before they connect again.
 const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Places for those who listen to events, and how long one who takes nothing keeps theirs.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    pub(super) places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Listeners {
+    pub(super) fn new(places: usize, patience: Duration) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), patience }
+    }
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self::new(MAX_LISTENERS, PATIENCE)
+    }
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -66,7 +86,7 @@ pub(super) async fn listen(
             app.catalog.position_of(id.parse::<EventId>().map_err(wrong)?).await?
         }
     };
-    let place = std::sync::Arc::clone(&app.listeners).try_acquire_owned();
+    let place = Arc::clone(&app.listeners.places).try_acquire_owned();
     let place = place.map_err(|_| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -76,7 +96,15 @@ pub(super) async fn listen(
         .header(header::RETRY_AFTER, "10")
     })?;
     let (told, mut taken) = mpsc::channel(HELD);
-    tokio::spawn(tell(app.catalog.clone(), filter, after, told, app.closing.clone(), place));
+    let teller = Teller {
+        catalog: app.catalog.clone(),
+        filter,
+        told,
+        closing: app.closing.clone(),
+        patience: app.listeners.patience,
+        _place: place,
+    };
+    tokio::spawn(teller.run(after));
     let events = stream::poll_fn(move |context| taken.poll_recv(context));
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     // Proxies that hold answers back until they are large would hold events back.
@@ -84,54 +112,65 @@ pub(super) async fn listen(
     Ok(([(header::CACHE_CONTROL, "no-store"), unbuffered], events).into_response())
 }
 
-/// Until the listener is gone or too slow, or the service ends and all of the log was told.
-async fn tell(
+/// Tells one listener.
+struct Teller {
     catalog: Catalog,
     filter: EventFilter,
-    mut after: i64,
     told: mpsc::Sender<Result<Event, Infallible>>,
     closing: CancellationToken,
+    patience: Duration,
     _place: OwnedSemaphorePermit,
-) {
-    let mut written = catalog.events_written();
-    let hello = Event::default().comment("events").retry(RECONNECT);
-    if told.send(Ok(hello)).await.is_err() {
-        return;
-    }
-    loop {
-        written.mark_unchanged();
-        let found = match catalog.events_after(after, &filter, STEP).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(%error, "events cannot be read");
-                tokio::time::sleep(AFTER_FAILURE).await;
-                // The listener asks again, perhaps with more luck.
-                return;
-            }
-        };
-        let more = found.len() == STEP as usize;
-        for event in found {
-            after = event.position;
-            let Ok(told_as) = as_sse(&event) else { continue };
-            match tokio::time::timeout(PATIENCE, told.send(Ok(told_as))).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return,
-                Err(_) => {
-                    tracing::warn!("a listener to events is too slow and was cut off");
+}
+
+impl Teller {
+    /// Until the listener is gone or too slow, or the service ends and all of the log was told.
+    async fn run(self, mut after: i64) {
+        let mut written = self.catalog.events_written();
+        // Something is sent at once, so that clients and proxies see that it has begun.
+        if !self.tell(Event::default().retry(RECONNECT)).await {
+            return;
+        }
+        loop {
+            written.mark_unchanged();
+            let closing = self.closing.is_cancelled();
+            let found = match self.catalog.events_after(after, &self.filter, STEP).await {
+                Ok(found) => found,
+                Err(error) => {
+                    // The listener asks again, with more luck.
+                    tracing::error!(%error, "events cannot be read");
+                    return;
+                }
+            };
+            let more = found.len() == STEP as usize;
+            for event in found {
+                after = event.position;
+                let Ok(event) = as_sse(&event) else { continue };
+                if !self.tell(event).await {
                     return;
                 }
             }
+            if more {
+                continue;
+            }
+            if closing {
+                return;
+            }
+            tokio::select! {
+                changed = written.changed() => if changed.is_err() { return },
+                () = self.closing.cancelled() => {}
+                () = self.told.closed() => return,
+            }
         }
-        if more {
-            continue;
-        }
-        if closing.is_cancelled() {
-            return;
-        }
-        tokio::select! {
-            changed = written.changed() => if changed.is_err() { return },
-            () = closing.cancelled() => {}
-            () = told.closed() => return,
+    }
+
+    /// `false` when nobody takes it.
+    async fn tell(&self, event: Event) -> bool {
+        match tokio::time::timeout(self.patience, self.told.send(Ok(event))).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                tracing::warn!("a listener to events is too slow and was cut off");
+                false
+            }
         }
     }
 }

@@ -33,10 +33,10 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use error::Problem;
+pub use events::Listeners;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -50,8 +50,6 @@ use tower_http::trace::TraceLayer;
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// A start has to join a room first; nothing else takes long.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Who may listen to events at one time.
-pub const MAX_LISTENERS: usize = 256;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -67,8 +65,8 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// What came of webhooks.
     pub webhooks: Arc<Stats>,
-    /// Places for listeners to events: at most [`MAX_LISTENERS`].
-    pub listeners: Arc<Semaphore>,
+    /// Who listens to events.
+    pub listeners: Listeners,
     /// The service ends: answers without an end must come to one.
     pub closing: CancellationToken,
 }

@@ -11,3 +11,6 @@ pub mod schedule;
 pub mod target;
 
 pub use post::{Config, Office, Stats};
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ mod rows;
 mod start;
 mod stream;
 
-use super::{App, router};
+use super::{App, Listeners, router};
 use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
@@ -16,7 +16,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -66,6 +66,7 @@ struct TestApp {
     fixture: Fixture,
     router: axum::Router,
     closing: CancellationToken,
+    listeners: Listeners,
 }
 
 impl TestApp {
@@ -81,11 +82,11 @@ impl TestApp {
             recorder: supervisor(fixture.catalog.clone(), fixture.store.clone()),
             verifier: Arc::new(Verifier::hs256(SECRET)),
             webhooks: Arc::default(),
-            listeners: Arc::new(Semaphore::new(2)),
+            listeners: Listeners::new(2, Duration::from_millis(300)),
             closing: CancellationToken::new(),
         };
-        let closing = app.closing.clone();
-        Self { router: router(app, &origins), closing, fixture }
+        let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
+        Self { router: router(app, &origins), closing, listeners, fixture }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -28,7 +28,6 @@ async fn a_bad_start_names_the_field() {
         ("max_duration", json!(1e9)),
         ("exclude", json!(["ada"])),
         ("layers", json!("some")),
-        ("webhooks", json!([])),
         ("source", Value::Null),
         ("source.mode", json!("carrier pigeon")),
         ("source.url", json!("http://sfu/")),
