@@ -4,11 +4,11 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing, Webhooks};
+use crate::config::{AtShutdown, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Signing, Webhooks};
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
-use crate::recorder::{Supervisor, recovery};
+use crate::recorder::{Shutdown, Supervisor};
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
 use anyhow::Context;
@@ -29,11 +29,13 @@ pub(super) struct Options {
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
+    restart: Restart,
+    #[command(flatten)]
     webhooks: Webhooks,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, webhooks } = options;
+    let Options { place, signing, listen, restart, webhooks } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let store = Store::open(place.recordings_dir.clone())
@@ -42,11 +44,9 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let catalog = Catalog::open(&place.database()).await?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &stats).await?;
-    let recovered = recovery::run(&catalog, &store).await.context("cannot recover interrupted recordings")?;
-    if recovered > 0 {
-        tracing::warn!(recovered, "closed recordings that an earlier process had left open");
-    }
     let recorder = supervisor(catalog.clone(), store.clone());
+    let within = Duration::from_secs(restart.adopt_within);
+    recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
@@ -69,7 +69,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     asked_to_end().await;
     tracing::info!("closing all recordings");
     // The API answers until they are closed, so that whoever watches sees them end.
-    recorder.shutdown().await;
+    recorder.shutdown(at_shutdown(restart.shutdown)).await;
     closed.cancel();
     match tokio::time::timeout(LAST_REQUESTS, serving).await {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
@@ -93,6 +93,13 @@ async fn office(webhooks: &Webhooks, catalog: &Catalog, stats: &Arc<Stats>) -> a
         webhook::Config { secret: webhooks.secret().map(str::to_owned), retry_for: webhooks.retry_for() };
     Office::new(catalog.clone(), Arc::new(SystemClock), config, Arc::clone(stats))
         .context("cannot make an HTTP client")
+}
+
+fn at_shutdown(configured: AtShutdown) -> Shutdown {
+    match configured {
+        AtShutdown::Complete => Shutdown::Complete,
+        AtShutdown::Suspend => Shutdown::Suspend,
+    }
 }
 
 /// The recorder of a service.

@@ -56,13 +56,19 @@ impl Teller {
     /// # Errors
     /// When the catalogue cannot be read.
     pub(super) async fn new(recording: RecordingId, catalog: &Catalog) -> Result<Self, catalog::Error> {
-        let people = catalog.participants(recording).await?;
-        let sources = catalog.tracks(recording).await?;
-        Ok(Self {
-            recording,
-            people: people.into_iter().map(|row| (row.id, person(row))).collect(),
-            sources: sources.into_iter().map(|row| (row.id, source(row))).collect(),
-        })
+        let rows = catalog.participants(recording).await?;
+        let mut sources = HashMap::new();
+        for row in catalog.tracks(recording).await? {
+            let left = rows.iter().any(|who| who.id == row.participant && who.left_at.is_some());
+            sources.insert(row.id, source(row, left));
+        }
+        for gap in catalog.gaps(recording).await?.iter().filter(|gap| gap.open) {
+            if let Some(source) = sources.get_mut(&gap.track).filter(|source| source.state == State::Live) {
+                source.state = State::Stalled(gap.cause);
+            }
+        }
+        let people = rows.into_iter().map(|row| (row.id, person(row))).collect();
+        Ok(Self { recording, people, sources })
     }
 
     fn event(&self, kind: EventKind, data: Map<String, Value>) -> NewEvent {
@@ -222,7 +228,7 @@ fn person(row: Participant) -> Person {
     Person { peer_id: row.peer_id, display_name: row.display_name, user_id: row.user_id }
 }
 
-fn source(row: Track) -> Source {
+fn source(row: Track, left: bool) -> Source {
     let verdict: Integrity = serde_json::from_value(row.integrity).unwrap_or_default();
     Source {
         participant: row.participant,
@@ -230,7 +236,11 @@ fn source(row: Track) -> Source {
         name: row.source,
         codec: row.codec,
         layer: row.layer,
-        state: if row.started_at.is_some() { State::Live } else { State::Announced },
+        state: match row.started_at {
+            None => State::Announced,
+            Some(_) if left || row.ended_at.is_some() => State::Stopped,
+            Some(_) => State::Live,
+        },
         started_at: row.started_at,
         grade: verdict.grade,
     }

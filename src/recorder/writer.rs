@@ -4,6 +4,7 @@
 
 use super::integrity::Integrity;
 use super::output::Run;
+use super::rules::Rules;
 use super::tell::Teller;
 use super::track::Output;
 use crate::catalog::{
@@ -41,6 +42,8 @@ pub(super) enum Write {
     Pause(Pause),
     /// It goes on: which pause ended when.
     Resume(RecordingId, u32, WallTime),
+    /// Whom and what to record is another from now on.
+    Rules(RecordingId, Rules),
     /// Tell when everything before this is stored.
     Reached(oneshot::Sender<()>),
 }
@@ -93,6 +96,18 @@ impl Writer {
             gaps: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// Goes on with the files of a track that an earlier process began.
+    pub(super) fn adopt(
+        &mut self,
+        track: TrackId,
+        codec: Codec,
+        media: storage::Writer,
+        index: storage::Writer,
+    ) {
+        let started = !media.is_empty();
+        self.files.insert(track, Files { codec, media, index, started });
     }
 
     /// Runs until the queue is closed and empty.
@@ -150,6 +165,9 @@ impl Writer {
                 self.catalog.add_pause(&pause).await?;
             }
             Write::Resume(recording, number, at) => self.catalog.end_pause(recording, number, at).await?,
+            Write::Rules(recording, rules) => {
+                self.catalog.set_rules(recording, &serde_json::json!(rules)).await?;
+            }
             Write::Reached(told) => {
                 self.commit().await?;
                 // Whoever asked may be gone.

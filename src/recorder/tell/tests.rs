@@ -164,4 +164,11 @@ async fn a_teller_of_a_recording_that_goes_on_knows_what_was_told() {
     let left = teller.left(ada, WallTime(5));
     assert_eq!(left[0].data["display_name"], "Ada");
     assert_eq!((left.len(), left[0].kind), (2, EventKind::TrackStopped));
+    it.catalog.add_media(&[], &[gap(camera, 0, Cause::Loss, 4, true)]).await.unwrap();
+    let mut stalled = Teller::new(it.recording, &it.catalog).await.unwrap();
+    assert_eq!(name(stalled.gap(&gap(camera, 0, Cause::Loss, 9, true))), None, "its stall was told");
+    assert_eq!(name(stalled.ran(camera, &run())), Some("track.resumed"));
+    it.catalog.participant_left(ada, WallTime(6)).await.unwrap();
+    let mut gone = Teller::new(it.recording, &it.catalog).await.unwrap();
+    assert_eq!(name(gone.stopped(camera, WallTime(7), None)), None, "its stop was told");
 }
