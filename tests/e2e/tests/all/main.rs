@@ -4,6 +4,7 @@
 mod attach;
 mod bad_input;
 mod crash;
+mod events;
 mod exact;
 mod gaps;
 mod layers;
