@@ -152,6 +152,19 @@ pub(super) async fn append(change: &mut SqliteConnection, event: &NewEvent) -> R
     Ok(())
 }
 
+/// The events of a recording that was removed, and its targets, unless somebody is still to be told.
+pub(super) async fn forget(change: &mut SqliteConnection, recording: RecordingId) -> Result<(), Error> {
+    for statement in [
+        "DELETE FROM events WHERE recording_id = $1 AND NOT EXISTS
+            (SELECT 1 FROM webhook_deliveries WHERE recording_id = $1 AND state = 'pending')",
+        "DELETE FROM webhook_targets WHERE recording_id = $1 AND NOT EXISTS
+            (SELECT 1 FROM events WHERE recording_id = $1)",
+    ] {
+        sqlx::query(statement).bind(recording.to_string()).execute(&mut *change).await?;
+    }
+    Ok(())
+}
+
 impl Catalog {
     /// Events were committed.
     pub(super) fn told(&self, events: usize) {

@@ -1,6 +1,6 @@
 //! Table `recordings`.
 
-use super::events::append;
+use super::events::{append, forget};
 use super::row::{integer, json as json_of, now, parsed, signed, status, wall, wall_option};
 use super::webhooks::put_target;
 use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, Recording, Status};
@@ -236,12 +236,14 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let changed = sqlx::query("DELETE FROM recordings WHERE id = $1")
             .bind(id.to_string())
-            .execute(&self.writer)
+            .execute(&mut *change)
             .await?;
         found(changed.rows_affected())?;
-        self.sweep_events().await?;
+        forget(&mut change, id).await?;
+        change.commit().await?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, recording_id};
 use crate::auth::{Action, permit};
 use crate::catalog::{self, Catalog, EventFilter, EventKind, Status};
+use crate::clock::{Clock, SystemClock};
 use crate::id::EventId;
 use axum::Json;
 use axum::extract::State;
@@ -18,6 +19,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -32,6 +34,7 @@ const MAX_LISTENERS: usize = 256;
 /// A listener who takes nothing for so long is cut off; it resumes where it was.
 const PATIENCE: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 /// What browsers wait before they connect again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -102,6 +105,7 @@ pub(super) async fn listen(
         told,
         closing: app.closing.clone(),
         patience: app.listeners.patience,
+        until: Instant::now() + valid(bearer.claims.exp),
         _place: place,
     };
     tokio::spawn(teller.run(after));
@@ -119,11 +123,13 @@ struct Teller {
     told: mpsc::Sender<Result<Event, Infallible>>,
     closing: CancellationToken,
     patience: Duration,
+    /// When the listener's token is void.
+    until: Instant,
     _place: OwnedSemaphorePermit,
 }
 
 impl Teller {
-    /// Until the listener is gone or too slow, or the service ends and all of the log was told.
+    /// Until the listener is gone or too slow, its token is void, or the service ends and all of the log was told.
     async fn run(self, mut after: i64) {
         let mut written = self.catalog.events_written();
         // Something is sent at once, so that clients and proxies see that it has begun.
@@ -159,6 +165,7 @@ impl Teller {
                 changed = written.changed() => if changed.is_err() { return },
                 () = self.closing.cancelled() => {}
                 () = self.told.closed() => return,
+                () = tokio::time::sleep_until(self.until) => return,
             }
         }
     }
@@ -173,6 +180,12 @@ impl Teller {
             }
         }
     }
+}
+
+/// How long a token of this claim (RFC 7519 4.1.4) is still good; a month at most, which is for ever to a connection.
+fn valid(exp: u64) -> Duration {
+    let now = u64::try_from(SystemClock.wall().0 / 1_000_000).unwrap_or(0);
+    Duration::from_secs(exp.saturating_sub(now)).min(LONGEST)
 }
 
 fn as_sse(event: &catalog::Event) -> Result<Event, axum::Error> {

@@ -125,11 +125,11 @@ pub(super) async fn dead(
     Ok(Json(json!({ "dead": found.iter().map(row).collect::<Vec<_>>(), "next": next })))
 }
 
-/// Without the secret.
+/// Without the secret, and without the address's query, in which some keep others.
 fn row(delivery: &Delivery) -> Value {
     json!({
         "id": delivery.id,
-        "url": delivery.url,
+        "url": delivery.url.split('?').next(),
         "attempts": delivery.attempts,
         "queued_at": delivery.created_at.to_string(),
         "died_at": delivery.ended_at.map(|at| at.to_string()),

@@ -171,10 +171,24 @@ async fn a_listener_who_takes_nothing_is_cut_off_and_may_come_back() {
 }
 
 #[tokio::test]
+async fn a_listener_hears_as_long_as_its_token_is_good() {
+    let app = TestApp::new().await;
+    let claims = Claims::new("user-1", "user@example.org", Role::Student, SystemClock.wall(), 1);
+    let token = mint(SECRET, &claims).unwrap();
+    let request =
+        Request::get(format!("{EVENTS}?last_event_id=0&token={token}")).body(Body::empty()).unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    let (headers, body) = (response.headers().clone(), response.into_body().into_data_stream());
+    let mut listener = Listener { headers, body, text: String::new() };
+    assert_eq!(listener.next().await.unwrap().1, "recording.started");
+    assert_eq!(listener.next().await, None);
+}
+
+#[tokio::test]
 async fn dead_webhooks_are_shown_and_repeated() {
     let app = TestApp::new().await;
     let catalog = &app.fixture.catalog;
-    catalog.configure_webhook(Some("https://app.example.org/hook")).await.unwrap();
+    catalog.configure_webhook(Some("https://app.example.org/hook?key=hidden")).await.unwrap();
     for number in 0..3 {
         app.happen(EventKind::TrackStalled, number).await;
     }
