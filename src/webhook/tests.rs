@@ -49,16 +49,19 @@ impl Got {
     }
 }
 
+/// A status, and a header or, without its name, a body.
+type Answer = (u16, &'static str, &'static str);
+
 /// Answers what it is told to, then 204.
 #[derive(Clone)]
 struct Receiver {
-    answers: Arc<Mutex<VecDeque<(u16, &'static str, &'static str)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     got: Arc<watch::Sender<Vec<Arc<Got>>>>,
     url: String,
 }
 
 impl Receiver {
-    async fn new(answers: &[(u16, &'static str, &'static str)]) -> Self {
+    async fn new(answers: &[Answer]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             answers: Arc::new(Mutex::new(answers.iter().copied().collect())),
