@@ -172,3 +172,22 @@ async fn a_teller_of_a_recording_that_goes_on_knows_what_was_told() {
     let mut gone = Teller::new(it.recording, &it.catalog).await.unwrap();
     assert_eq!(name(gone.stopped(camera, WallTime(7), None)), None, "its stop was told");
 }
+
+#[tokio::test]
+async fn failure_31_a_recording_that_is_found_interrupted_is_told_to_its_end() {
+    let it = crate::playback::fixture::Fixture::new().await;
+    it.catalog.configure_webhook(Some("https://app.example.org/")).await.unwrap();
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    let row = it.catalog.recording(it.recording).await.unwrap().unwrap();
+    crate::recorder::recovery::close(&it.catalog, &it.store, &row).await.unwrap();
+    let log = it.catalog.events(it.recording, 0, &[], 10).await.unwrap();
+    let kinds: Vec<_> = log.iter().map(|event| event.kind).collect();
+    assert_eq!(
+        kinds,
+        [EventKind::RecordingStarted, EventKind::TrackStopped, EventKind::RecordingCompleted],
+        "{log:?}"
+    );
+    assert!(log[2].data["error"].as_str().unwrap().contains("interrupted"));
+    assert_eq!(it.catalog.delivery_counts().await.unwrap(), (2, 0));
+}
