@@ -4,10 +4,11 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
+use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Sfus, Signing};
 use crate::http::{self, App};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach::Reach;
 use crate::recorder::{Supervisor, recovery};
 use crate::storage::Store;
 use anyhow::Context;
@@ -27,12 +28,15 @@ pub(super) struct Options {
     signing: Signing,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    sfus: Sfus,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen } = options;
+    let Options { place, signing, listen, sfus } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
+    let (reach, most) = (sfus.reach(secret.made)?, sfus.most()?);
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
@@ -41,7 +45,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     if recovered > 0 {
         tracing::warn!(recovered, "closed recordings that an earlier process had left open");
     }
-    let recorder = supervisor(catalog.clone(), store.clone());
+    let recorder = supervisor(catalog.clone(), store.clone(), reach, most);
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
@@ -71,8 +75,9 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// The recorder of a service.
-pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
-    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer::Config::default())
+pub(crate) fn supervisor(catalog: Catalog, store: Store, reach: Reach, most: usize) -> Supervisor {
+    let peer = peer::Config { reach, ..peer::Config::default() };
+    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer, most)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

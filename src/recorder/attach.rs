@@ -3,9 +3,11 @@
 use super::supervisor::{Error, StartRequest};
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
+use crate::reach::Site;
 use crate::session::{self, Layers};
 use crate::sfu::{self, Room, bridge, protoo};
 use tokio::sync::mpsc;
+use url::Url;
 
 /// Where to attach.
 #[derive(Clone, Debug)]
@@ -63,11 +65,15 @@ pub(super) async fn join(
     request: &StartRequest,
     config: &peer::Config,
 ) -> Result<Joined, Error> {
-    let mut room = connect(id, request).await?;
+    let url = request.source.url();
+    let url = url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
+    let site = config.reach.resolve(&url).await?;
+    let config = peer::Config { reach: site.surroundings(), ..config.clone() };
+    let mut room = connect(id, request, url, site).await?;
     let router = room.enter().await.map_err(from_sfu)?;
     let transport = room.create_transport().await.map_err(from_sfu)?;
     let transport_id = transport.id.clone();
-    let (peer, events) = Peer::open(config.clone(), &router, transport).await?;
+    let (peer, events) = Peer::open(config, &router, transport).await?;
     let peers = match room.join(&session::capabilities(&router)).await {
         Ok(peers) => peers,
         Err(error) => {
@@ -78,26 +84,29 @@ pub(super) async fn join(
     Ok(Joined { room, peer, events, transport_id, peers })
 }
 
-async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room>, Error> {
-    let url = request.source.url();
-    let source = |origin: &Option<String>, display_name: &Option<String>| {
-        Ok::<_, Error>(sfu::Source {
-            url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-            origin: origin.clone(),
-            room_id: request.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{id}"),
-            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-        })
+async fn connect(
+    id: RecordingId,
+    request: &StartRequest,
+    url: Url,
+    site: Site,
+) -> Result<Box<dyn Room>, Error> {
+    let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
+        url,
+        site,
+        origin: origin.clone(),
+        room_id: request.room_id.clone(),
+        // Unique, so that two recorders of one room do not push each other out.
+        peer_id: format!("tureen-{id}"),
+        display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
     };
     match &request.source {
         SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
         SourceSpec::Protoo { origin, display_name, .. } => {
-            let room = protoo::connect(&source(origin, display_name)?).await;
+            let room = protoo::connect(&source(origin, display_name)).await;
             Ok(Box::new(room.map_err(from_sfu)?))
         }
         SourceSpec::Bridge { .. } => {
-            let room = bridge::connect(&source(&None, &None)?, request.layers).await;
+            let room = bridge::connect(&source(&None, &None), request.layers).await;
             Ok(Box::new(room.map_err(from_sfu)?))
         }
     }

@@ -39,4 +39,4 @@ mod track_tests;
 mod writer;
 
 pub use attach::SourceSpec;
-pub use supervisor::{Error, StartRequest, Started, Stopped, Supervisor};
+pub use supervisor::{Error, MOST_RUNNING, StartRequest, Started, Stopped, Supervisor};

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach;
 use crate::session::Layers;
 use crate::storage::Store;
 use crate::time::WallTime;
@@ -26,7 +27,7 @@ const WRITE_QUEUE: usize = 4096;
 /// Pauses and resumptions that may wait to be heard.
 const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
-const MAX_RUNNING: usize = 256;
+pub const MOST_RUNNING: usize = 256;
 
 /// What to record.
 #[derive(Clone, Debug)]
@@ -76,6 +77,9 @@ pub enum Error {
     /// The source does not make sense.
     #[error("bad source: {0}")]
     BadSource(String),
+    /// The service may not connect there, or has no way to.
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
     /// Nobody answers there, or not as an SFU does.
     #[error("the SFU cannot be reached: {0}")]
     SfuUnreachable(String),
@@ -88,8 +92,8 @@ pub enum Error {
     )]
     LayersUnsupported(&'static str),
     /// Too many recordings at once.
-    #[error("too many recordings are running")]
-    TooMany,
+    #[error("as many recordings are running as may: {0}")]
+    TooMany(usize),
     /// No such recording is running.
     #[error("the recording is not running")]
     NotRunning,
@@ -132,6 +136,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     peer: peer::Config,
+    most: usize,
     running: Mutex<HashMap<RecordingId, Running>>,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
@@ -149,7 +154,7 @@ impl std::fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor without recordings.
+    /// A supervisor without recordings, which runs at most `most` at a time.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -157,6 +162,7 @@ impl Supervisor {
         clock: Arc<dyn Clock>,
         policy: Policy,
         peer: peer::Config,
+        most: usize,
     ) -> Self {
         Self(Arc::new(Shared {
             catalog,
@@ -164,6 +170,7 @@ impl Supervisor {
             clock,
             policy,
             peer,
+            most,
             running: Mutex::default(),
             ended: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -205,8 +212,8 @@ impl Supervisor {
         if let Some((other, _)) = running.iter().find(|(_, other)| other.room_id == entry.room_id) {
             return Err(Error::AlreadyRecording(*other));
         }
-        if running.len() >= MAX_RUNNING {
-            return Err(Error::TooMany);
+        if running.len() >= self.0.most {
+            return Err(Error::TooMany(self.0.most));
         }
         running.insert(id, entry);
         Ok(())

@@ -10,11 +10,13 @@
 //! paused and is resumed by [`Room::accept`], so the receiver is armed before the first packet.
 
 pub mod bridge;
+mod dial;
 mod envelope;
 mod line;
 pub mod protoo;
 mod socket;
 
+use crate::reach::Site;
 use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters};
 use url::Url;
 
@@ -23,6 +25,8 @@ use url::Url;
 pub struct Source {
     /// Address of the signalling: `wss://host:4443/`, with or without `roomId` and `peerId`.
     pub url: Url,
+    /// Its host, as it was resolved and checked.
+    pub site: Site,
     /// HTTP `Origin` to send. By default `https://` and the URL's host: some servers refuse others.
     pub origin: Option<String>,
     /// The room, where the URL does not say it.

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::media::Kind;
+use crate::reach::Reach;
 use crate::session::{self, DtlsRole};
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ struct Server {
 impl Server {
     async fn listen() -> (TcpListener, Source) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let source = source(listener.local_addr().unwrap());
+        let source = source(listener.local_addr().unwrap()).await;
         (listener, source)
     }
 
@@ -76,9 +77,11 @@ impl Server {
     }
 }
 
-fn source(address: SocketAddr) -> Source {
+async fn source(address: SocketAddr) -> Source {
+    let url: Url = format!("ws://{address}/").parse().unwrap();
     Source {
-        url: format!("ws://{address}/").parse().unwrap(),
+        site: Reach::anywhere().resolve(&url).await.unwrap(),
+        url,
         origin: None,
         display_name: "Recorder".into(),
         room_id: "r 1".into(),
