@@ -36,7 +36,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let Options { place, signing, listen, sfus } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
-    let (reach, most) = (sfus.reach(secret.made)?, sfus.most()?);
+    let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
@@ -56,6 +56,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         store,
         recorder: recorder.clone(),
+        mediasoup,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
     };
     let closed = CancellationToken::new();

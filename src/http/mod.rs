@@ -40,6 +40,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -56,6 +57,8 @@ pub struct App {
     pub store: Store,
     /// Running recordings.
     pub recorder: Supervisor,
+    /// The SFU service of recordings without a source.
+    pub mediasoup: Option<Url>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
 }

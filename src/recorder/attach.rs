@@ -5,7 +5,7 @@ use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::reach::Site;
 use crate::session::{self, Layers};
-use crate::sfu::{self, Room, bridge, protoo};
+use crate::sfu::{self, Room, bridge, http, protoo};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -18,6 +18,13 @@ pub enum SourceSpec {
         url: String,
         /// The HTTP `Origin` to send.
         origin: Option<String>,
+        /// The name other participants see.
+        display_name: Option<String>,
+    },
+    /// An SFU service with a REST API.
+    Http {
+        /// `http:` or `https:`, below which its routes lie.
+        url: String,
         /// The name other participants see.
         display_name: Option<String>,
     },
@@ -34,6 +41,7 @@ impl SourceSpec {
     pub fn mode(&self) -> &'static str {
         match self {
             Self::Protoo { .. } => "protoo",
+            Self::Http { .. } => "http",
             Self::Bridge { .. } => "bridge",
         }
     }
@@ -42,7 +50,7 @@ impl SourceSpec {
     #[must_use]
     pub fn url(&self) -> &str {
         match self {
-            Self::Protoo { url, .. } | Self::Bridge { url } => url,
+            Self::Protoo { url, .. } | Self::Http { url, .. } | Self::Bridge { url } => url,
         }
     }
 }
@@ -103,6 +111,11 @@ async fn connect(
         SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
         SourceSpec::Protoo { origin, display_name, .. } => {
             let room = protoo::connect(&source(origin, display_name)).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
+        }
+        SourceSpec::Http { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("http")),
+        SourceSpec::Http { display_name, .. } => {
+            let room = http::connect(&source(&None, display_name));
             Ok(Box::new(room.map_err(from_sfu)?))
         }
         SourceSpec::Bridge { .. } => {

@@ -3,7 +3,8 @@
 //! mediasoup is a library and prescribes no signalling, so each application has its own. What all have in common is
 //! the [`Room`]: learn the router's capabilities, make a receive transport, join, connect the transport, and answer
 //! the consumers that the SFU then offers. [`protoo`] speaks the signalling of mediasoup-demo and its descendants,
-//! [`bridge`] our own protocol, which an application serves beside its own signalling.
+//! [`bridge`] our own protocol, which an application serves beside its own signalling, and [`http`] asks a service that
+//! has no signalling but routes.
 //!
 //! Order of calls: [`Room::enter`], [`Room::create_transport`], [`Room::join`], then [`Room::connect_transport`],
 //! then [`Room::next`] until [`Event::Closed`]. Consumers may be offered as soon as `join` is called; each comes
@@ -12,6 +13,7 @@
 pub mod bridge;
 mod dial;
 mod envelope;
+pub mod http;
 mod line;
 pub mod protoo;
 mod socket;

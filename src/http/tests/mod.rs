@@ -80,6 +80,7 @@ impl TestApp {
             catalog: fixture.catalog.clone(),
             store: fixture.store.clone(),
             recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach, 8),
+            mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),
         };
         Self { router: router(app, &origins), fixture }
