@@ -2,7 +2,7 @@
 //!
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
-use crate::{auth, catalog, playback, reach, recorder, storage};
+use crate::{auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -182,6 +182,11 @@ impl From<recorder::Error> for Problem {
             }
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
+            E::Peer(peer::Error::NoCandidate) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "sfu-unreachable",
+                peer::Error::NoCandidate.to_string(),
+            ),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),
             E::TooMany(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),

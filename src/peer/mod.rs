@@ -239,9 +239,11 @@ async fn resolve(remote: &mut TransportParameters) {
 /// Leave out the candidates at which the SFU may not be.
 fn confine(remote: &mut TransportParameters, reach: &Reach) {
     remote.ice_candidates.retain(|candidate| {
-        let allowed = candidate.address.parse().is_ok_and(|ip| reach.allows_media(ip));
+        // A name that did not resolve is told already, and not offered.
+        let Ok(ip) = candidate.address.parse() else { return true };
+        let allowed = reach.allows_media(ip);
         if !allowed {
-            tracing::warn!(address = candidate.address, "an ICE candidate that SFU_ALLOW does not list");
+            tracing::warn!(address = %ip, "an ICE candidate is passed over: SFU_ALLOW does not list it");
         }
         allowed
     });

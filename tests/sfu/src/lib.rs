@@ -11,6 +11,7 @@ mod bridge;
 mod control;
 pub mod fixture;
 mod forward;
+mod hostile;
 mod http;
 mod protoo;
 mod publish;
@@ -21,6 +22,7 @@ mod sfu;
 
 pub use fixture::{Codec, Fixture};
 pub use forward::{PlainFeed, Ports, Tap};
+pub use hostile::{Hostile, Malice};
 pub use http::Resuming;
 pub use mediasoup::prelude::MediaKind;
 pub use protoo::Dialect;

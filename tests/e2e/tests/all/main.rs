@@ -3,12 +3,15 @@
 
 mod bad_input;
 mod crash;
+mod drivers;
 mod exact;
 mod gaps;
 mod layers;
+mod limits;
 mod loss;
 mod players;
 mod rotation;
 mod segments;
 mod sync;
+mod tls;
 mod two_participants;
