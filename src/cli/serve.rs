@@ -4,12 +4,12 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Sfus, Signing};
+use crate::config::{AtShutdown, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing};
 use crate::http::{self, App};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::reach::Reach;
-use crate::recorder::{Supervisor, recovery};
+use crate::recorder::{Shutdown, Supervisor};
 use crate::storage::Store;
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -30,10 +30,12 @@ pub(super) struct Options {
     listen: Listen,
     #[command(flatten)]
     sfus: Sfus,
+    #[command(flatten)]
+    restart: Restart,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus } = options;
+    let Options { place, signing, listen, sfus, restart } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -41,11 +43,9 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
-    let recovered = recovery::run(&catalog, &store).await.context("cannot recover interrupted recordings")?;
-    if recovered > 0 {
-        tracing::warn!(recovered, "closed recordings that an earlier process had left open");
-    }
     let recorder = supervisor(catalog.clone(), store.clone(), reach, most);
+    let within = Duration::from_secs(restart.adopt_within);
+    recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
@@ -65,7 +65,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     asked_to_end().await;
     tracing::info!("closing all recordings");
     // The API answers until they are closed, so that whoever watches sees them end.
-    recorder.shutdown().await;
+    recorder.shutdown(at_shutdown(restart.shutdown)).await;
     closed.cancel();
     match tokio::time::timeout(LAST_REQUESTS, serving).await {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
@@ -73,6 +73,13 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     }
     catalog.close().await;
     Ok(())
+}
+
+fn at_shutdown(configured: AtShutdown) -> Shutdown {
+    match configured {
+        AtShutdown::Complete => Shutdown::Complete,
+        AtShutdown::Suspend => Shutdown::Suspend,
+    }
 }
 
 /// The recorder of a service.

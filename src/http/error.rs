@@ -188,6 +188,10 @@ impl From<recorder::Error> for Problem {
                 peer::Error::NoCandidate.to_string(),
             ),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),
+            E::InProgress => {
+                Self::new(StatusCode::CONFLICT, "in-progress", detail).header(header::RETRY_AFTER, "1")
+            }
+            E::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail),
             E::TooMany(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),
             E::Reach(error) => error.into(),

@@ -1,24 +1,28 @@
 //! How a recording gets into its room: the source, the driver for it, and the order of joining.
 
-use super::supervisor::{Error, StartRequest};
+use super::supervisor::Error;
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
-use crate::reach::Site;
+use crate::reach::Reach;
 use crate::session::{self, Layers};
 use crate::sfu::{self, Room, bridge, http, protoo};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use url::Url;
 
 /// Where to attach.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
 pub enum SourceSpec {
     /// The signalling of mediasoup-demo and its descendants.
     Protoo {
         /// `ws:` or `wss:`; `roomId` and `peerId` are filled in when they are absent.
         url: String,
         /// The HTTP `Origin` to send.
+        #[serde(default)]
         origin: Option<String>,
         /// The name other participants see.
+        #[serde(default)]
         display_name: Option<String>,
     },
     /// An SFU service with a REST API.
@@ -26,6 +30,7 @@ pub enum SourceSpec {
         /// `http:` or `https:`, below which its routes lie.
         url: String,
         /// The name other participants see.
+        #[serde(default)]
         display_name: Option<String>,
     },
     /// An application that serves the bridge's protocol.
@@ -64,64 +69,70 @@ pub(super) struct Joined {
     pub(super) peers: Vec<sfu::PeerInfo>,
 }
 
-/// Joins the room of a request.
-///
-/// # Errors
-/// Every way in which it can fail; nothing is left behind then.
-pub(super) async fn join(
-    id: RecordingId,
-    request: &StartRequest,
-    config: &peer::Config,
-) -> Result<Joined, Error> {
-    let url = request.source.url();
-    let url = url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
-    let site = config.reach.resolve(&url).await?;
-    let config = peer::Config { reach: site.surroundings(), ..config.clone() };
-    let mut room = connect(id, request, url, site).await?;
-    let router = room.enter().await.map_err(from_sfu)?;
-    let transport = room.create_transport().await.map_err(from_sfu)?;
-    let transport_id = transport.id.clone();
-    let (peer, events) = Peer::open(config, &router, transport).await?;
-    let peers = match room.join(&session::capabilities(&router)).await {
-        Ok(peers) => peers,
-        Err(error) => {
-            peer.close().await;
-            return Err(from_sfu(error));
-        }
-    };
-    Ok(Joined { room, peer, events, transport_id, peers })
+/// Where a recording attaches, each time anew: at its start, when the room is lost, when the recorder starts again.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) recording: RecordingId,
+    pub(super) room_id: String,
+    pub(super) source: SourceSpec,
+    pub(super) layers: Layers,
+    pub(super) peer: peer::Config,
 }
 
-async fn connect(
-    id: RecordingId,
-    request: &StartRequest,
-    url: Url,
-    site: Site,
-) -> Result<Box<dyn Room>, Error> {
-    let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
-        url,
-        site,
-        origin: origin.clone(),
-        room_id: request.room_id.clone(),
-        // Unique, so that two recorders of one room do not push each other out.
-        peer_id: format!("tureen-{id}"),
-        display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-    };
-    match &request.source {
-        SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
-        SourceSpec::Protoo { origin, display_name, .. } => {
-            let room = protoo::connect(&source(origin, display_name)).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
+impl Way {
+    /// Joins the room.
+    ///
+    /// # Errors
+    /// Every way in which it can fail; nothing is left behind then.
+    pub(super) async fn join(&self) -> Result<Joined, Error> {
+        let (mut room, reach) = self.connect().await?;
+        let router = room.enter().await.map_err(from_sfu)?;
+        let transport = room.create_transport().await.map_err(from_sfu)?;
+        let transport_id = transport.id.clone();
+        let config = peer::Config { reach, ..self.peer.clone() };
+        let (peer, events) = Peer::open(config, &router, transport).await?;
+        let peers = match room.join(&session::capabilities(&router)).await {
+            Ok(peers) => peers,
+            Err(error) => {
+                peer.close().await;
+                return Err(from_sfu(error));
+            }
+        };
+        Ok(Joined { room, peer, events, transport_id, peers })
+    }
+
+    /// The room, and where its media may be.
+    async fn connect(&self) -> Result<(Box<dyn Room>, Reach), Error> {
+        let mode = self.source.mode();
+        if self.layers == Layers::All && mode != "bridge" {
+            return Err(Error::LayersUnsupported(mode));
         }
-        SourceSpec::Http { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("http")),
-        SourceSpec::Http { display_name, .. } => {
-            let room = http::connect(&source(&None, display_name));
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
-        SourceSpec::Bridge { .. } => {
-            let room = bridge::connect(&source(&None, &None), request.layers).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
+        let url = self.source.url();
+        let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
+        // Each time anew: a name may have moved.
+        let site = self.peer.reach.resolve(&url).await?;
+        let reach = site.surroundings();
+        let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
+            url,
+            site,
+            origin: origin.clone(),
+            room_id: self.room_id.clone(),
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: format!("tureen-{}", self.recording),
+            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+        };
+        let room: Box<dyn Room> = match &self.source {
+            SourceSpec::Protoo { origin, display_name, .. } => {
+                Box::new(protoo::connect(&source(origin, display_name)).await.map_err(from_sfu)?)
+            }
+            SourceSpec::Http { display_name, .. } => {
+                Box::new(http::connect(&source(&None, display_name)).map_err(from_sfu)?)
+            }
+            SourceSpec::Bridge { .. } => {
+                Box::new(bridge::connect(&source(&None, &None), self.layers).await.map_err(from_sfu)?)
+            }
+        };
+        Ok((room, reach))
     }
 }
 

@@ -9,15 +9,19 @@
 //! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
 //! [`recording`] knows who is there; [`actor`] pumps;
 //! [`writer`] stores in order; [`attach`] joins rooms; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
-//! process left.
+//! process left, [`adopt`] goes on with it.
 
 mod actor;
+pub mod adopt;
 pub mod attach;
 mod gap;
 #[cfg(test)]
 mod gap_tests;
 pub mod integrity;
 pub mod layers;
+mod link;
+#[cfg(test)]
+mod link_tests;
 mod output;
 pub mod progress;
 pub mod record;
@@ -25,6 +29,8 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+pub mod request;
+pub mod rules;
 #[cfg(test)]
 mod simulation;
 pub mod stream;
@@ -39,4 +45,5 @@ mod track_tests;
 mod writer;
 
 pub use attach::SourceSpec;
-pub use supervisor::{Error, MOST_RUNNING, StartRequest, Started, Stopped, Supervisor};
+pub use request::StartRequest;
+pub use supervisor::{Error, MOST_RUNNING, Shutdown, Started, Stopped, Supervisor};

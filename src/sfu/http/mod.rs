@@ -16,11 +16,13 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use uuid::Uuid;
 use watch::{Pace, Watch};
 
 /// Events that wait for the room's owner. When there are more, the room is looked at later.
 const QUEUE: usize = 256;
+
+/// Visits of ours that a killed process has left behind, and that are ended at once.
+const MOST_BEFORE: usize = 4;
 
 /// Choose a room of an SFU service. Nothing is asked before [`Room::enter`].
 ///
@@ -34,10 +36,7 @@ pub fn connect(source: &Source) -> Result<Http, Error> {
     if source.room_id.is_empty() {
         return Err(Error::Url("no room".to_owned()));
     }
-    // Of this visit alone: a farewell of the last one, still on its way, must not be taken for ours.
-    let visit = Uuid::new_v4().simple().to_string();
-    let peer = format!("{}-{}", source.peer_id, visit.get(..8).unwrap_or(&visit));
-    let service = Arc::new(Service::new(&source.site, &source.url, &source.room_id, peer)?);
+    let service = Arc::new(Service::new(source)?);
     let stop = CancellationToken::new();
     Ok(Http {
         presence: Presence { service: service.clone(), transport: None, entered: false },
@@ -105,7 +104,10 @@ impl Room for Http {
 
     async fn join(&mut self, capabilities: &RtpCapabilities) -> Result<Vec<PeerInfo>, Error> {
         let told = self.service.room().await?;
-        let first = shape::room(&told, &self.service.peer).map_err(|source| protocol("GET room", source))?;
+        let first = self.service.read_room(&told)?;
+        for before in first.before.iter().take(MOST_BEFORE) {
+            self.service.put_out(before).await;
+        }
         let peers = first.peers.clone();
         let (events, receiver) = mpsc::channel(QUEUE);
         let transport = self.presence.transport.clone().ok_or(Error::Closed)?;
@@ -156,6 +158,12 @@ impl Room for Http {
 
     /// The service has no route for it; the receiver asks the SFU by RTCP.
     async fn request_keyframe(&mut self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+        let (service, consumer) = (self.service.clone(), consumer_id.to_owned());
+        tokio::spawn(async move { service.close_consumer(&consumer).await });
         Ok(())
     }
 

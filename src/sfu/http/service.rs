@@ -1,8 +1,9 @@
 //! The routes of an SFU service and what is said on them. Every request has a time limit and every answer a size limit.
 
-use super::super::Error;
 use super::super::line::PATIENCE;
-use crate::reach::{self, Site};
+use super::super::{Error, Source};
+use super::shape::{self, Snapshot};
+use crate::reach;
 use reqwest::{Client, Method, Response};
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
+use uuid::Uuid;
 
 /// Largest answer taken, in bytes.
 const MOST_BYTES: usize = 1 << 20;
@@ -36,19 +38,32 @@ pub(super) struct Service {
     client: Client,
     base: Url,
     room: String,
+    /// Our name in all rooms that this recording visits.
+    name: String,
+    /// And in this visit.
     pub(super) peer: String,
     scope: OnceLock<Scope>,
     no_resume: AtomicBool,
 }
 
 impl Service {
-    pub(super) fn new(site: &Site, base: &Url, room: &str, peer: String) -> Result<Self, Error> {
-        let client = site.client().map_err(|error| Error::Connect(error.to_string()))?;
-        let mut base = base.clone();
+    pub(super) fn new(source: &Source) -> Result<Self, Error> {
+        let client = source.site.client().map_err(|error| Error::Connect(error.to_string()))?;
+        let mut base = source.url.clone();
         base.set_query(None);
         base.set_fragment(None);
-        let no_resume = AtomicBool::new(false);
-        Ok(Self { client, base, room: room.to_owned(), peer, scope: OnceLock::new(), no_resume })
+        // Of this visit alone: a farewell of the last one, still on its way, must not be taken for ours.
+        let visit = Uuid::new_v4().simple().to_string();
+        let peer = format!("{}-{}", source.peer_id, visit.get(..8).unwrap_or(&visit));
+        Ok(Self {
+            client,
+            base,
+            room: source.room_id.clone(),
+            name: source.peer_id.clone(),
+            peer,
+            scope: OnceLock::new(),
+            no_resume: AtomicBool::new(false),
+        })
     }
 
     /// Takes part, as somebody who only watches.
@@ -144,16 +159,24 @@ impl Service {
         self.call(Method::GET, &["rooms", &self.room], None).await
     }
 
+    /// The answer to that.
+    pub(super) fn read_room(&self, told: &Value) -> Result<Snapshot, Error> {
+        shape::room(told, &self.name, &self.peer).map_err(|source| protocol("GET room", source))
+    }
+
+    /// Ends another visit of ours.
+    pub(super) async fn put_out(&self, peer: &str) {
+        let path = ["rooms", &self.room, "peers", peer, "leave"];
+        let _ = timeout(FAREWELL, self.post(&path, &json!({ "peerId": peer }))).await;
+    }
+
     /// Leaves, in so far as anybody listens.
     pub(super) async fn leave(&self, transport: Option<&str>) {
         let body = json!({ "peerId": self.peer });
         if let Some(id) = transport {
             let _ = timeout(FAREWELL, self.post(&self.own(&["transports", id, "close"]), &body)).await;
         }
-        let path = ["rooms", &self.room, "peers", &self.peer, "leave"];
-        if let Ok(Err(error)) = timeout(FAREWELL, self.post(&path, &body)).await {
-            tracing::debug!(%error, "leaving was not heard");
-        }
+        self.put_out(&self.peer).await;
     }
 
     fn own<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {

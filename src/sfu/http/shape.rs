@@ -21,6 +21,8 @@ pub(super) struct Snapshot {
     pub(super) producers: Vec<Producer>,
     /// We are among those who are there.
     pub(super) us: bool,
+    /// And so are earlier visits of ours.
+    pub(super) before: Vec<String>,
 }
 
 /// Something that can be consumed.
@@ -47,8 +49,8 @@ pub(super) fn capabilities(mut data: Value) -> Result<RtpCapabilities, serde_jso
     serde_json::from_value(inner)
 }
 
-/// The answer to `GET /rooms/{room}`; `me` is our id in the room.
-pub(super) fn room(data: &Value, me: &str) -> Result<Snapshot, serde_json::Error> {
+/// The answer to `GET /rooms/{room}`; `me` is our id in the room, of which `name` is the part that stays.
+pub(super) fn room(data: &Value, name: &str, me: &str) -> Result<Snapshot, serde_json::Error> {
     let data = data.get("room").filter(|room| room.is_object()).unwrap_or(data);
     let peers = ["peers", "participants", "members"].iter().find_map(|name| data.get(*name));
     let own = data.get("producers");
@@ -62,6 +64,10 @@ pub(super) fn room(data: &Value, me: &str) -> Result<Snapshot, serde_json::Error
         };
         if id == me {
             seen.us = true;
+            continue;
+        }
+        if id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')) {
+            seen.before.push(id);
             continue;
         }
         for name in ["producers", "producerIds"] {
@@ -170,27 +176,27 @@ mod tests {
         let expected = [("p1", "ann", false), ("p2", "ann", true)];
         for data in [
             json!({"peers": [{"peerId":"ann","fullName":"Ann","producers":[{"id":"p1","kind":"audio"},
-                {"id":"p2","kind":"video","paused":true}]}, {"peerId":"rec","producers":[]}]}),
+                {"id":"p2","kind":"video","paused":true}]}, {"peerId":"rec-1","producers":[]},{"peerId":"rec-0"}]}),
             json!({"room": {"peers": {"ann": {"displayName":"Ann","producers":{"p1":{"kind":"audio"},
-                "p2":{"paused":true}}}, "rec": {}}}}),
-            json!({"participants": [{"id":"ann","name":"Ann"},{"id":"rec"}], "producers": [
+                "p2":{"paused":true}}}, "rec-0": {}, "rec-1": {}}}}),
+            json!({"participants": [{"id":"ann","name":"Ann"},{"id":"rec-1"},{"id":"rec-0"}], "producers": [
                 {"producerId":"p1","peerId":"ann"},{"producerId":"p2","userId":"ann","producerPaused":true}]}),
         ] {
-            let seen = room(&data, "rec").unwrap();
+            let seen = room(&data, "rec", "rec-1").unwrap();
             assert_eq!(ids(&seen), expected, "{data}");
             assert_eq!(seen.peers, [PeerInfo { id: "ann".into(), display_name: "Ann".into() }], "{data}");
-            assert!(seen.us, "{data}");
+            assert_eq!((seen.us, seen.before.as_slice()), (true, &["rec-0".to_owned()][..]), "{data}");
         }
-        let bare = room(&json!({"peers": [{"id": "ann", "producers": ["p1"]}]}), "rec").unwrap();
+        let bare = room(&json!({"peers": [{"id": "ann", "producers": ["p1"]}]}), "rec", "rec-1").unwrap();
         assert_eq!((ids(&bare), bare.us), (vec![("p1", "ann", false)], false));
     }
 
     #[test]
     fn what_tells_of_nobody_is_no_room() {
         for data in [json!(null), json!([]), json!({}), json!({"peers": 3}), json!({"peerCount": 2})] {
-            assert!(room(&data, "rec").is_err(), "{data}");
+            assert!(room(&data, "rec", "rec-1").is_err(), "{data}");
         }
-        assert_eq!(room(&json!({"peers": []}), "rec").unwrap(), Snapshot::default());
+        assert_eq!(room(&json!({"peers": []}), "rec", "rec-1").unwrap(), Snapshot::default());
     }
 
     #[test]
@@ -228,7 +234,7 @@ mod tests {
     #[test]
     fn more_than_anybody_needs_is_not_taken_note_of() {
         let crowd: Vec<Value> = (0..5000).map(|n| json!({"peerId": n.to_string()})).collect();
-        assert_eq!(room(&json!({ "peers": crowd }), "rec").unwrap().peers.len(), MOST);
+        assert_eq!(room(&json!({ "peers": crowd }), "rec", "rec-1").unwrap().peers.len(), MOST);
     }
 
     proptest! {
@@ -236,7 +242,7 @@ mod tests {
         fn failure_34_any_room_is_read_or_refused(peers in "\\PC*", producers in "\\PC*") {
             for text in [format!("{{\"peers\":{peers}}}"), format!("{{\"peers\":[],\"producers\":{producers}}}")] {
                 if let Ok(value) = serde_json::from_str(&text) {
-                    let _ = room(&value, "rec");
+                    let _ = room(&value, "rec", "rec-1");
                 }
             }
         }

@@ -249,6 +249,14 @@ async fn a_room_that_is_not_joined_to_the_end_is_left() {
     tokio::time::timeout(Duration::from_secs(10), left).await.expect("dropping leaves");
     let names: Vec<Value> = served.asked("/peers").iter().map(|body| body["peerId"].clone()).collect();
     assert_ne!(names[0], names[1], "each visit has a name of its own");
+    // A visit of ours that nobody has ended.
+    served.set((200, json!({"peers": [{"peerId": "rec-of-old"}, {"peerId": "recluse"}]})));
+    let mut room = served.room();
+    let capabilities = room.enter().await.unwrap();
+    room.create_transport().await.unwrap();
+    let there = room.join(&capabilities).await.unwrap();
+    assert_eq!(there.iter().map(|peer| peer.id.as_str()).collect::<Vec<_>>(), ["recluse"]);
+    assert_eq!(served.asked("/peers/rec-of-old/leave").len(), 1);
 }
 
 #[tokio::test]

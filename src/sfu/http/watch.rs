@@ -139,10 +139,7 @@ impl Watch {
             sleep(trouble.pause(self.pace)).await;
             self.looks = self.looks.wrapping_add(1);
             let service = &self.service;
-            seen = service.room().await.and_then(|data| {
-                shape::room(&data, &service.peer)
-                    .map_err(|source| super::service::protocol("GET room", source))
-            });
+            seen = service.room().await.and_then(|told| service.read_room(&told));
         }
     }
 
