@@ -59,6 +59,14 @@ pub struct Delivery {
     pub error: Option<String>,
 }
 
+impl Delivery {
+    /// It goes to the target of the configuration.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        self.target == CONFIGURED
+    }
+}
+
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

@@ -4,10 +4,13 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{AtShutdown, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Signing, Webhooks};
+use crate::config::{
+    AtShutdown, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+};
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach::Reach;
 use crate::recorder::{Shutdown, Supervisor};
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
@@ -29,22 +32,25 @@ pub(super) struct Options {
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
+    sfus: Sfus,
+    #[command(flatten)]
     restart: Restart,
     #[command(flatten)]
     webhooks: Webhooks,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, restart, webhooks } = options;
+    let Options { place, signing, listen, sfus, restart, webhooks } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
+    let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
     let stats = Arc::new(Stats::default());
-    let office = office(&webhooks, &catalog, &stats).await?;
-    let recorder = supervisor(catalog.clone(), store.clone());
+    let office = office(&webhooks, &catalog, &reach, &stats).await?;
+    let recorder = supervisor(catalog.clone(), store.clone(), reach.clone(), most);
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     let listener = tokio::net::TcpListener::bind(address)
@@ -58,6 +64,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         store,
         recorder: recorder.clone(),
+        mediasoup,
+        reach,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
         webhooks: stats,
         listeners: Listeners::default(),
@@ -81,7 +89,12 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// What delivers webhooks, once it runs.
-async fn office(webhooks: &Webhooks, catalog: &Catalog, stats: &Arc<Stats>) -> anyhow::Result<Office> {
+async fn office(
+    webhooks: &Webhooks,
+    catalog: &Catalog,
+    reach: &Reach,
+    stats: &Arc<Stats>,
+) -> anyhow::Result<Office> {
     if let Some(url) = webhooks.url() {
         target::address(url).context("WEBHOOK_URL")?;
     }
@@ -89,10 +102,12 @@ async fn office(webhooks: &Webhooks, catalog: &Catalog, stats: &Arc<Stats>) -> a
         target::signer(secret).context("WEBHOOK_SECRET")?;
     }
     catalog.configure_webhook(webhooks.url()).await?;
-    let config =
-        webhook::Config { secret: webhooks.secret().map(str::to_owned), retry_for: webhooks.retry_for() };
-    Office::new(catalog.clone(), Arc::new(SystemClock), config, Arc::clone(stats))
-        .context("cannot make an HTTP client")
+    let config = webhook::Config {
+        secret: webhooks.secret().map(str::to_owned),
+        retry_for: webhooks.retry_for(),
+        reach: reach.clone(),
+    };
+    Ok(Office::new(catalog.clone(), Arc::new(SystemClock), config, Arc::clone(stats)))
 }
 
 fn at_shutdown(configured: AtShutdown) -> Shutdown {
@@ -103,8 +118,9 @@ fn at_shutdown(configured: AtShutdown) -> Shutdown {
 }
 
 /// The recorder of a service.
-pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
-    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer::Config::default())
+pub(crate) fn supervisor(catalog: Catalog, store: Store, reach: Reach, most: usize) -> Supervisor {
+    let peer = peer::Config { reach, ..peer::Config::default() };
+    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer, most)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

@@ -25,6 +25,7 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
+use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
@@ -46,6 +47,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -62,8 +64,12 @@ pub struct App {
     pub store: Store,
     /// Running recordings.
     pub recorder: Supervisor,
+    /// The SFU service of recordings without a source.
+    pub mediasoup: Option<Url>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Where webhooks may go.
+    pub reach: Reach,
     /// What came of webhooks.
     pub webhooks: Arc<Stats>,
     /// Who listens to events.

@@ -8,6 +8,7 @@ use super::list::wall;
 use crate::auth::{Action, permit};
 use crate::catalog::{DeadFilter, Delivery, NewTarget, Replay};
 use crate::id::{EventId, RecordingId};
+use crate::reach::{self, Reach};
 use crate::webhook::target;
 use axum::Json;
 use axum::extract::State;
@@ -39,6 +40,17 @@ pub(super) fn targets(asked: Vec<Target>) -> Result<Vec<NewTarget>, Problem> {
         return Err(Problem::field("webhooks", format!("must be at most {}", target::MAX_TARGETS)));
     }
     asked.into_iter().enumerate().map(|(index, one)| checked(index, one)).collect()
+}
+
+/// Refuses what may not be connected to, before anything is recorded. A name that has no address now may have one later.
+pub(super) async fn reachable(reach: &Reach, targets: &[NewTarget]) -> Result<(), Problem> {
+    for (index, one) in targets.iter().enumerate() {
+        let Ok(url) = target::address(&one.url) else { continue };
+        if let Err(error @ reach::Error::Forbidden(_)) = reach.resolve(&url).await {
+            return Err(Problem::from(error).with("field", format!("webhooks[{index}].url")));
+        }
+    }
+    Ok(())
 }
 
 fn checked(index: usize, asked: Target) -> Result<NewTarget, Problem> {

@@ -14,10 +14,12 @@ use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach;
 use crate::storage::Store;
 use crate::time::{Moment, WallTime};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +33,7 @@ const COMMANDS: usize = 4;
 const END_ATTEMPTS: u32 = 5;
 const END_PAUSE: Duration = Duration::from_millis(500);
 /// Recordings at one time, a guard rather than a goal.
-const MAX_RUNNING: usize = 256;
+pub const MOST_RUNNING: usize = 256;
 
 /// A recording that runs.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ pub enum Error {
     /// The source does not make sense.
     #[error("bad source: {0}")]
     BadSource(String),
+    /// The service may not connect there, or has no way to.
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
     /// Nobody answers there, or not as an SFU does.
     #[error("the SFU cannot be reached: {0}")]
     SfuUnreachable(String),
@@ -89,8 +94,8 @@ pub enum Error {
     )]
     LayersUnsupported(&'static str),
     /// Too many recordings at once.
-    #[error("too many recordings are running")]
-    TooMany,
+    #[error("as many recordings are running as may: {0}")]
+    TooMany(usize),
     /// No such recording is running.
     #[error("the recording is not running")]
     NotRunning,
@@ -152,6 +157,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     peer: peer::Config,
+    most: usize,
     running: Mutex<HashMap<RecordingId, Running>>,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
@@ -169,7 +175,7 @@ impl std::fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor without recordings.
+    /// A supervisor without recordings, which runs at most `most` at a time.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -177,6 +183,7 @@ impl Supervisor {
         clock: Arc<dyn Clock>,
         policy: Policy,
         peer: peer::Config,
+        most: usize,
     ) -> Self {
         Self(Arc::new(Shared {
             catalog,
@@ -184,6 +191,7 @@ impl Supervisor {
             clock,
             policy,
             peer,
+            most,
             running: Mutex::default(),
             ended: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -237,8 +245,8 @@ impl Supervisor {
         if let Some((other, _)) = in_room.filter(|_| !request.parallel) {
             return Err(Error::AlreadyRecording(*other));
         }
-        if running.len() >= MAX_RUNNING {
-            return Err(Error::TooMany);
+        if running.len() >= self.0.most {
+            return Err(Error::TooMany(self.0.most));
         }
         running.insert(
             id,

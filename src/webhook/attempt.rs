@@ -3,16 +3,17 @@
 use super::schedule;
 use super::target;
 use crate::catalog::{Delivery, Failure};
+use crate::reach::{self, Reach};
 use crate::time::WallTime;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, redirect};
-use std::error::Error as _;
+use reqwest::{Response, StatusCode};
 use std::time::Duration;
 
-/// For the whole of an attempt.
+/// From the look-up of the target's name to its status.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// As much of an answer is read, so that its connection can be used again and its first words can be shown.
-const MOST_READ: usize = 4096;
+/// As much of a refusal is waited for, read and told.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const MOST_READ: usize = 1024;
 const MOST_TOLD: usize = 200;
 
 /// What came of an attempt.
@@ -26,35 +27,32 @@ pub(super) enum Outcome {
     Gone(Failure),
 }
 
-/// Follows no redirects: where a target sends us is not where it was allowed to.
-pub(super) fn client() -> reqwest::Result<Client> {
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .user_agent(concat!("tureen/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
 /// Tells a target of an event.
 pub(super) async fn attempt(
-    client: &Client,
+    reach: &Reach,
     delivery: &Delivery,
     secret: Option<&str>,
     now: WallTime,
 ) -> Outcome {
-    match post(client, delivery, secret, now).await {
+    let answered = tokio::time::timeout(TIMEOUT, post(reach, delivery, secret, now)).await;
+    match answered.unwrap_or_else(|_| Err(format!("no answer in {} s", TIMEOUT.as_secs()))) {
         Ok(response) => judge(response, now).await,
         Err(error) => Outcome::Failed(Failure { status: None, error }, None),
     }
 }
 
+/// Follows no redirects: where a target sends us is not where it was allowed to.
 async fn post(
-    client: &Client,
+    reach: &Reach,
     delivery: &Delivery,
     secret: Option<&str>,
     now: WallTime,
 ) -> Result<Response, String> {
     let url = target::address(&delivery.url).map_err(|error| format!("the address {error}"))?;
+    // What the operator configured is allowed by that; what users name, by the operator's rules.
+    let reach = if delivery.is_configured() { reach.clone().and_host_of(&url) } else { reach.clone() };
+    let site = reach.resolve(&url).await.map_err(|error| error.to_string())?;
+    let client = site.client().map_err(|error| error.to_string())?;
     let body = serde_json::to_vec(&delivery.event).map_err(|error| error.to_string())?;
     // An event has one id for all attempts and replays: receivers know by it what they have.
     let id = delivery.event.id.to_string();
@@ -69,24 +67,28 @@ async fn post(
         let signature = signer.sign(&id, seconds, &body).map_err(|error| error.to_string())?;
         request = request.header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature);
     }
-    request.body(body).send().await.map_err(|error| causes(&error))
+    request.body(body).send().await.map_err(|error| reach::chain(&error))
 }
 
 async fn judge(mut response: Response, now: WallTime) -> Outcome {
     let status = response.status();
-    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let asked = asked.and_then(|value| schedule::retry_after(value, now));
-    let mut read = Vec::new();
-    // An answer that cannot be read to its end has told its status all the same.
-    while let Ok(Some(piece)) = response.chunk().await {
-        read.extend_from_slice(piece.get(..piece.len().min(MOST_READ)).unwrap_or_default());
-        if read.len() >= MOST_READ {
-            break;
-        }
-    }
     if status.is_success() {
         return Outcome::Taken(status.as_u16());
     }
+    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let asked = asked.and_then(|value| schedule::retry_after(value, now));
+    let mut read = Vec::new();
+    // Words that do not come are no loss: the status has come.
+    let _ = tokio::time::timeout(LAST_WORDS, async {
+        while let Ok(Some(piece)) = response.chunk().await {
+            let room = MOST_READ.saturating_sub(read.len());
+            read.extend_from_slice(piece.get(..piece.len().min(room)).unwrap_or_default());
+            if read.len() >= MOST_READ {
+                break;
+            }
+        }
+    })
+    .await;
     let words: String = String::from_utf8_lossy(&read).chars().take(MOST_TOLD).collect();
     let error = match words.trim() {
         "" => format!("the target answered {status}"),
@@ -94,19 +96,4 @@ async fn judge(mut response: Response, now: WallTime) -> Outcome {
     };
     let failure = Failure { status: Some(status.as_u16()), error };
     if status == StatusCode::GONE { Outcome::Gone(failure) } else { Outcome::Failed(failure, asked) }
-}
-
-/// The address is told elsewhere.
-fn causes(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer in {} s", TIMEOUT.as_secs());
-    }
-    let mut text = if error.is_connect() { "cannot connect" } else { "the request failed" }.to_owned();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text.chars().take(2 * MOST_TOLD).collect()
 }

@@ -5,6 +5,7 @@ use super::schedule;
 use crate::catalog::{self, Catalog, Delivery};
 use crate::clock::Clock;
 use crate::id::{RecordingId, TargetId};
+use crate::reach::Reach;
 use crate::time::WallTime;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Config {
     pub secret: Option<String>,
     /// A delivery is given up after this time.
     pub retry_for: Duration,
+    /// Where targets may be.
+    pub reach: Reach,
 }
 
 /// What came of attempts since the process began.
@@ -60,22 +63,14 @@ pub struct Office {
     catalog: Catalog,
     clock: Arc<dyn Clock>,
     config: Config,
-    client: reqwest::Client,
     stats: Arc<Stats>,
 }
 
 impl Office {
     /// One that does not deliver yet.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(
-        catalog: Catalog,
-        clock: Arc<dyn Clock>,
-        config: Config,
-        stats: Arc<Stats>,
-    ) -> reqwest::Result<Self> {
-        Ok(Self { catalog, clock, config, client: attempt::client()?, stats })
+    #[must_use]
+    pub fn new(catalog: Catalog, clock: Arc<dyn Clock>, config: Config, stats: Arc<Stats>) -> Self {
+        Self { catalog, clock, config, stats }
     }
 
     /// Delivers until `stop`; then what is due is tried once more, for a moment.
@@ -173,8 +168,8 @@ impl Office {
     }
 
     async fn deliver(&self, delivery: &Delivery) {
-        let outcome =
-            attempt::attempt(&self.client, delivery, self.config.secret.as_deref(), self.clock.wall()).await;
+        let Config { secret, reach, .. } = &self.config;
+        let outcome = attempt::attempt(reach, delivery, secret.as_deref(), self.clock.wall()).await;
         // What cannot be written down is tried again: at least once is the promise.
         if let Err(error) = self.settle(delivery, outcome).await {
             tracing::error!(%error, delivery = delivery.id, "the outcome of a webhook cannot be stored");

@@ -7,6 +7,7 @@ use crate::catalog::{
 };
 use crate::clock::{Clock, SystemClock};
 use crate::id::{EventId, RecordingId};
+use crate::reach::Reach;
 use crate::time::{Moment, WallTime};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -114,9 +115,13 @@ impl Stage {
     }
 
     fn deliver(&self) -> tokio::task::JoinHandle<()> {
-        let config = Config { secret: None, retry_for: Duration::from_secs(86_400) };
+        self.deliver_to(Reach::anywhere())
+    }
+
+    fn deliver_to(&self, reach: Reach) -> tokio::task::JoinHandle<()> {
+        let config = Config { secret: None, retry_for: Duration::from_secs(86_400), reach };
         let clock: Arc<dyn Clock> = Arc::<Ahead>::clone(&self.clock);
-        let office = Office::new(self.catalog.clone(), clock, config, Arc::clone(&self.stats)).unwrap();
+        let office = Office::new(self.catalog.clone(), clock, config, Arc::clone(&self.stats));
         tokio::spawn(office.run(self.stop.clone()))
     }
 
@@ -270,4 +275,26 @@ async fn a_target_may_ask_for_time() {
     assert!((590_000_000..=600_000_000).contains(&rest), "{rest}");
     stage.later(601).await;
     receiver.until(2).await;
+}
+
+#[tokio::test]
+async fn what_users_name_is_guarded_and_what_the_operator_configured_is_not() {
+    let stage = Stage::new().await;
+    let (named, configured) = (Receiver::new(&[]).await, Receiver::new(&[]).await);
+    stage.catalog.configure_webhook(Some(&configured.url)).await.unwrap();
+    stage.begin("room", vec![named.target()]).await;
+    let _delivering = stage.deliver_to(Reach::public_and([]));
+    configured.until(1).await;
+    let refused = async {
+        loop {
+            let next = stage.catalog.next_deliveries(1).await.unwrap();
+            if let Some(error) = next.first().and_then(|next| next.error.clone()) {
+                return error;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let error = tokio::time::timeout(LIMIT, refused).await.unwrap();
+    assert!(error.contains("SFU_ALLOW"), "{error}");
+    assert!(named.got.borrow().is_empty(), "nobody came");
 }

@@ -4,13 +4,16 @@
 mod attach;
 mod bad_input;
 mod crash;
+mod drivers;
 mod events;
 mod exact;
 mod gaps;
 mod layers;
+mod limits;
 mod loss;
 mod players;
 mod rotation;
 mod segments;
 mod sync;
+mod tls;
 mod two_participants;
