@@ -16,6 +16,7 @@ mod gaps;
 mod list;
 mod participants;
 mod recordings;
+mod repeat;
 mod row;
 mod segments;
 mod tracks;
@@ -26,11 +27,12 @@ pub use change::Change;
 pub use error::Error;
 pub use events::{Event, EventFilter, EventKind, NewEvent};
 pub use list::{Cursor, Filter, Page};
+pub use repeat::{DeadFilter, Replay};
 pub use types::{
     Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Participant, Pause,
     Recording, Run, Segment, Shown, Status, Totals, Track,
 };
-pub use webhooks::{DeadFilter, Delivery, Failure, NewTarget, Replay};
+pub use webhooks::{Delivery, Failure, NewTarget};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
