@@ -4,11 +4,12 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
+use crate::config::{Auto, Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
 use crate::http::{self, App};
 use crate::media::segment::Policy;
 use crate::peer;
-use crate::recorder::{Supervisor, recovery};
+use crate::recorder::{Supervisor, auto, recovery};
+use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -27,10 +28,12 @@ pub(super) struct Options {
     signing: Signing,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    auto: Auto,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen } = options;
+    let Options { place, signing, listen, auto } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let store = Store::open(place.recordings_dir.clone())
@@ -42,6 +45,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         tracing::warn!(recovered, "closed recordings that an earlier process had left open");
     }
     let recorder = supervisor(catalog.clone(), store.clone());
+    tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
@@ -72,7 +76,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
 /// The recorder of a service.
 pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
-    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer::Config::default())
+    let (clock, lobby) = (Arc::new(SystemClock), Lobby::default());
+    Supervisor::new(catalog, store, clock, Policy::default(), peer::Config::default(), lobby)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

@@ -136,6 +136,9 @@ fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
     if !matches!(source.mode.as_str(), "protoo" | "bridge") {
         return Err(Problem::field("source.mode", "must be protoo or bridge"));
     }
+    if source.mode == "bridge" && source.url.is_none() {
+        return Ok(SourceSpec::Bridge { url: None });
+    }
     let url = source.url.ok_or_else(|| Problem::field("source.url", "is required"))?;
     text("source.url", &url, MAX_URL_BYTES)?;
     let parsed = Url::parse(&url).map_err(|error| Problem::field("source.url", error))?;
@@ -143,7 +146,7 @@ fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
         return Err(Problem::field("source.url", "must be a ws: or wss: URL"));
     }
     Ok(match source.mode.as_str() {
-        "bridge" => SourceSpec::Bridge { url },
+        "bridge" => SourceSpec::Bridge { url: Some(url) },
         _ => SourceSpec::Protoo { url, origin: source.origin, display_name: source.display_name },
     })
 }

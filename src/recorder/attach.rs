@@ -4,8 +4,12 @@ use super::supervisor::{Error, StartRequest};
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::session::{self, Layers};
-use crate::sfu::{self, Room, bridge, protoo};
+use crate::sfu::{self, Room, bridge, bridge::Lobby, protoo};
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long a start waits for the application that is to attach the room.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to attach.
 #[derive(Clone, Debug)]
@@ -19,10 +23,10 @@ pub enum SourceSpec {
         /// The name other participants see.
         display_name: Option<String>,
     },
-    /// An application that serves the bridge's protocol.
+    /// An application that speaks the bridge's protocol.
     Bridge {
-        /// `ws:` or `wss:`.
-        url: String,
+        /// Where it serves it, `ws:` or `wss:`. Without, it comes to us.
+        url: Option<String>,
     },
 }
 
@@ -38,9 +42,10 @@ impl SourceSpec {
 
     /// The address of its signalling.
     #[must_use]
-    pub fn url(&self) -> &str {
+    pub fn url(&self) -> Option<&str> {
         match self {
-            Self::Protoo { url, .. } | Self::Bridge { url } => url,
+            Self::Protoo { url, .. } => Some(url),
+            Self::Bridge { url } => url.as_deref(),
         }
     }
 }
@@ -62,8 +67,9 @@ pub(super) async fn join(
     id: RecordingId,
     request: &StartRequest,
     config: &peer::Config,
+    lobby: &Lobby,
 ) -> Result<Joined, Error> {
-    let mut room = connect(id, request).await?;
+    let mut room = connect(id, request, lobby).await?;
     let router = room.enter().await.map_err(from_sfu)?;
     let transport = room.create_transport().await.map_err(from_sfu)?;
     let transport_id = transport.id.clone();
@@ -78,8 +84,8 @@ pub(super) async fn join(
     Ok(Joined { room, peer, events, transport_id, peers })
 }
 
-async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room>, Error> {
-    let url = request.source.url();
+async fn connect(id: RecordingId, request: &StartRequest, lobby: &Lobby) -> Result<Box<dyn Room>, Error> {
+    let url = request.source.url().unwrap_or_default();
     let source = |origin: &Option<String>, display_name: &Option<String>| {
         Ok::<_, Error>(sfu::Source {
             url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
@@ -96,6 +102,11 @@ async fn connect(id: RecordingId, request: &StartRequest) -> Result<Box<dyn Room
             let room = protoo::connect(&source(origin, display_name)?).await;
             Ok(Box::new(room.map_err(from_sfu)?))
         }
+        SourceSpec::Bridge { url: None } => {
+            let name = format!("tureen-{id}");
+            let room = lobby.enter(&request.room_id, &name, request.layers, PATIENCE).await;
+            Ok(Box::new(room.map_err(from_sfu)?))
+        }
         SourceSpec::Bridge { .. } => {
             let room = bridge::connect(&source(&None, &None)?, request.layers).await;
             Ok(Box::new(room.map_err(from_sfu)?))
@@ -107,6 +118,7 @@ fn from_sfu(error: sfu::Error) -> Error {
     match &error {
         sfu::Error::Url(_) => Error::BadSource(error.to_string()),
         sfu::Error::Layers => Error::LayersUnsupported("this application"),
+        sfu::Error::NotAttached => Error::NotAttached,
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
     }

@@ -138,7 +138,7 @@ impl Recording {
             recording: self.id,
             peer_id: peer.id.clone(),
             display_name: peer.display_name.clone(),
-            user_id: None,
+            user_id: peer.user_id.clone(),
             joined_at,
         })));
     }
@@ -179,7 +179,7 @@ impl Recording {
         out: &mut Vec<Action>,
     ) -> bool {
         let Some(codec) = consumer.codec() else { return false };
-        let peer = PeerInfo { id: consumer.peer_id.clone(), display_name: String::new() };
+        let peer = PeerInfo { id: consumer.peer_id.clone(), display_name: String::new(), user_id: None };
         self.peer_joined(&peer, now, out);
         let Some(participant) = self.participants.get(&consumer.peer_id).map(|known| known.id) else {
             return false;

@@ -12,6 +12,7 @@ use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::session::Layers;
+use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::time::WallTime;
 use std::collections::HashMap;
@@ -82,6 +83,9 @@ pub enum Error {
     /// The SFU answers and says no.
     #[error("the SFU refused: {0}")]
     SfuRefused(String),
+    /// No application has come with this room.
+    #[error("no application has attached this room")]
+    NotAttached,
     /// Layers cannot be had one by one where this is attached.
     #[error(
         "layers cannot be recorded one by one here: each needs a consumer of its own, which {0} does not give"
@@ -132,6 +136,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     peer: peer::Config,
+    lobby: Lobby,
     running: Mutex<HashMap<RecordingId, Running>>,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
@@ -157,6 +162,7 @@ impl Supervisor {
         clock: Arc<dyn Clock>,
         policy: Policy,
         peer: peer::Config,
+        lobby: Lobby,
     ) -> Self {
         Self(Arc::new(Shared {
             catalog,
@@ -164,6 +170,7 @@ impl Supervisor {
             clock,
             policy,
             peer,
+            lobby,
             running: Mutex::default(),
             ended: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -215,7 +222,7 @@ impl Supervisor {
     async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
         let Ends { stop, commands, progress, done } = ends;
         let shared = &self.0;
-        let joined = attach::join(id, &request, &shared.peer).await?;
+        let joined = attach::join(id, &request, &shared.peer, &shared.lobby).await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
         let mut recording = Recording::new(id, shared.policy, start, started_at);
         shared.catalog.create_recording(&new_recording(id, &request, started_at)).await?;
@@ -373,6 +380,12 @@ impl Supervisor {
         let running = self.running();
         let ended = *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
         Integrity::of_all(running.values().map(|one| one.progress.borrow().integrity()).chain([ended]))
+    }
+
+    /// Where applications come to attach rooms.
+    #[must_use]
+    pub fn lobby(&self) -> &Lobby {
+        &self.0.lobby
     }
 
     /// Recordings that run now.

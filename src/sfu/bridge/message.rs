@@ -91,15 +91,19 @@ pub(super) fn transient(method: &str) -> bool {
     matches!(method, "consumerScore" | "activeSpeaker")
 }
 
-fn peer(data: &Value) -> Option<PeerInfo> {
-    Some(PeerInfo { id: text(data, "peerId")?, display_name: text(data, "displayName").unwrap_or_default() })
+pub(super) fn peer(data: &Value) -> Option<PeerInfo> {
+    Some(PeerInfo {
+        id: text(data, "peerId")?,
+        display_name: text(data, "displayName").unwrap_or_default(),
+        user_id: text(data, "userId"),
+    })
 }
 
-fn text(data: &Value, name: &str) -> Option<String> {
+pub(super) fn text(data: &Value, name: &str) -> Option<String> {
     data.get(name)?.as_str().map(str::to_owned)
 }
 
-fn small(data: &Value, name: &str) -> Option<u8> {
+pub(super) fn small(data: &Value, name: &str) -> Option<u8> {
     data.get(name)?.as_u64().and_then(|number| u8::try_from(number).ok())
 }
 
@@ -162,7 +166,7 @@ mod tests {
         assert_eq!(event("consumerLayers", &layers), Some(told));
         let none = Event::ConsumerLayers { consumer: "c".into(), spatial: None, temporal: None };
         assert_eq!(event("consumerLayers", &json!({"consumerId": "c"})), Some(none));
-        let ann = PeerInfo { id: "a".into(), display_name: "Ann".into() };
+        let ann = PeerInfo { id: "a".into(), display_name: "Ann".into(), user_id: None };
         assert_eq!(
             event("peerJoined", &json!({"peerId": "a", "displayName": "Ann"})),
             Some(Event::PeerJoined(ann))
