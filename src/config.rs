@@ -109,6 +109,26 @@ fn kept(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// What happens to running recordings when the service ends and starts again.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Restart {
+    /// At the start, go on with recordings whose last media is not older than so many seconds; close the others
+    #[arg(long, env = "ADOPT_WITHIN", value_name = "SECONDS", default_value_t = 900)]
+    pub adopt_within: u64,
+    /// At the end, complete running recordings, or leave them to be gone on with at the next start
+    #[arg(long, env = "SHUTDOWN", value_enum, default_value_t = AtShutdown::Suspend)]
+    pub shutdown: AtShutdown,
+}
+
+/// See [`Restart::shutdown`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AtShutdown {
+    /// They end.
+    Complete,
+    /// They wait for the next start.
+    Suspend,
+}
+
 /// Which other origins' pages may read answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {

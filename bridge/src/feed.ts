@@ -70,6 +70,14 @@ export class Feed {
         await this.#consumerOf(data).setPreferredLayers(layers);
         return {};
       }
+      case 'closeConsumer': {
+        const { published, consumer } = this.#entryOf(data);
+        this.#consumers.delete(consumer.id);
+        consumer.close();
+        const { id } = published.producer;
+        if (![...this.#consumers.values()].some((other) => other.published.producer.id === id)) this.#wanted.delete(id);
+        return {};
+      }
       default:
         throw new Refusal(404, `unknown method ${method}`);
     }
@@ -153,10 +161,14 @@ export class Feed {
     return transport;
   }
 
-  #consumerOf(data: Data): types.Consumer {
+  #entryOf(data: Data): Entry {
     const entry = this.#consumers.get(text(data, 'consumerId'));
     if (entry === undefined) throw new Refusal(404, 'no such consumer');
-    return entry.consumer;
+    return entry;
+  }
+
+  #consumerOf(data: Data): types.Consumer {
+    return this.#entryOf(data).consumer;
   }
 
   #wants(published: Published): boolean {

@@ -4,6 +4,7 @@ use super::row::{integer, json, now, parsed, signed, status, wall, wall_option};
 use super::{Catalog, Error, Finish, NewRecording, Recording, Status};
 use crate::id::RecordingId;
 use crate::time::WallTime;
+use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -18,8 +19,9 @@ impl Catalog {
     pub async fn create_recording(&self, new: &NewRecording) -> Result<(), Error> {
         let made = sqlx::query(
             "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
-                                     file_path, mime_type, source, metadata, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+                                     file_path, mime_type, source, metadata, parallel, idempotency_key, created_at,
+                                     updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
         )
         .bind(new.id.to_string())
         .bind(&new.room_id)
@@ -33,6 +35,8 @@ impl Catalog {
         .bind(MIME_TYPE)
         .bind(new.source.to_string())
         .bind(new.metadata.to_string())
+        .bind(new.parallel)
+        .bind(new.idempotency_key.as_deref())
         .bind(now())
         .execute(&self.writer)
         .await;
@@ -60,6 +64,44 @@ impl Catalog {
         .fetch_optional(&self.reader)
         .await?;
         found.map(|row| parsed(&row, "id")).transpose()
+    }
+
+    /// The recording that a user's request of this idempotency key started.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn recording_of_key(&self, user: &str, key: &str) -> Result<Option<Recording>, Error> {
+        let found = sqlx::query("SELECT * FROM recordings WHERE started_by = $1 AND idempotency_key = $2")
+            .bind(user)
+            .bind(key)
+            .fetch_optional(&self.reader)
+            .await?;
+        found.as_ref().map(recording).transpose()
+    }
+
+    /// Whom and what to record is another from now on.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn set_rules(&self, id: RecordingId, rules: &Value) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let row = sqlx::query("SELECT source FROM recordings WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *change)
+            .await?;
+        let mut source = row.as_ref().map(|row| json(row, "source")).transpose()?.unwrap_or_default();
+        if let Some(members) = source.as_object_mut() {
+            members.insert("rules".to_owned(), rules.clone());
+        }
+        let changed = sqlx::query("UPDATE recordings SET source = $2, updated_at = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(source.to_string())
+            .bind(now())
+            .execute(&mut *change)
+            .await?;
+        found(changed.rows_affected())?;
+        change.commit().await?;
+        Ok(())
     }
 
     /// A recording ends, and with it every track that had not ended.

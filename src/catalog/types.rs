@@ -81,6 +81,10 @@ pub struct NewRecording {
     pub started_at: WallTime,
     /// How the room was entered.
     pub source: Value,
+    /// It may run beside another one of its room.
+    pub parallel: bool,
+    /// What the client called the request for it.
+    pub idempotency_key: Option<String>,
     /// The application's own.
     pub metadata: Value,
     /// The form that was asked for: `mp4`, `webm` or `hls`. All are views of the same bytes.

@@ -4,11 +4,11 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{Auto, Listen, Place, STRONG_SECRET_BYTES, Secret, Signing};
+use crate::config::{AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Signing};
 use crate::http::{self, App};
 use crate::media::segment::Policy;
 use crate::peer;
-use crate::recorder::{Supervisor, auto, recovery};
+use crate::recorder::{Shutdown, Supervisor, auto};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use anyhow::Context;
@@ -29,22 +29,22 @@ pub(super) struct Options {
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
+    restart: Restart,
+    #[command(flatten)]
     auto: Auto,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, auto } = options;
+    let Options { place, signing, listen, restart, auto } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
-    let recovered = recovery::run(&catalog, &store).await.context("cannot recover interrupted recordings")?;
-    if recovered > 0 {
-        tracing::warn!(recovered, "closed recordings that an earlier process had left open");
-    }
     let recorder = supervisor(catalog.clone(), store.clone());
+    let within = Duration::from_secs(restart.adopt_within);
+    recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
     let listener = tokio::net::TcpListener::bind(address)
         .await
@@ -64,7 +64,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     asked_to_end().await;
     tracing::info!("closing all recordings");
     // The API answers until they are closed, so that whoever watches sees them end.
-    recorder.shutdown().await;
+    recorder.shutdown(at_shutdown(restart.shutdown)).await;
     closed.cancel();
     match tokio::time::timeout(LAST_REQUESTS, serving).await {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
@@ -72,6 +72,13 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     }
     catalog.close().await;
     Ok(())
+}
+
+fn at_shutdown(configured: AtShutdown) -> Shutdown {
+    match configured {
+        AtShutdown::Complete => Shutdown::Complete,
+        AtShutdown::Suspend => Shutdown::Suspend,
+    }
 }
 
 /// The recorder of a service.

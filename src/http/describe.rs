@@ -26,6 +26,12 @@ pub(super) async fn get(
     put(&mut body, "duration_us", json!(room.duration_micros()));
     put(&mut body, "file_size_bytes", json!(room.bytes()));
     put(&mut body, "paused", json!(paused(&room)));
+    // Told of those that run: whether the room is joined, or lost and looked for.
+    put(
+        &mut body,
+        "attached",
+        json!(app.recorder.progress(room.recording.id).map(|now| now.borrow().attached)),
+    );
     put(&mut body, "pauses", pauses(&room));
     put(&mut body, "integrity", json!(integrity(&room)));
     put(&mut body, "participants", room.participants.iter().map(participant).collect());

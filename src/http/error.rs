@@ -184,6 +184,10 @@ impl From<recorder::Error> for Problem {
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),
+            E::InProgress => {
+                Self::new(StatusCode::CONFLICT, "in-progress", detail).header(header::RETRY_AFTER, "1")
+            }
+            E::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail),
             E::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),
             E::NotRunning => Self::new(StatusCode::CONFLICT, "not-running", detail),

@@ -6,6 +6,7 @@
 mod assets;
 mod authenticate;
 mod bridge;
+mod consent;
 mod delete;
 mod describe;
 mod error;
@@ -105,6 +106,8 @@ fn recordings(app: &App) -> Router<App> {
         .route("/{id}/stop", post(stop::stop))
         .route("/{id}/pause", post(pause::pause))
         .route("/{id}/resume", post(pause::resume))
+        .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
+        .route("/{id}/participants/{peer_id}/include", post(consent::include))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))

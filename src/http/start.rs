@@ -4,14 +4,17 @@ use super::App;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
 use crate::auth::{Action, permit};
+use crate::media::Kind;
+use crate::recorder::rules::{Limits, Rules};
 use crate::recorder::{SourceSpec, StartRequest};
-use crate::session::Layers;
+use crate::session::{self, Layers};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use url::Url;
 
@@ -21,6 +24,12 @@ const MAX_DESCRIPTION_BYTES: usize = 16 << 10;
 const MAX_URL_BYTES: usize = 4096;
 /// A week.
 const MAX_SECONDS: f64 = 604_800.0;
+const MAX_NAMES: usize = 1000;
+const MAX_KEY_BYTES: usize = 255;
+/// By draft-ietf-httpapi-idempotency-key-header.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Unless the request says otherwise a recorder leaves a room in which nobody else has been for so long.
+const ALONE: Duration = Duration::from_secs(300);
 
 /// The body. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes.
 #[derive(Debug, Deserialize)]
@@ -36,7 +45,23 @@ pub(super) struct Start {
     #[serde(default)]
     layers: Option<String>,
     #[serde(default)]
+    participants: BTreeSet<String>,
+    #[serde(default)]
+    exclude: BTreeSet<String>,
+    #[serde(default)]
+    kinds: Vec<String>,
+    #[serde(default)]
+    sources: Vec<String>,
+    #[serde(default)]
     max_duration: Option<f64>,
+    #[serde(default)]
+    idle_timeout: Option<f64>,
+    #[serde(default)]
+    alone_timeout: Option<f64>,
+    #[serde(default)]
+    reconnect_timeout: Option<f64>,
+    #[serde(default)]
+    allow_parallel: bool,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
     #[serde(flatten)]
@@ -56,16 +81,17 @@ struct Source {
 
 /// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
 /// refused instead of ignored.
-const NOT_YET: [&str; 8] =
-    ["outputs", "participants", "kinds", "sources", "exclude", "idle_timeout", "webhooks", "retention"];
+const NOT_YET: [&str; 3] = ["outputs", "webhooks", "retention"];
 
 pub(super) async fn start(
     State(app): State<App>,
     bearer: Bearer,
+    headers: HeaderMap,
     Body(body): Body<Start>,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::Start)?;
-    let request = checked(body, &bearer.claims.user_id)?;
+    let mut request = checked(body, &bearer.claims.user_id)?;
+    request.idempotency_key = idempotency_key(&headers)?;
     let room_id = request.room_id.clone();
     // In a task of its own, so that a client who goes away leaves no half-joined room behind.
     let recorder = app.recorder.clone();
@@ -77,9 +103,10 @@ pub(super) async fn start(
         "status": "recording",
         "started_at": started.started_at.to_string(),
         "room_id": room_id,
-        "message": "the recording has started",
+        "message": if started.repeated { "the recording had been started" } else { "the recording has started" },
     });
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+    let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
 fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
@@ -104,9 +131,57 @@ fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
         started_by: user_id.to_owned(),
         source: source(body.source)?,
         layers: body.layers.as_deref().map_or(Ok(Layers::Max), layers)?,
+        rules: Rules {
+            participants: names("participants", body.participants)?,
+            exclude: names("exclude", body.exclude)?,
+            kinds: words("kinds", "audio or video", &body.kinds, |word| match word {
+                "audio" => Some(Kind::Audio),
+                "video" => Some(Kind::Video),
+                _ => None,
+            })?,
+            sources: words(
+                "sources",
+                "camera, microphone or screen",
+                &body.sources,
+                session::Source::from_name,
+            )?,
+        },
+        limits: Limits {
+            max_duration: seconds("max_duration", body.max_duration)?,
+            idle: seconds("idle_timeout", body.idle_timeout)?,
+            alone: seconds("alone_timeout", body.alone_timeout)?.or(Some(ALONE)),
+            reconnect: seconds("reconnect_timeout", body.reconnect_timeout)?,
+        },
+        parallel: body.allow_parallel,
+        idempotency_key: None,
         metadata: Value::Object(body.metadata.unwrap_or_default()),
-        max_duration: body.max_duration.map(seconds).transpose()?,
     })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_BYTES);
+    let key =
+        key.ok_or_else(|| Problem::field("Idempotency-Key", "must be 1 to 255 printable characters"))?;
+    Ok(Some(key.to_owned()))
+}
+
+fn names(field: &str, names: BTreeSet<String>) -> Result<BTreeSet<String>, Problem> {
+    if names.len() > MAX_NAMES {
+        return Err(Problem::field(field, format!("must be at most {MAX_NAMES}")));
+    }
+    names.iter().try_for_each(|name| text(field, name, MAX_ROOM_BYTES))?;
+    Ok(names)
+}
+
+fn words<T>(
+    field: &str,
+    allowed: &str,
+    words: &[String],
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, Problem> {
+    let read = |word: &String| read(word).ok_or_else(|| Problem::field(field, format!("must be {allowed}")));
+    words.iter().take(MAX_NAMES).map(read).collect()
 }
 
 fn text(field: &str, text: &str, limit: usize) -> Result<(), Problem> {
@@ -119,11 +194,11 @@ fn text(field: &str, text: &str, limit: usize) -> Result<(), Problem> {
     }
 }
 
-fn seconds(value: f64) -> Result<Duration, Problem> {
-    if value > 0.0 && value <= MAX_SECONDS {
-        Ok(Duration::from_secs_f64(value))
-    } else {
-        Err(Problem::field("max_duration", "must be seconds, above 0 and at most a week"))
+fn seconds(field: &str, value: Option<f64>) -> Result<Option<Duration>, Problem> {
+    match value {
+        None => Ok(None),
+        Some(value) if value > 0.0 && value <= MAX_SECONDS => Ok(Some(Duration::from_secs_f64(value))),
+        Some(_) => Err(Problem::field(field, "must be seconds, above 0 and at most a week")),
     }
 }
 

@@ -1,13 +1,18 @@
 //! Runs one recording: pumps events of the room and of the peer into the state machine and carries its actions out.
+//!
+//! A room that is lost is joined again and again; the recording goes on meanwhile, with nothing in it.
 
+use super::attach::{Joined, Way};
+use super::link::{Heard, Link};
 use super::progress::Progress;
 use super::recording::{Action, Recording};
+use super::rules::{Limits, Rules};
 use super::writer::Write;
 use crate::catalog::Pause;
 use crate::clock::Clock;
-use crate::peer::{self, Peer};
+use crate::peer;
 use crate::session::Consumer;
-use crate::sfu::{self, Offer, Room};
+use crate::sfu::{self, Offer};
 use crate::time::{Moment, WallTime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,23 +26,25 @@ const BATCH: usize = 256;
 const MOST_DRAINED: usize = 4096;
 /// How often holes are given up and key frames asked for.
 const TICK: Duration = Duration::from_millis(50);
-/// How long the media path may be dark before the recording ends. The peer tells of it after 5 s, and often it comes
-/// back.
-const DARK_MICROS: i64 = 30_000_000;
-/// Saying goodbye to a room that does not answer.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the media path may be dark before the room is joined anew. The peer tells of it after 5 s, and often it
+/// comes back.
+const DARK_MICROS: i64 = 5_000_000;
+/// How long a lost room is looked for, unless the recording says otherwise.
+const RECONNECT: Duration = Duration::from_secs(300);
 
 /// Why a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It was asked to stop, or its time was over.
+    /// It was asked to stop.
     Stopped,
-    /// The room ended it: closed, connection lost, kicked.
+    /// One of its limits was reached: a word for which.
+    Limit(&'static str),
+    /// The room ended it: closed, kicked, or lost for too long.
     Room(String),
-    /// The media path ended and did not come back.
-    Transport(String),
     /// It could not be stored.
     Storage,
+    /// The process ends, and another one goes on with it.
+    Suspended,
 }
 
 /// What may be asked of a running recording. Answered when it is stored.
@@ -47,20 +54,24 @@ pub(super) enum Command {
     Pause(oneshot::Sender<Option<Pause>>),
     /// Go on: since when, and after how many microseconds. `None` when it does already.
     Resume(oneshot::Sender<Option<(WallTime, i64)>>),
+    /// A participant's media may be recorded no more, or again.
+    Admit { peer_id: String, admitted: bool, answer: oneshot::Sender<()> },
 }
 
 /// What the actor works with.
 pub(super) struct Actor {
-    /// The room, joined.
-    pub(super) room: Box<dyn Room>,
-    /// The receiving peer.
-    pub(super) peer: Peer,
-    /// Its events.
-    pub(super) events: mpsc::Receiver<peer::Event>,
-    /// The id of the receiving transport in the room.
-    pub(super) transport_id: String,
+    /// Where the room is.
+    pub(super) way: Way,
+    /// The hold on it.
+    pub(super) link: Link,
     /// The state machine.
     pub(super) recording: Recording,
+    /// Whom and what to record.
+    pub(super) rules: Rules,
+    /// When to end.
+    pub(super) limits: Limits,
+    /// When the recording began; pauses do not move it.
+    pub(super) began: Moment,
     /// The writer's queue.
     pub(super) writes: mpsc::Sender<Write>,
     /// Where progress is told.
@@ -69,6 +80,8 @@ pub(super) struct Actor {
     pub(super) commands: mpsc::Receiver<Command>,
     /// Ends the recording.
     pub(super) stop: CancellationToken,
+    /// Lets go of the recording, for another process.
+    pub(super) suspend: CancellationToken,
     /// Time.
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -76,14 +89,18 @@ pub(super) struct Actor {
 impl Actor {
     /// Runs until the recording ends. Everything received until then is in the writer's queue.
     pub(super) async fn run(mut self) -> End {
-        let mut state = Pump { connected: false, actions: Vec::new(), dark: None };
+        let now = self.clock.now();
+        let mut state = Pump { actions: Vec::new(), heard: now, company: now };
         let end = self.pump(&mut state).await;
-        self.recording.finish(self.clock.now(), &mut state.actions);
+        let now = self.clock.now();
+        match end {
+            End::Suspended => self.recording.lost(&mut state.actions),
+            _ => self.recording.finish(now, &mut state.actions),
+        }
         // Whatever the end was, what is in the queue is stored; a writer that failed has closed it.
         let _ = self.carry_out(&mut state.actions).await;
-        self.progress.send_replace(self.recording.progress(self.clock.now()));
-        let _ = tokio::time::timeout(FAREWELL, self.room.leave()).await;
-        let _ = tokio::time::timeout(FAREWELL, self.peer.close()).await;
+        self.tell(now);
+        self.link.leave().await;
         end
     }
 
@@ -94,27 +111,15 @@ impl Actor {
         loop {
             let ended = tokio::select! {
                 () = self.stop.cancelled() => Some(End::Stopped),
+                () = self.suspend.cancelled() => Some(End::Suspended),
                 Some(command) = self.commands.recv() => {
                     if !self.command(command, state).await {
                         return End::Storage;
                     }
                     None
                 }
-                event = self.room.next() => self.room_event(event, state).await,
-                taken = self.events.recv_many(&mut batch, BATCH) => {
-                    if taken == 0 {
-                        Some(End::Transport("the peer ended".to_owned()))
-                    } else {
-                        batch.drain(..).for_each(|event| self.peer_event(event, state));
-                        None
-                    }
-                }
-                _ = tick.tick() => {
-                    let now = self.clock.now();
-                    self.recording.poll(now, &mut state.actions);
-                    self.progress.send_replace(self.recording.progress(now));
-                    state.dark_too_long(now)
-                }
+                heard = self.link.next(&mut batch, BATCH) => self.heard(heard, &mut batch, state).await,
+                _ = tick.tick() => self.tick(state),
             };
             if let Some(end) = ended {
                 return end;
@@ -125,6 +130,73 @@ impl Actor {
         }
     }
 
+    async fn heard(&mut self, heard: Heard, batch: &mut Vec<peer::Event>, state: &mut Pump) -> Option<End> {
+        match heard {
+            Heard::Room(event) => return self.room_event(event, state).await,
+            Heard::Peer(0) => self.lost("the peer ended".to_owned(), state),
+            Heard::Peer(_) => batch.drain(..).for_each(|event| self.peer_event(event, state)),
+            Heard::Joined(joined) => match *joined {
+                Ok(joined) => self.joined(joined, state),
+                Err(reason) => self.link.retry(reason),
+            },
+        }
+        None
+    }
+
+    fn tick(&mut self, state: &mut Pump) -> Option<End> {
+        let now = self.clock.now();
+        self.recording.poll(now, &mut state.actions);
+        self.tell(now);
+        let over = |limit: Option<Duration>, since: Moment| {
+            limit
+                .is_some_and(|limit| now.since(since) >= i64::try_from(limit.as_micros()).unwrap_or(i64::MAX))
+        };
+        match &self.link {
+            Link::Down(down) if over(Some(self.limits.reconnect.unwrap_or(RECONNECT)), down.since) => {
+                return Some(End::Room(down.reason.clone()));
+            }
+            // Who is there is not known.
+            Link::Down(_) => state.company = now,
+            Link::Up(_) if self.recording.participants_here() > 0 => state.company = now,
+            Link::Up(up) => {
+                if let Some((since, reason)) = &up.dark
+                    && now.since(*since) >= DARK_MICROS
+                {
+                    let reason = reason.clone();
+                    self.lost(reason, state);
+                }
+            }
+        }
+        if over(self.limits.max_duration, self.began) {
+            return Some(End::Limit("max_duration"));
+        }
+        if over(self.limits.alone, state.company) {
+            return Some(End::Limit("alone"));
+        }
+        over(self.limits.idle, state.heard).then_some(End::Limit("idle"))
+    }
+
+    fn tell(&self, now: Moment) {
+        let attached = matches!(self.link, Link::Up(_));
+        self.progress.send_replace(Progress { attached, ..self.recording.progress(now) });
+    }
+
+    /// Nothing comes from this room any more: another hold on it is looked for.
+    fn lost(&mut self, reason: String, state: &mut Pump) {
+        self.drain(state);
+        tracing::warn!(reason, "the room is lost and looked for again");
+        self.recording.lost(&mut state.actions);
+        let down = Link::down(self.way.clone(), self.clock.now(), reason);
+        // Goodbyes to what may be gone take their time.
+        tokio::spawn(std::mem::replace(&mut self.link, down).leave());
+    }
+
+    fn joined(&mut self, joined: Joined, state: &mut Pump) {
+        tracing::info!("the room is joined again");
+        self.recording.rejoined(&joined.peers, self.clock.now(), &mut state.actions);
+        self.link = Link::up(joined);
+    }
+
     async fn room_event(&mut self, event: sfu::Event, state: &mut Pump) -> Option<End> {
         let now = self.clock.now();
         match event {
@@ -133,27 +205,34 @@ impl Actor {
             sfu::Event::ConsumerOffered { token, consumer } => self.consume(token, consumer, state).await,
             sfu::Event::ConsumerPaused(id) => self.recording.consumer_paused(&id, now),
             sfu::Event::ConsumerResumed(id) => self.recording.consumer_resumed(&id, now),
-            sfu::Event::ConsumerClosed(id) => {
-                // What it sent before it was closed.
-                self.drain(state);
-                self.recording.consumer_closed(&id, &mut state.actions);
-                if let Err(error) = self.peer.remove(&id).await {
-                    tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
-                }
-            }
+            sfu::Event::ConsumerClosed(id) => self.close(&id, state).await,
             sfu::Event::ConsumerLayers { consumer, spatial, .. } => {
                 self.recording.layer_told(&consumer, spatial);
             }
-            sfu::Event::Closed(reason) => return Some(End::Room(reason.to_string())),
+            sfu::Event::Closed(reason @ sfu::Reason::Ended { .. }) => {
+                return Some(End::Room(reason.to_string()));
+            }
+            sfu::Event::Closed(reason) => self.lost(reason.to_string(), state),
             other => tracing::trace!(?other, "room event"),
         }
         None
     }
 
+    /// A consumer is no more. What it sent before is taken.
+    async fn close(&mut self, id: &str, state: &mut Pump) {
+        self.drain(state);
+        self.recording.consumer_closed(id, &mut state.actions);
+        if let Link::Up(up) = &mut self.link
+            && let Err(error) = up.peer.remove(id).await
+        {
+            tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");
+        }
+    }
+
     /// What has come already.
     fn drain(&mut self, state: &mut Pump) {
         for _ in 0..MOST_DRAINED {
-            let Ok(event) = self.events.try_recv() else { return };
+            let Some(event) = self.link.try_next() else { return };
             self.peer_event(event, state);
         }
     }
@@ -178,46 +257,74 @@ impl Actor {
                     answer.send(resumed)
                 });
             }
+            Command::Admit { peer_id, admitted, answer } => {
+                self.admit(&peer_id, admitted, state).await;
+                tokio::spawn(async move {
+                    let _ = stored.await;
+                    answer.send(())
+                });
+            }
         }
-        self.progress.send_replace(self.recording.progress(now));
+        self.tell(now);
         state.actions.push(Action::Write(Write::Reached(told)));
         self.carry_out(&mut state.actions).await
     }
 
-    /// Arms the receiver first and answers then, because the answer makes the SFU send.
-    async fn consume(&mut self, token: Offer, consumer: Consumer, state: &mut Pump) {
-        if consumer.codec().is_none() {
-            tracing::warn!(consumer.id = %consumer.id, "a codec that is not recorded is offered");
-            self.room.reject(token, "codec not recorded").await;
+    /// Consent is given or taken back. Who is left out is not received from this moment on; who is let in is offered
+    /// again by joining anew, because a consumer that was refused does not come back.
+    async fn admit(&mut self, peer_id: &str, admitted: bool, state: &mut Pump) {
+        let changed = match admitted {
+            true => self.rules.exclude.remove(peer_id),
+            false => self.rules.exclude.insert(peer_id.to_owned()),
+        };
+        if !changed {
             return;
         }
-        if let Err(error) = self.arm(&consumer, state).await {
-            tracing::error!(consumer.id = %consumer.id, error = %error, "a consumer could not be added");
-            self.room.reject(token, "cannot receive").await;
+        state.actions.push(Action::Write(Write::Rules(self.recording.id(), self.rules.clone())));
+        if admitted {
+            if matches!(self.link, Link::Up(_)) {
+                self.lost("a participant is let in".to_owned(), state);
+            }
             return;
         }
-        self.recording.consumer_opened(&consumer, self.clock.now(), &mut state.actions);
-        if let Err(error) = self.room.accept(token).await {
-            tracing::warn!(%error, "the room did not take our answer");
+        for consumer in self.recording.consumers_of(peer_id) {
+            self.close(&consumer, state).await;
+            if let Link::Up(up) = &mut self.link
+                && let Err(error) = up.room.stop_consumer(&consumer).await
+            {
+                tracing::warn!(%error, "the room goes on sending what is not wanted");
+            }
         }
     }
 
-    async fn arm(&mut self, consumer: &Consumer, state: &mut Pump) -> Result<(), String> {
-        self.peer.add(consumer).await.map_err(|error| error.to_string())?;
-        if !state.connected {
-            let dtls = self.peer.dtls_parameters();
-            self.room
-                .connect_transport(&self.transport_id, &dtls)
-                .await
-                .map_err(|error| error.to_string())?;
-            state.connected = true;
+    /// Arms the receiver first and answers then, because the answer makes the SFU send.
+    async fn consume(&mut self, token: Offer, consumer: Consumer, state: &mut Pump) {
+        let Link::Up(up) = &mut self.link else { return };
+        if !self.rules.admits(&consumer) {
+            tracing::info!(consumer.id = %consumer.id, "a consumer is not to be recorded");
+            up.room.reject(token, "not recorded").await;
+            return;
         }
-        Ok(())
+        if consumer.codec().is_none() {
+            tracing::warn!(consumer.id = %consumer.id, "a codec that is not recorded is offered");
+            up.room.reject(token, "codec not recorded").await;
+            return;
+        }
+        if let Err(error) = up.arm(&consumer).await {
+            tracing::error!(consumer.id = %consumer.id, error = %error, "a consumer could not be added");
+            up.room.reject(token, "cannot receive").await;
+            return;
+        }
+        self.recording.consumer_opened(&consumer, self.clock.now(), &mut state.actions);
+        if let Err(error) = up.room.accept(token).await {
+            tracing::warn!(%error, "the room did not take our answer");
+        }
     }
 
     fn peer_event(&mut self, event: peer::Event, state: &mut Pump) {
         match event {
             peer::Event::Packet { consumer, packet } => {
+                state.heard = self.clock.now();
                 self.recording.packet(&consumer, packet, &mut state.actions);
             }
             peer::Event::Overflow { dropped } => {
@@ -226,11 +333,15 @@ impl Actor {
             }
             peer::Event::Connected => {
                 tracing::info!("media path connected");
-                state.dark = None;
+                if let Link::Up(up) = &mut self.link {
+                    up.dark = None;
+                }
             }
             peer::Event::Disconnected(reason) => {
                 tracing::warn!(reason, "the media path is dark");
-                state.dark.get_or_insert((self.clock.now(), reason));
+                if let Link::Up(up) = &mut self.link {
+                    up.dark.get_or_insert((self.clock.now(), reason));
+                }
             }
             peer::Event::SenderReport { consumer, report } => {
                 self.recording.report(&consumer, &report, &mut state.actions);
@@ -249,7 +360,9 @@ impl Actor {
                 }
                 Action::RequestKeyframes(consumers) => {
                     let ids: Vec<&str> = consumers.iter().map(String::as_str).collect();
-                    self.peer.request_keyframes(&ids).await;
+                    if let Link::Up(up) = &self.link {
+                        up.peer.request_keyframes(&ids).await;
+                    }
                 }
             }
         }
@@ -258,29 +371,9 @@ impl Actor {
 }
 
 struct Pump {
-    connected: bool,
     actions: Vec<Action>,
-    /// Since when no media can come, and why.
-    dark: Option<(Moment, String)>,
-}
-
-impl Pump {
-    fn dark_too_long(&self, now: Moment) -> Option<End> {
-        let (since, reason) = self.dark.as_ref()?;
-        (now.since(*since) >= DARK_MICROS).then(|| End::Transport(reason.clone()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_darkness_does_not_end_a_recording() {
-        let mut pump = Pump { connected: true, actions: Vec::new(), dark: None };
-        assert_eq!(pump.dark_too_long(Moment(i64::MAX)), None);
-        pump.dark = Some((Moment(1_000_000), "no packets".to_owned()));
-        assert_eq!(pump.dark_too_long(Moment(30_999_999)), None);
-        assert_eq!(pump.dark_too_long(Moment(31_000_000)), Some(End::Transport("no packets".to_owned())));
-    }
+    /// When the last packet came.
+    heard: Moment,
+    /// When somebody else was last in the room.
+    company: Moment,
 }

@@ -1,10 +1,12 @@
 //! How a recording gets into its room: the source, the driver for it, and the order of joining.
 
-use super::supervisor::{Error, StartRequest};
+use super::supervisor::Error;
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::session::{self, Layers};
-use crate::sfu::{self, Room, bridge, bridge::Lobby, protoo};
+use crate::sfu::bridge::{self, Lobby};
+use crate::sfu::{self, Room, protoo};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -12,20 +14,24 @@ use tokio::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to attach.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
 pub enum SourceSpec {
     /// The signalling of mediasoup-demo and its descendants.
     Protoo {
         /// `ws:` or `wss:`; `roomId` and `peerId` are filled in when they are absent.
         url: String,
         /// The HTTP `Origin` to send.
+        #[serde(default)]
         origin: Option<String>,
         /// The name other participants see.
+        #[serde(default)]
         display_name: Option<String>,
     },
     /// An application that speaks the bridge's protocol.
     Bridge {
         /// Where it serves it, `ws:` or `wss:`. Without, it comes to us.
+        #[serde(default)]
         url: Option<String>,
     },
 }
@@ -59,57 +65,67 @@ pub(super) struct Joined {
     pub(super) peers: Vec<sfu::PeerInfo>,
 }
 
-/// Joins the room of a request.
-///
-/// # Errors
-/// Every way in which it can fail; nothing is left behind then.
-pub(super) async fn join(
-    id: RecordingId,
-    request: &StartRequest,
-    config: &peer::Config,
-    lobby: &Lobby,
-) -> Result<Joined, Error> {
-    let mut room = connect(id, request, lobby).await?;
-    let router = room.enter().await.map_err(from_sfu)?;
-    let transport = room.create_transport().await.map_err(from_sfu)?;
-    let transport_id = transport.id.clone();
-    let (peer, events) = Peer::open(config.clone(), &router, transport).await?;
-    let peers = match room.join(&session::capabilities(&router)).await {
-        Ok(peers) => peers,
-        Err(error) => {
-            peer.close().await;
-            return Err(from_sfu(error));
-        }
-    };
-    Ok(Joined { room, peer, events, transport_id, peers })
+/// Where a recording attaches, each time anew: at its start, when the room is lost, when the recorder starts again.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) recording: RecordingId,
+    pub(super) room_id: String,
+    pub(super) source: SourceSpec,
+    pub(super) layers: Layers,
+    pub(super) peer: peer::Config,
+    pub(super) lobby: Lobby,
 }
 
-async fn connect(id: RecordingId, request: &StartRequest, lobby: &Lobby) -> Result<Box<dyn Room>, Error> {
-    let url = request.source.url().unwrap_or_default();
-    let source = |origin: &Option<String>, display_name: &Option<String>| {
-        Ok::<_, Error>(sfu::Source {
-            url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-            origin: origin.clone(),
-            room_id: request.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{id}"),
-            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-        })
-    };
-    match &request.source {
-        SourceSpec::Protoo { .. } if request.layers == Layers::All => Err(Error::LayersUnsupported("protoo")),
-        SourceSpec::Protoo { origin, display_name, .. } => {
-            let room = protoo::connect(&source(origin, display_name)?).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
-        SourceSpec::Bridge { url: None } => {
-            let name = format!("tureen-{id}");
-            let room = lobby.enter(&request.room_id, &name, request.layers, PATIENCE).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
-        }
-        SourceSpec::Bridge { .. } => {
-            let room = bridge::connect(&source(&None, &None)?, request.layers).await;
-            Ok(Box::new(room.map_err(from_sfu)?))
+impl Way {
+    /// Joins the room.
+    ///
+    /// # Errors
+    /// Every way in which it can fail; nothing is left behind then.
+    pub(super) async fn join(&self) -> Result<Joined, Error> {
+        let mut room = self.connect().await?;
+        let router = room.enter().await.map_err(from_sfu)?;
+        let transport = room.create_transport().await.map_err(from_sfu)?;
+        let transport_id = transport.id.clone();
+        let (peer, events) = Peer::open(self.peer.clone(), &router, transport).await?;
+        let peers = match room.join(&session::capabilities(&router)).await {
+            Ok(peers) => peers,
+            Err(error) => {
+                peer.close().await;
+                return Err(from_sfu(error));
+            }
+        };
+        Ok(Joined { room, peer, events, transport_id, peers })
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Room>, Error> {
+        let url = self.source.url().unwrap_or_default();
+        let source = |origin: &Option<String>, display_name: &Option<String>| {
+            Ok::<_, Error>(sfu::Source {
+                url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
+                origin: origin.clone(),
+                room_id: self.room_id.clone(),
+                // Unique, so that two recorders of one room do not push each other out.
+                peer_id: format!("tureen-{}", self.recording),
+                display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+            })
+        };
+        match &self.source {
+            SourceSpec::Protoo { .. } if self.layers == Layers::All => {
+                Err(Error::LayersUnsupported("protoo"))
+            }
+            SourceSpec::Protoo { origin, display_name, .. } => {
+                let room = protoo::connect(&source(origin, display_name)?).await;
+                Ok(Box::new(room.map_err(from_sfu)?))
+            }
+            SourceSpec::Bridge { url: None } => {
+                let name = format!("tureen-{}", self.recording);
+                let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
+                Ok(Box::new(room.map_err(from_sfu)?))
+            }
+            SourceSpec::Bridge { .. } => {
+                let room = bridge::connect(&source(&None, &None)?, self.layers).await;
+                Ok(Box::new(room.map_err(from_sfu)?))
+            }
         }
     }
 }

@@ -2,7 +2,9 @@
 //! pattern that the operator gave.
 
 use super::attach::SourceSpec;
-use super::supervisor::{Error, StartRequest, Supervisor};
+use super::request::StartRequest;
+use super::rules::{Limits, Rules};
+use super::supervisor::{Error, Supervisor};
 use crate::sfu::bridge::Arrival;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
@@ -83,8 +85,11 @@ async fn start(supervisor: Supervisor, arrival: Arrival) {
         started_by: arrival.user_id,
         source: SourceSpec::Bridge { url: None },
         layers: arrival.layers,
+        rules: Rules::default(),
+        limits: Limits::default(),
+        parallel: false,
+        idempotency_key: None,
         metadata: Value::Object(arrival.metadata),
-        max_duration: None,
     };
     match supervisor.start(request).await {
         Ok(started) => {

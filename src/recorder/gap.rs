@@ -43,6 +43,19 @@ impl Gaps {
         Self { track, kind, scale, next: 0, open: None }
     }
 
+    /// Those of a track that an earlier process began, by their rows.
+    pub(super) fn restored(track: TrackId, kind: Kind, scale: Timescale, rows: &[Gap]) -> Self {
+        let open = rows.last().filter(|last| last.open).map(|last| Open {
+            start: last.start,
+            reached: last.start + last.duration,
+            after: last.after,
+            cause: last.cause,
+            told: Some(last.shown),
+        });
+        let next = rows.last().map_or(0, |last| if last.open { last.number } else { last.number + 1 });
+        Self { track, kind, scale, next, open }
+    }
+
     /// Nothing comes from `start` on, behind the segment `after`. A gap that is open goes on; when it turns out that
     /// nothing is sent, it becomes one of that cause from where it has been told.
     pub(super) fn begin(&mut self, start: Ticks, after: u32, cause: Cause, out: &mut Vec<Output>) {

@@ -111,6 +111,11 @@ impl Watch {
         Self { kind, found: Integrity::default(), damaged: false, stopped: None, last_key: None }
     }
 
+    /// Goes on after an earlier process, whose media ended at `end`.
+    pub(super) fn restored(kind: Kind, found: Integrity, end: Option<i64>) -> Self {
+        Self { found, stopped: end, ..Self::new(kind) }
+    }
+
     /// Packets are lost, or what came cannot be used.
     pub(super) fn damage(&mut self) {
         self.damaged = true;

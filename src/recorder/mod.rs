@@ -9,9 +9,10 @@
 //! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
 //! [`recording`] knows who is there; [`actor`] pumps;
 //! [`writer`] stores in order; [`attach`] joins rooms; [`auto`] begins with rooms that wish it; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
-//! process left.
+//! process left, [`adopt`] goes on with it.
 
 mod actor;
+pub mod adopt;
 pub mod attach;
 pub mod auto;
 mod gap;
@@ -19,6 +20,7 @@ mod gap;
 mod gap_tests;
 pub mod integrity;
 pub mod layers;
+mod link;
 mod output;
 pub mod progress;
 pub mod record;
@@ -26,6 +28,8 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+pub mod request;
+pub mod rules;
 #[cfg(test)]
 mod simulation;
 pub mod stream;
@@ -40,4 +44,5 @@ mod track_tests;
 mod writer;
 
 pub use attach::SourceSpec;
-pub use supervisor::{Error, StartRequest, Started, Stopped, Supervisor};
+pub use request::StartRequest;
+pub use supervisor::{Error, Shutdown, Started, Stopped, Supervisor};

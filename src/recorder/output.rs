@@ -1,5 +1,6 @@
 //! What a track wants done, and what it counts.
 
+use super::integrity::Integrity;
 use crate::catalog::Gap;
 use crate::media::Rotation;
 use crate::media::codec;
@@ -72,4 +73,23 @@ pub struct Counts {
     pub bytes: u64,
     /// Media stored, in microseconds.
     pub duration_micros: i64,
+}
+
+/// How far a track had come in an earlier process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Where its last segment ends.
+    pub end: Option<Ticks>,
+    /// Length of its file.
+    pub position: u64,
+    /// Number of the run that begins next.
+    pub next_run: u32,
+    /// Number of the segment that begins next.
+    pub next_segment: u32,
+    /// Its gaps in order. The last one may be open.
+    pub gaps: Vec<Gap>,
+    /// Its counts.
+    pub counts: Counts,
+    /// The verdict on it.
+    pub integrity: Integrity,
 }

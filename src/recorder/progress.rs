@@ -10,6 +10,8 @@ use crate::media::Codec;
 pub struct Progress {
     /// Since its start, pauses left out.
     pub elapsed_micros: i64,
+    /// The room is joined; else it is lost, and looked for.
+    pub attached: bool,
     /// It stands still.
     pub paused: bool,
     /// How long it stood still.

@@ -2,7 +2,9 @@
 
 use super::attach::SourceSpec;
 use super::progress::Progress;
-use super::supervisor::{Error, StartRequest, Supervisor};
+use super::request::StartRequest;
+use super::rules::{Limits, Rules};
+use super::supervisor::{Error, Supervisor};
 use crate::catalog::{self, Catalog};
 use crate::clock::SystemClock;
 use crate::id::RecordingId;
@@ -89,8 +91,11 @@ pub async fn run(
             started_by: "cli".to_owned(),
             source: options.source,
             layers: options.layers,
+            rules: Rules::default(),
+            limits: Limits { max_duration: options.duration, ..Limits::default() },
+            parallel: false,
+            idempotency_key: None,
             metadata: serde_json::Value::Null,
-            max_duration: options.duration,
         })
         .await?;
     let id = started.recording_id;

@@ -2,13 +2,17 @@
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
 mod pause;
+mod restore;
+mod room;
+
+pub(super) use restore::{KeptTrack, Past};
 
 use super::integrity::Integrity;
 use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
 use super::writer::Write;
-use crate::catalog::{Cause, NewParticipant, NewTrack};
+use crate::catalog::{Cause, NewTrack};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
@@ -53,6 +57,8 @@ struct Source {
     told: Integrity,
     /// The producer is paused.
     muted: bool,
+    /// The room was lost while its consumer delivered, and has not offered another one since.
+    lost: bool,
     /// How far playlists may list it, in microseconds of the timeline.
     listed_micros: i64,
 }
@@ -92,6 +98,8 @@ pub(super) struct Recording {
     paused_micros: i64,
     /// When the verdicts on tracks were written.
     told: Option<Moment>,
+    /// When a lost room was joined again.
+    rejoined: Option<Moment>,
 }
 
 impl Recording {
@@ -109,6 +117,7 @@ impl Recording {
             by_consumer: HashMap::new(),
             outputs: Vec::new(),
             told: None,
+            rejoined: None,
             written: Vec::new(),
             paused: None,
             pauses: 0,
@@ -116,59 +125,16 @@ impl Recording {
         }
     }
 
+    /// Its id.
+    #[must_use]
+    pub(super) fn id(&self) -> RecordingId {
+        self.id
+    }
+
     /// The wall clock at a moment, by the monotonic clock: a step of the host's clock does not bend the recording.
     #[must_use]
     pub(super) fn wall(&self, now: Moment) -> WallTime {
         self.start_wall.plus(now.since(self.start))
-    }
-
-    /// A participant is in the room. A name that comes back is the same participant.
-    pub(super) fn peer_joined(&mut self, peer: &PeerInfo, now: Moment, out: &mut Vec<Action>) {
-        let joined_at = self.wall(now);
-        if let Some(known) = self.participants.get_mut(&peer.id) {
-            if !std::mem::replace(&mut known.here, true) {
-                out.push(Action::Write(Write::ParticipantReturned(known.id)));
-            }
-            return;
-        }
-        let id = ParticipantId::new();
-        self.participants.insert(peer.id.clone(), Participant { id, here: true });
-        out.push(Action::Write(Write::Participant(NewParticipant {
-            id,
-            recording: self.id,
-            peer_id: peer.id.clone(),
-            display_name: peer.display_name.clone(),
-            user_id: peer.user_id.clone(),
-            joined_at,
-        })));
-    }
-
-    /// A participant left the room. Their tracks end first, because nothing may be stored behind their leaving.
-    pub(super) fn peer_left(&mut self, peer_id: &str, now: Moment, out: &mut Vec<Action>) {
-        let at = self.wall(now);
-        let Some(participant) = self.participants.get_mut(peer_id) else { return };
-        if !std::mem::replace(&mut participant.here, false) {
-            return;
-        }
-        let id = participant.id;
-        let theirs = self.sources.iter().filter(|source| source.participant == id);
-        let consumers: Vec<String> = theirs.filter_map(|source| source.consumer.clone()).collect();
-        for consumer in consumers {
-            self.consumer_closed(&consumer, out);
-        }
-        let reached = self.reached(now);
-        for index in 0..self.sources.len() {
-            if self.sources.get(index).is_some_and(|source| source.participant == id) {
-                self.with_track(index, out, |track, outputs| track.part(Cause::Off, reached, outputs));
-            }
-        }
-        out.push(Action::Write(Write::ParticipantLeft(id, at)));
-    }
-
-    /// Other participants than ourselves.
-    #[must_use]
-    pub(super) fn participants_here(&self) -> usize {
-        self.participants.values().filter(|participant| participant.here).count()
     }
 
     /// A consumer will deliver. `false` when its codec is none that we record.
@@ -197,15 +163,19 @@ impl Recording {
                 && source.failed.is_none()
         });
         let index = free.unwrap_or_else(|| self.add_source(consumer, participant, codec, layer, out));
+        let mut cause = Cause::Off;
         if let Some(source) = self.sources.get_mut(index) {
             source.consumer = Some(consumer.id.clone());
             source.muted = consumer.paused;
+            if std::mem::take(&mut source.lost) && !consumer.paused {
+                cause = Cause::Loss;
+            }
             self.by_consumer.insert(consumer.id.clone(), index);
         }
         if self.paused.is_none() {
             let muted = consumer.paused;
             self.with_track(index, out, |track, outputs| {
-                track.resume(0, Cause::Off, outputs);
+                track.resume(0, cause, outputs);
                 track.attach();
                 if muted {
                     track.mute(now);
@@ -288,6 +258,7 @@ impl Recording {
             failed: None,
             told: Integrity::default(),
             muted: false,
+            lost: false,
             listed_micros: 0,
         });
         self.sources.len() - 1
@@ -373,6 +344,7 @@ impl Recording {
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.poll(now, outputs));
         }
+        self.settle(now, out);
         self.share_delays();
         self.tell_integrity(now, out);
         self.request_keyframes(now, out);
@@ -446,6 +418,7 @@ impl Recording {
     #[must_use]
     pub(super) fn progress(&self, now: Moment) -> Progress {
         Progress {
+            attached: true,
             elapsed_micros: self.reached(now).since(self.start),
             paused: self.paused.is_some(),
             paused_micros: self.paused_micros + self.paused.map_or(0, |since| now.since(since)),

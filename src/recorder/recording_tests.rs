@@ -49,7 +49,7 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
         Action::Write(Write::Media(_, Output::Segment { .. })) => Some("segment"),
         Action::Write(Write::Pause(_)) => Some("pause"),
         Action::Write(Write::Resume(..)) => Some("resume"),
-        Action::Write(Write::Media(..) | Write::Reached(_) | Write::Integrity(..)) => None,
+        Action::Write(Write::Media(..) | Write::Reached(_) | Write::Integrity(..) | Write::Rules(..)) => None,
         Action::RequestKeyframes(_) => Some("key"),
     };
     actions.iter().filter_map(word).collect()

@@ -1,4 +1,5 @@
-//! After a crash: what a killed process had flushed becomes part of its recordings, and they are closed.
+//! After a crash: what a killed process had flushed becomes part of its recordings. They are closed, or taken up again
+//! ([`adopt`](super::adopt)).
 //!
 //! The catalogue knows every closed segment. What lies behind the last of them in a track's file is scanned; whole
 //! fragments become a segment, a torn tail is cut off, and the sample index is made to agree.
@@ -9,6 +10,7 @@ use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
 use crate::media::fmp4::read::{self, Scan};
 use crate::media::segment::{self, Policy};
 use crate::storage::{self, Key, Store};
+use crate::time::Ticks;
 use bytes::{Bytes, BytesMut};
 
 /// More than an open segment can hold; what is beyond it in one step is read in the next.
@@ -25,31 +27,18 @@ pub enum Error {
     Catalog(#[from] catalog::Error),
 }
 
-/// Closes every recording that the catalogue believes to be running. Returns how many.
+/// Closes one recording that was cut off.
 ///
 /// # Errors
-/// When the catalogue cannot be read at all; a single recording that cannot be mended is told in the log.
-pub async fn run(catalog: &Catalog, store: &Store) -> Result<usize, Error> {
-    let unfinished = catalog.unfinished().await?;
-    let mut closed = 0;
-    for recording in &unfinished {
-        match close(catalog, store, recording).await {
-            Ok(()) => closed += 1,
-            Err(error) => {
-                tracing::error!(recording.id = %recording.id, %error, "an interrupted recording could not be closed");
-            }
-        }
-    }
-    Ok(closed)
-}
-
-async fn close(catalog: &Catalog, store: &Store, recording: &Recording) -> Result<(), Error> {
+/// When its files or rows cannot be mended.
+pub(super) async fn close(catalog: &Catalog, store: &Store, recording: &Recording) -> Result<(), Error> {
     let mut duration_micros = 0;
     let mut bytes = 0;
     for track in catalog.tracks(recording.id).await? {
-        let end = mend(catalog, store, recording, &track).await?;
-        duration_micros = duration_micros.max(end.micros);
-        bytes += end.bytes;
+        if let Some(mended) = mend(catalog, store, recording, &track).await? {
+            duration_micros = duration_micros.max(mended.end.to_micros(track.codec.timescale()));
+            bytes += mended.media.len();
+        }
     }
     let pauses = catalog.pauses(recording.id).await?;
     let paused = pauses.iter().filter_map(|pause| Some(pause.ended_at?.since(pause.began_at)));
@@ -69,18 +58,34 @@ async fn close(catalog: &Catalog, store: &Store, recording: &Recording) -> Resul
     Ok(())
 }
 
-struct End {
-    micros: i64,
-    bytes: u64,
+/// A track whose files and rows agree again, open to go on.
+pub(super) struct Mended {
+    pub(super) media: storage::Writer,
+    pub(super) index: storage::Writer,
+    /// Where its last segment ends.
+    pub(super) end: Ticks,
+    /// Of the next run.
+    pub(super) next_run: u32,
+    /// Of the next segment.
+    pub(super) next_segment: u32,
 }
 
-async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &Track) -> Result<End, Error> {
+/// Makes a track's files and rows agree. `None` if nothing of it was ever stored.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(super) async fn mend(
+    catalog: &Catalog,
+    store: &Store,
+    recording: &Recording,
+    track: &Track,
+) -> Result<Option<Mended>, Error> {
     let timescale = track.codec.timescale();
     let segments = catalog.segments(track.id).await?;
     let runs = catalog.runs(track.id).await?;
     let known = segments.last().map(|segment| segment.range.end);
     let init = runs.last().map(|run| run.init.end);
-    let Some(from) = known.max(init) else { return Ok(End { micros: 0, bytes: 0 }) };
+    let Some(from) = known.max(init) else { return Ok(None) };
     let run = runs.last().map_or(0, |run: &Run| run.number);
 
     let tail = read_tail(store, recording.id, track, from).await?;
@@ -111,11 +116,16 @@ async fn mend(catalog: &Catalog, store: &Store, recording: &Recording, track: &T
             .collect();
     let mut media = store.reopen(&Key::media(recording.id, track.id), from + valid).await?;
     media.sync().await?;
-    rebuild_index(store, recording.id, track, &segments, &found, &scan, from).await?;
+    let index = rebuild_index(store, recording.id, track, &segments, &found, &scan, from).await?;
     catalog.add_segments(&found).await?;
-    let last = found.last().map(|segment| segment.start + segment.duration);
-    let end = last.or(segments.last().map(|segment| segment.start + segment.duration)).unwrap_or_default();
-    Ok(End { micros: end.to_micros(timescale), bytes: from + valid })
+    let last = found.last().or(segments.last());
+    Ok(Some(Mended {
+        media,
+        index,
+        end: last.map(|segment| segment.start + segment.duration).unwrap_or_default(),
+        next_run: runs.last().map_or(0, |run| run.number + 1),
+        next_segment: last.map_or(0, |segment| segment.number + 1),
+    }))
 }
 
 async fn read_tail(store: &Store, recording: RecordingId, track: &Track, from: u64) -> Result<Bytes, Error> {
@@ -140,7 +150,7 @@ async fn rebuild_index(
     found: &[NewSegment],
     scan: &Scan,
     base: u64,
-) -> Result<(), Error> {
+) -> Result<storage::Writer, Error> {
     let known: u64 = segments.iter().map(|segment| u64::from(segment.samples)).sum();
     let mut index = store.reopen(&Key::index(recording, track.id), known * ENTRY as u64).await?;
     let mut entries = Index::rebuild(scan).entries;
@@ -156,5 +166,5 @@ async fn rebuild_index(
     }
     index.append(encode(&entries).into()).await?;
     index.sync().await?;
-    Ok(())
+    Ok(index)
 }

@@ -1,23 +1,24 @@
 //! Starts and stops recordings, and knows which ones run.
 
 use super::actor::{Actor, Command, End};
-use super::attach::{self, SourceSpec};
+use super::attach::Way;
 use super::integrity::Integrity;
+use super::link::Link;
 use super::progress::Progress;
-use super::recording::Recording;
+use super::recording::{Action, Recording};
+use super::request::StartRequest;
+use super::rules::{Limits, Rules};
 use super::writer::{self, Writer};
-use crate::catalog::{self, Catalog, Finish, NewRecording, Pause, Status};
+use crate::catalog::{self, Catalog, Finish, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
-use crate::session::Layers;
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
-use crate::time::WallTime;
+use crate::time::{Moment, WallTime};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,27 +30,6 @@ const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
 const MAX_RUNNING: usize = 256;
 
-/// What to record.
-#[derive(Clone, Debug)]
-pub struct StartRequest {
-    /// The room, any string.
-    pub room_id: String,
-    /// Title.
-    pub title: String,
-    /// Description.
-    pub description: Option<String>,
-    /// The user who asked for it.
-    pub started_by: String,
-    /// Where to attach.
-    pub source: SourceSpec,
-    /// Which spatial layers become tracks.
-    pub layers: Layers,
-    /// The application's own data.
-    pub metadata: serde_json::Value,
-    /// Stop by itself after this time.
-    pub max_duration: Option<Duration>,
-}
-
 /// A recording that runs.
 #[derive(Clone, Debug)]
 pub struct Started {
@@ -57,6 +37,17 @@ pub struct Started {
     pub recording_id: RecordingId,
     /// Its tick zero.
     pub started_at: WallTime,
+    /// It had been started before, by a request of the same idempotency key.
+    pub repeated: bool,
+}
+
+/// What becomes of running recordings when the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// They end.
+    Complete,
+    /// They are let go, to be taken up by the next process.
+    Suspend,
 }
 
 /// A recording that ended.
@@ -74,6 +65,12 @@ pub enum Error {
     /// The room is being recorded by this one.
     #[error("the room is already being recorded by {0}")]
     AlreadyRecording(RecordingId),
+    /// A request of the same idempotency key is still being carried out.
+    #[error("a request with this idempotency key is being carried out")]
+    InProgress,
+    /// The idempotency key belongs to a request that asked for something else.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
     /// The source does not make sense.
     #[error("bad source: {0}")]
     BadSource(String),
@@ -116,18 +113,37 @@ pub enum Error {
 
 struct Running {
     room_id: String,
+    /// Who asked for it, and by which idempotency key.
+    key: Option<(String, String)>,
     stop: CancellationToken,
+    suspend: CancellationToken,
     commands: mpsc::Sender<Command>,
     progress: watch::Receiver<Progress>,
     done: watch::Receiver<Option<Stopped>>,
 }
 
 /// Our ends of what [`Running`] holds the others of.
-struct Ends {
+pub(super) struct Ends {
     stop: CancellationToken,
+    suspend: CancellationToken,
     commands: mpsc::Receiver<Command>,
     progress: watch::Sender<Progress>,
     done: watch::Sender<Option<Stopped>>,
+}
+
+/// A recording that is about to run.
+pub(super) struct Begun {
+    pub(super) recording: Recording,
+    pub(super) writer: Writer,
+    pub(super) way: Way,
+    pub(super) link: Link,
+    pub(super) rules: Rules,
+    pub(super) limits: Limits,
+    /// Tick zero, which pauses do not move.
+    pub(super) began: Moment,
+    pub(super) started_at: WallTime,
+    /// What is to be stored first.
+    pub(super) first: Vec<Action>,
 }
 
 struct Shared {
@@ -177,27 +193,16 @@ impl Supervisor {
         }))
     }
 
-    /// Joins the room and records until [`stop`](Self::stop), the room's end or the time limit.
+    /// Joins the room and records until [`stop`](Self::stop), the room's end or a limit.
     ///
     /// # Errors
     /// Every way in which it can fail to begin; nothing is left behind then.
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        if let Some(started) = self.repeated(&request).await? {
+            return Ok(started);
+        }
         let id = RecordingId::new();
-        let stop = CancellationToken::new();
-        let (progress, progress_seen) = watch::channel(Progress::default());
-        let (done, done_seen) = watch::channel(None);
-        let (commands, asked) = mpsc::channel(COMMANDS);
-        self.reserve(
-            id,
-            Running {
-                room_id: request.room_id.clone(),
-                stop: stop.clone(),
-                commands,
-                progress: progress_seen,
-                done: done_seen,
-            },
-        )?;
-        let ends = Ends { stop, commands: asked, progress, done };
+        let ends = self.reserve(id, &request)?;
         match self.begin(id, request, ends).await {
             Ok(started) => Ok(started),
             Err(error) => {
@@ -207,62 +212,133 @@ impl Supervisor {
         }
     }
 
-    fn reserve(&self, id: RecordingId, entry: Running) -> Result<(), Error> {
+    /// The recording that a request of the same key started before.
+    async fn repeated(&self, request: &StartRequest) -> Result<Option<Started>, Error> {
+        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        let Some(row) = self.0.catalog.recording_of_key(&request.started_by, key).await? else {
+            return Ok(None);
+        };
+        let same = (&row.room_id, &row.title, &row.description, &row.metadata)
+            == (&request.room_id, &request.title, &request.description, &request.metadata)
+            && request.is_kept_as(&row.source);
+        let started = Started { recording_id: row.id, started_at: row.started_at, repeated: true };
+        if same { Ok(Some(started)) } else { Err(Error::KeyReused) }
+    }
+
+    /// Takes a place for a recording.
+    pub(super) fn reserve(&self, id: RecordingId, request: &StartRequest) -> Result<Ends, Error> {
+        let (stop, suspend) = (CancellationToken::new(), CancellationToken::new());
+        let (progress, progress_seen) = watch::channel(Progress::default());
+        let (done, done_seen) = watch::channel(None);
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let key = request.idempotency_key.clone().map(|key| (request.started_by.clone(), key));
         let mut running = self.running();
-        if let Some((other, _)) = running.iter().find(|(_, other)| other.room_id == entry.room_id) {
+        if key.is_some() && running.values().any(|other| other.key == key) {
+            return Err(Error::InProgress);
+        }
+        let in_room = running.iter().find(|(_, other)| other.room_id == request.room_id);
+        if let Some((other, _)) = in_room.filter(|_| !request.parallel) {
             return Err(Error::AlreadyRecording(*other));
         }
         if running.len() >= MAX_RUNNING {
             return Err(Error::TooMany);
         }
-        running.insert(id, entry);
-        Ok(())
+        running.insert(
+            id,
+            Running {
+                room_id: request.room_id.clone(),
+                key,
+                stop: stop.clone(),
+                suspend: suspend.clone(),
+                commands,
+                progress: progress_seen,
+                done: done_seen,
+            },
+        );
+        Ok(Ends { stop, suspend, commands: asked, progress, done })
     }
 
     async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
-        let Ends { stop, commands, progress, done } = ends;
         let shared = &self.0;
-        let joined = attach::join(id, &request, &shared.peer, &shared.lobby).await?;
+        let way = self.way(id, &request);
+        let joined = way.join().await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
         let mut recording = Recording::new(id, shared.policy, start, started_at);
-        shared.catalog.create_recording(&new_recording(id, &request, started_at)).await?;
-
-        let (writes, queue) = mpsc::channel(WRITE_QUEUE);
-        let writer = tokio::spawn(Writer::new(id, shared.store.clone(), shared.catalog.clone()).run(queue));
+        if let Err(error) = shared.catalog.create_recording(&request.row(id, started_at)).await {
+            Link::up(joined).leave().await;
+            return Err(error.into());
+        }
         let mut first = Vec::new();
         for peer in &joined.peers {
             recording.peer_joined(peer, start, &mut first);
         }
+        let (rules, limits) = (request.rules, request.limits);
+        let writer = Writer::new(id, shared.store.clone(), shared.catalog.clone());
+        let link = Link::up(joined);
+        let begun = Begun { recording, writer, way, link, rules, limits, began: start, started_at, first };
+        self.launch(begun, ends).await;
+        tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
+        Ok(Started { recording_id: id, started_at, repeated: false })
+    }
+
+    pub(super) fn stores(&self) -> (Catalog, Store) {
+        (self.0.catalog.clone(), self.0.store.clone())
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        self.0.policy
+    }
+
+    pub(super) fn way(&self, id: RecordingId, request: &StartRequest) -> Way {
+        Way {
+            recording: id,
+            room_id: request.room_id.clone(),
+            source: request.source.clone(),
+            layers: request.layers,
+            peer: self.0.peer.clone(),
+            lobby: self.0.lobby.clone(),
+        }
+    }
+
+    /// Lets a recording run.
+    pub(super) async fn launch(&self, begun: Begun, ends: Ends) {
+        let Begun { recording, writer, way, link, rules, limits, began, started_at, first } = begun;
+        let id = recording.id();
+        let (writes, queue) = mpsc::channel(WRITE_QUEUE);
+        let writer = tokio::spawn(writer.run(queue));
         for action in first {
-            if let super::recording::Action::Write(write) = action {
+            if let Action::Write(write) = action {
                 let _ = writes.send(write).await;
             }
         }
+        let Ends { stop, suspend, commands, progress, done } = ends;
+        let clock = Arc::clone(&self.0.clock);
         let actor = Actor {
-            room: joined.room,
-            peer: joined.peer,
-            events: joined.events,
-            transport_id: joined.transport_id,
+            way,
+            link,
             recording,
+            rules,
+            limits,
+            began,
             writes,
             progress,
             commands,
-            stop: stop.clone(),
-            clock: Arc::clone(&shared.clock),
+            stop,
+            suspend,
+            clock,
         };
-        if let Some(limit) = request.max_duration {
-            stop_after(stop, limit);
-        }
         let supervisor = self.clone();
-        shared.tasks.spawn(async move {
+        self.0.tasks.spawn(async move {
             let end = actor.run().await;
             let stored = writer.await;
             let stopped = supervisor.end(id, started_at, &end, stored).await;
             supervisor.forget(id);
             done.send_replace(Some(stopped));
         });
-        tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
-        Ok(Started { recording_id: id, started_at })
     }
 
     async fn end(
@@ -281,9 +357,12 @@ impl Supervisor {
             Err(error) => (0, Some(format!("the writer ended: {error}"))),
         };
         let reason = match end {
-            End::Stopped => None,
+            End::Stopped | End::Suspended => None,
+            End::Limit(limit) => {
+                tracing::info!(recording.id = %id, limit, "a recording ends by itself");
+                None
+            }
             End::Room(reason) => Some(format!("the room ended the recording: {reason}")),
-            End::Transport(reason) => Some(format!("the media path was lost: {reason}")),
             End::Storage => Some("it could not be stored".to_owned()),
         };
         let error = failure.clone().or(reason);
@@ -297,6 +376,10 @@ impl Supervisor {
         };
         if let Some(error) = &error {
             tracing::warn!(recording.id = %id, error, "a recording ended before it was stopped");
+        }
+        if *end == End::Suspended && failure.is_none() {
+            tracing::info!(recording.id = %id, "a recording is let go, to be taken up again");
+            return stopped;
         }
         let finish = Finish {
             status,
@@ -343,6 +426,17 @@ impl Supervisor {
         let (answer, answered) = oneshot::channel();
         self.command(id, Command::Resume(answer)).await?;
         answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::NotPaused)
+    }
+
+    /// Takes a participant's consent into account: whether their media may be recorded from now on. Returns when it is
+    /// so, and kept.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`].
+    pub async fn admit(&self, id: RecordingId, peer_id: &str, admitted: bool) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.command(id, Command::Admit { peer_id: peer_id.to_owned(), admitted, answer }).await?;
+        answered.await.map_err(|_| Error::NotRunning)
     }
 
     async fn command(&self, id: RecordingId, command: Command) -> Result<(), Error> {
@@ -394,10 +488,13 @@ impl Supervisor {
         self.running().keys().copied().collect()
     }
 
-    /// Stops everything and waits until it is stored.
-    pub async fn shutdown(&self) {
+    /// Ends everything, or lets it go, and waits until it is stored.
+    pub async fn shutdown(&self, how: Shutdown) {
         for running in self.running().values() {
-            running.stop.cancel();
+            match how {
+                Shutdown::Complete => running.stop.cancel(),
+                Shutdown::Suspend => running.suspend.cancel(),
+            }
         }
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -411,28 +508,4 @@ impl Supervisor {
 async fn wait(done: &mut watch::Receiver<Option<Stopped>>) -> Result<Stopped, Error> {
     let stopped = done.wait_for(Option::is_some).await.map_err(|_| Error::Lost)?;
     stopped.clone().ok_or(Error::Lost)
-}
-
-fn stop_after(stop: CancellationToken, limit: Duration) {
-    tokio::spawn(async move {
-        tokio::select! {
-            () = tokio::time::sleep(limit) => stop.cancel(),
-            () = stop.cancelled() => {}
-        }
-    });
-}
-
-fn new_recording(id: RecordingId, request: &StartRequest, started_at: WallTime) -> NewRecording {
-    let (mode, url) = (request.source.mode(), request.source.url());
-    NewRecording {
-        id,
-        room_id: request.room_id.clone(),
-        title: request.title.clone(),
-        description: request.description.clone(),
-        started_by: request.started_by.clone(),
-        started_at,
-        source: serde_json::json!({ "mode": mode, "url": url, "layers": request.layers.name() }),
-        metadata: request.metadata.clone(),
-        format: "cmaf".to_owned(),
-    }
 }

@@ -12,7 +12,7 @@
 use super::gap::Gaps;
 use super::integrity::{Integrity, Watch};
 use super::layers::Member;
-pub use super::output::{Counts, Output, Run};
+pub use super::output::{Counts, Output, Past, Run};
 use super::stream::{self, Placed, Stream};
 use crate::catalog::Cause;
 use crate::id::{RecordingId, TrackId};
@@ -142,6 +142,23 @@ impl Track {
         }
     }
 
+    /// A track that an earlier process began.
+    #[must_use]
+    pub fn restored(config: Config, past: &Past) -> Self {
+        let (kind, scale) = (config.codec.kind(), config.codec.timescale());
+        let end = past.end.filter(|_| past.next_segment > 0);
+        Self {
+            gaps: Gaps::restored(config.track, kind, scale, &past.gaps),
+            watch: Watch::restored(kind, past.integrity, end.map(|end| end.to_micros(scale))),
+            next_run: past.next_run,
+            next_segment: past.next_segment,
+            position: past.position,
+            end: end.into_iter().chain(past.gaps.last().map(|gap| gap.start + gap.duration)).max(),
+            counts: past.counts,
+            ..Self::new(config)
+        }
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -208,7 +225,8 @@ impl Track {
         self.end_stream(Cause::Off, out)
     }
 
-    fn end_stream(&mut self, cause: Cause, out: &mut Vec<Output>) -> Result<(), Error> {
+    /// The same, for another cause.
+    pub fn end_stream(&mut self, cause: Cause, out: &mut Vec<Output>) -> Result<(), Error> {
         if let Some(stream) = self.stream.take() {
             let mut items = std::mem::take(&mut self.from_stream);
             stream.finish(&mut items);

@@ -3,6 +3,7 @@
 //! One writer task per recording, so that a slow disk never holds up the receiver: between them is a bounded queue.
 
 use super::integrity::Integrity;
+use super::rules::Rules;
 use super::track::Output;
 use crate::catalog::{self, Catalog, Gap, NewParticipant, NewRun, NewSegment, NewTrack, Pause};
 use crate::id::{ParticipantId, RecordingId, TrackId};
@@ -37,6 +38,8 @@ pub(super) enum Write {
     Pause(Pause),
     /// It goes on: which pause ended when.
     Resume(RecordingId, u32, WallTime),
+    /// Whom and what to record is another from now on.
+    Rules(RecordingId, Rules),
     /// Tell when everything before this is stored.
     Reached(oneshot::Sender<()>),
 }
@@ -88,6 +91,18 @@ impl Writer {
         }
     }
 
+    /// Goes on with the files of a track that an earlier process began.
+    pub(super) fn adopt(
+        &mut self,
+        track: TrackId,
+        codec: Codec,
+        media: storage::Writer,
+        index: storage::Writer,
+    ) {
+        let started = !media.is_empty();
+        self.files.insert(track, Files { codec, media, index, started });
+    }
+
     /// Runs until the queue is closed and empty.
     ///
     /// # Errors
@@ -132,6 +147,9 @@ impl Writer {
                 self.catalog.add_pause(&pause).await?;
             }
             Write::Resume(recording, number, at) => self.catalog.end_pause(recording, number, at).await?,
+            Write::Rules(recording, rules) => {
+                self.catalog.set_rules(recording, &serde_json::json!(rules)).await?;
+            }
             Write::Reached(told) => {
                 self.commit().await?;
                 // Whoever asked may be gone.

@@ -3,10 +3,12 @@
 use super::capabilities::is_rtx;
 use super::parameters::{RtpCodecParameters, RtpParameters};
 use crate::media::{Codec, Kind};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a producer captures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A person's picture.
     Camera,
@@ -33,6 +35,12 @@ impl Source {
         }
     }
 
+    /// From its name in the API.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Camera, Self::Microphone, Self::Screen].into_iter().find(|source| source.name() == name)
+    }
+
     /// As the API and the catalogue write it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -45,7 +53,8 @@ impl Source {
 }
 
 /// Which spatial layers of a picture are recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layers {
     /// The highest that comes, as one track.
     #[default]

@@ -183,6 +183,9 @@ pub trait Room: Send {
     /// Ask for a key frame.
     async fn request_keyframe(&mut self, consumer_id: &str) -> Result<(), Error>;
 
+    /// We want no more of it, although its producer goes on.
+    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error>;
+
     /// Ask for the highest spatial and temporal layers.
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error>;
 

@@ -47,9 +47,14 @@ impl Recording {
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get_mut(index) else { continue };
             let (delivers, muted) = (source.consumer.is_some(), source.muted);
+            let cause = match (delivers && !muted, source.lost && !muted) {
+                (true, _) => Cause::Pause,
+                (false, true) => Cause::Loss,
+                (false, false) => Cause::Off,
+            };
             source.asked = None;
             self.with_track(index, out, |track, outputs| {
-                track.resume(by, if delivers && !muted { Cause::Pause } else { Cause::Off }, outputs);
+                track.resume(by, cause, outputs);
                 if delivers {
                     track.attach();
                 }

@@ -195,6 +195,10 @@ impl Room for Bridge {
         self.line.request("requestKeyFrame", &json!({ "consumerId": consumer_id })).await.map(drop)
     }
 
+    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+        self.line.request("closeConsumer", &json!({ "consumerId": consumer_id })).await.map(drop)
+    }
+
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {
         let top = json!({ "consumerId": consumer_id, "spatialLayer": TOP_LAYER, "temporalLayer": TOP_LAYER });
         self.line.request("setPreferredLayers", &top).await.map(drop)

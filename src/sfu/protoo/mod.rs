@@ -150,6 +150,11 @@ impl Room for Protoo {
         self.ask_or_tell("requestConsumerKeyFrame", json!({ "consumerId": consumer_id })).await
     }
 
+    /// A participant can only pause its consumers here.
+    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+        self.ask_or_tell("pauseConsumer", json!({ "consumerId": consumer_id })).await
+    }
+
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {
         let top = json!({ "consumerId": consumer_id, "spatialLayer": TOP_LAYER, "temporalLayer": TOP_LAYER });
         self.ask_or_tell("setConsumerPreferredLayers", top).await

@@ -169,6 +169,14 @@ impl Sfu {
         self.rooms.ids().await
     }
 
+    /// Ends as a server does that is killed: connections break without a word.
+    pub async fn crash(self) {
+        for room in self.rooms.rooms.lock().await.values() {
+            room.cut();
+        }
+        self.stop().await;
+    }
+
     /// Closes all rooms with code 4000, as a server that is shut down in order, and stops listening.
     pub async fn stop(mut self) {
         let rooms: Vec<Arc<Room>> = self.rooms.rooms.lock().await.drain().map(|(_, room)| room).collect();

@@ -1,5 +1,6 @@
 //! A killed process loses what it had not flushed, and nothing else.
 
+use std::ffi::OsStr;
 use tureen_e2e::readers;
 use tureen_e2e::recorder::Recorder;
 use tureen_e2e::stage::{Stage, track};
@@ -20,7 +21,8 @@ async fn after_kill_9_what_was_flushed_lists_and_plays() {
     let Stage { sfu, recorder, folder, room: _room } = stage;
     recorder.kill().await;
 
-    let recorder = Recorder::start(folder.path()).await;
+    // It would be gone on with; here it is closed.
+    let recorder = Recorder::start_in(folder.path(), &[("ADOPT_WITHIN", OsStr::new("0"))]).await;
     let manifest = recorder.manifest(&id).await;
     assert_eq!(manifest["recording"]["status"], "completed", "{manifest}");
     let video = track(&manifest, "ada", "video");

@@ -1,6 +1,7 @@
 //! End to end: a real mediasoup room, the `tureen` program, and other people's readers of what it made.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod attach;
 mod bad_input;
 mod crash;
 mod exact;

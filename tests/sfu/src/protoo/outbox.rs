@@ -18,6 +18,8 @@ pub(crate) enum Outgoing {
     Text(String),
     /// Close code 4000, protoo's 'do not come back'.
     Close,
+    /// The connection breaks, without a word.
+    Cut,
 }
 
 /// Everything that is said to a peer goes through here, in order.
@@ -70,6 +72,11 @@ impl Outbox {
     /// Ends the session.
     pub(crate) fn close(&self) {
         let _ = self.to_socket.send(Outgoing::Close);
+    }
+
+    /// Breaks the connection.
+    pub(crate) fn cut(&self) {
+        let _ = self.to_socket.send(Outgoing::Cut);
     }
 
     /// Fails every request that still waits: the peer is gone.

@@ -98,6 +98,7 @@ pub(crate) async fn session(
     loop {
         tokio::select! {
             message = next(&mut outgoing) => match message {
+                Outgoing::Cut => break,
                 Outgoing::Text(text) => if sink.send(Message::Text(text.into())).await.is_err() { break },
                 Outgoing::Close => {
                     let frame = CloseFrame { code: 4000, reason: "closed by protoo-server".into() };

@@ -80,6 +80,15 @@ impl Room {
         true
     }
 
+    /// Breaks the connections of all who are at a WebSocket, as a network or a killed server does. They may come back.
+    pub fn cut(&self) {
+        for peer in self.peers.lock().unwrap().values() {
+            if let Some(outbox) = &peer.outbox {
+                outbox.cut();
+            }
+        }
+    }
+
     /// Ends the sessions of all who are connected by WebSocket, with close code 4000.
     pub fn close(&self) {
         let peers: Vec<Arc<Peer>> = self.peers.lock().unwrap().values().cloned().collect();

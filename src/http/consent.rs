@@ -1,0 +1,46 @@
+//! `POST /api/v1/recordings/{id}/participants/{peer_id}/exclude` and `/include`: consent taken back, and given.
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Bearer, Place, recording_id};
+use crate::auth::{Action, permit};
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+pub(super) async fn exclude(
+    app: State<App>,
+    bearer: Bearer,
+    place: Place<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    admit(app, bearer, place, false).await
+}
+
+pub(super) async fn include(
+    app: State<App>,
+    bearer: Bearer,
+    place: Place<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    admit(app, bearer, place, true).await
+}
+
+/// Whoever may start a recording says whom of.
+async fn admit(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place((id, peer_id)): Place<(String, String)>,
+    admitted: bool,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, Action::Start)?;
+    let id = recording_id(&id)?;
+    let row = app.catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
+    row.ok_or_else(Problem::no_recording)?;
+    app.recorder.admit(id, &peer_id, admitted).await?;
+    let message = if admitted { "is recorded" } else { "is not recorded any more" };
+    Ok(Json(json!({
+        "recording_id": id,
+        "peer_id": peer_id,
+        "recorded": admitted,
+        "message": format!("the participant {message}"),
+    })))
+}

@@ -1,0 +1,194 @@
+//! A recording's hold on its room: joined, or on the way back to it.
+
+use super::attach::{Joined, Way};
+use super::supervisor::Error;
+use crate::peer::{self, Peer};
+use crate::session::Consumer;
+use crate::sfu::{self, Room};
+use crate::time::Moment;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Saying goodbye to a room that does not answer.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// One attempt to join.
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// Before the second attempt; each next pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause: who comes back is found within a second and a half, for as long as a restart may take.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+/// After so many attempts the room is looked for at leisure.
+const EAGER_ATTEMPTS: u32 = 200;
+const LEISURELY_PAUSE: Duration = Duration::from_secs(10);
+
+/// Joined or not.
+pub(super) enum Link {
+    /// Events and packets come.
+    Up(Up),
+    /// Nothing comes. Attempts to join follow each other.
+    Down(Down),
+}
+
+/// A room that was joined.
+pub(super) struct Up {
+    /// The room.
+    pub(super) room: Box<dyn Room>,
+    /// The receiver.
+    pub(super) peer: Peer,
+    events: mpsc::Receiver<peer::Event>,
+    /// The id of the receiving transport in the room.
+    transport_id: String,
+    /// The room knows our DTLS fingerprint.
+    connected: bool,
+    /// Since when no media can come, and why.
+    pub(super) dark: Option<(Moment, String)>,
+}
+
+/// A room that was lost.
+pub(super) struct Down {
+    way: Way,
+    /// Since when.
+    pub(super) since: Moment,
+    /// Why; the newest failure to come back, if there was one.
+    pub(super) reason: String,
+    attempt: u32,
+    joining: Joining,
+}
+
+/// Ends the attempt when it is dropped; the room is left then.
+struct Joining(JoinHandle<Result<Joined, Error>>);
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What comes from a link.
+#[allow(clippy::large_enum_variant, reason = "made and taken apart at once")]
+pub(super) enum Heard {
+    /// Something happened in the room.
+    Room(sfu::Event),
+    /// So many events of the peer are in the batch. None: the peer is no more.
+    Peer(usize),
+    /// An attempt to join came to an end.
+    Joined(Box<Result<Joined, String>>),
+}
+
+impl Link {
+    /// Of a room that was joined.
+    pub(super) fn up(joined: Joined) -> Self {
+        let Joined { room, peer, events, transport_id, .. } = joined;
+        Self::Up(Up { room, peer, events, transport_id, connected: false, dark: None })
+    }
+
+    /// To a room that must be joined, from now on.
+    pub(super) fn down(way: Way, since: Moment, reason: String) -> Self {
+        let joining = Joining::begin(&way, 0);
+        Self::Down(Down { way, since, reason, attempt: 0, joining })
+    }
+
+    /// What comes next. Cancel-safe.
+    pub(super) async fn next(&mut self, batch: &mut Vec<peer::Event>, most: usize) -> Heard {
+        match self {
+            Self::Up(up) => tokio::select! {
+                event = up.room.next() => Heard::Room(event),
+                taken = up.events.recv_many(batch, most) => Heard::Peer(taken),
+            },
+            Self::Down(down) => {
+                let joined = (&mut down.joining.0).await;
+                let joined = joined
+                    .map_err(|error| error.to_string())
+                    .and_then(|joined| joined.map_err(|error| error.to_string()));
+                Heard::Joined(Box::new(joined))
+            }
+        }
+    }
+
+    /// A packet or the like that has come already.
+    pub(super) fn try_next(&mut self) -> Option<peer::Event> {
+        match self {
+            Self::Up(up) => up.events.try_recv().ok(),
+            Self::Down(_) => None,
+        }
+    }
+
+    /// The attempt failed: the next one follows after a while.
+    pub(super) fn retry(&mut self, reason: String) {
+        if let Self::Down(down) = self {
+            tracing::info!(attempt = down.attempt, reason, "the room cannot be joined yet");
+            down.attempt += 1;
+            down.reason = reason;
+            down.joining = Joining::begin(&down.way, down.attempt);
+        }
+    }
+
+    /// Says goodbye, if there is somebody to say it to.
+    pub(super) async fn leave(self) {
+        if let Self::Up(Up { mut room, peer, .. }) = self {
+            let _ = tokio::time::timeout(FAREWELL, room.leave()).await;
+            let _ = tokio::time::timeout(FAREWELL, peer.close()).await;
+        }
+    }
+}
+
+impl Up {
+    /// Ready for a consumer's first packet.
+    ///
+    /// # Errors
+    /// What the receiver or the room says.
+    pub(super) async fn arm(&mut self, consumer: &Consumer) -> Result<(), String> {
+        self.peer.add(consumer).await.map_err(|error| error.to_string())?;
+        if !self.connected {
+            let dtls = self.peer.dtls_parameters();
+            let connected = self.room.connect_transport(&self.transport_id, &dtls).await;
+            connected.map_err(|error| error.to_string())?;
+            self.connected = true;
+        }
+        Ok(())
+    }
+}
+
+impl Joining {
+    fn begin(way: &Way, attempt: u32) -> Self {
+        let (way, pause) = (way.clone(), pause(attempt));
+        Self(tokio::spawn(async move {
+            tokio::time::sleep(jittered(pause)).await;
+            let joined = tokio::time::timeout(ATTEMPT, way.join()).await;
+            joined.unwrap_or_else(|_| Err(Error::SfuUnreachable("no answer in time".to_owned())))
+        }))
+    }
+}
+
+/// Before an attempt, from 0.
+fn pause(attempt: u32) -> Duration {
+    match attempt {
+        0 => Duration::ZERO,
+        EAGER_ATTEMPTS.. => LEISURELY_PAUSE,
+        _ => FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(8)).min(LONGEST_PAUSE),
+    }
+}
+
+/// Shorter by up to a fifth: recordings of one SFU that restarts do not all come at once.
+fn jittered(pause: Duration) -> Duration {
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    pause.mul_f64(1.0 - 0.2 * (random as f64 / u64::MAX as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_short_for_minutes() {
+        let millis: Vec<u128> = (0..6).map(|attempt| pause(attempt).as_millis()).collect();
+        assert_eq!(millis, [0, 250, 500, 1000, 1500, 1500]);
+        assert_eq!(pause(EAGER_ATTEMPTS - 1), LONGEST_PAUSE);
+        assert_eq!((pause(EAGER_ATTEMPTS), pause(u32::MAX)), (LEISURELY_PAUSE, LEISURELY_PAUSE));
+        for _ in 0..100 {
+            let jittered = jittered(LONGEST_PAUSE);
+            assert!(jittered <= LONGEST_PAUSE && jittered >= LONGEST_PAUSE.mul_f64(0.8));
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A recording stays attached to its room, whatever ends and begins again, and does as it is told about whom to record.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tureen::media::Codec;
+use tureen_e2e::compare::{holes, places};
+use tureen_e2e::recorder::Recorder;
+use tureen_e2e::stage::{ROOM, Stage, participant, sends, track, tracks_of};
+use tureen_e2e::stored::Stored;
+use tureen_e2e::{readers, wait};
+use tureen_sfu::{Dialect, Fixture, Ledger, Options, Publish, Sfu};
+
+const BOTH: [&str; 2] = ["video", "audio"];
+
+fn publish(peer: &str) -> Publish {
+    Publish {
+        peer_id: peer.to_owned(),
+        display_name: peer.to_owned(),
+        video: Some(Fixture::named("h264-baseline.h264").unwrap()),
+        audio: Some(Fixture::named("opus.ogg").unwrap()),
+        ..Publish::default()
+    }
+}
+
+/// Waits until every track of a participant lasts up to so much of the recording.
+async fn reaches(recorder: &Recorder, id: &str, peer: &str, micros: i64) {
+    recorder
+        .manifest_until("media goes on", id, Duration::from_secs(40), |manifest| {
+            let tracks = participant(manifest, peer).map(tracks_of).unwrap_or_default();
+            let end = |track: &&Value| {
+                track["offset_us"].as_i64().unwrap_or(0)
+                    + track["duration_us"].as_i64().unwrap_or(0)
+                    + gaps(track).iter().map(|(_, length)| length).sum::<i64>()
+            };
+            tracks.len() == 2 && tracks.iter().all(|track| end(track) >= micros)
+        })
+        .await;
+}
+
+/// Cause and length of each.
+fn gaps(track: &Value) -> Vec<(String, i64)> {
+    let gaps = track["gaps"].as_array().into_iter().flatten();
+    gaps.map(|gap| (gap["cause"].as_str().unwrap().to_owned(), gap["duration_us"].as_i64().unwrap()))
+        .collect()
+}
+
+async fn plays_in_one_go(recorder: &Recorder, id: &str) {
+    let playlist = format!("{}/api/v1/recordings/{id}/stream/playlist.m3u8", recorder.url);
+    let arguments = ["--playlist", &playlist, "--token", &recorder.token, "--patience", "20", "--rate", "2"];
+    let played = readers::script("play.mjs", &arguments).await;
+    assert_eq!(played["ended"], true, "{played}");
+    println!("hls.js: {} s, stalls {}", played["duration"], played["stalls"]);
+    let stalls = played["stalls"].as_array().unwrap();
+    assert!(stalls.iter().all(|stall| stall["len"].as_f64().unwrap() <= 0.3), "{played}");
+}
+
+/// What was sent between is missing, and nothing else, and it is told.
+fn is_one_timeline(media: &std::path::Path, id: &str, manifest: &Value, ledger: &Ledger, most: &[i64]) {
+    let codec = if ledger.kind == "audio" { Codec::Opus } else { Codec::H264 };
+    let listed = track(manifest, "ada", ledger.kind);
+    let stored = Stored::read(media, id, listed["id"].as_str().unwrap());
+    let holes = holes(ledger, &places(ledger.kind, ledger, &stored, codec));
+    let told = gaps(listed);
+    println!(
+        "{}: {told:?} for {:?}",
+        ledger.kind,
+        holes.iter().map(tureen_e2e::compare::Hole::length).collect::<Vec<_>>()
+    );
+    assert_eq!((holes.len(), told.len()), (most.len(), most.len()), "{listed}");
+    for ((hole, (cause, length)), most) in holes.iter().zip(&told).zip(most) {
+        assert_eq!(cause, "loss", "{listed}");
+        let off = length.abs_diff(i64::try_from(hole.length().as_micros()).unwrap());
+        assert!(off <= 100_000 && length < most, "{length} us for {hole:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_that_is_killed_and_one_that_is_ended_go_on_after_their_restart() {
+    let stage = Stage::new(Dialect::Old).await;
+    let ada = stage.room.publish(publish("ada")).await.unwrap();
+    let id = stage.record().await;
+    let Stage { sfu: _sfu, room, recorder, folder } = stage;
+    reaches(&recorder, &id, "ada", 4_000_000).await;
+    recorder.kill().await;
+    let recorder = Recorder::start(folder.path()).await;
+    let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+    assert_eq!(row["status"], "recording", "{row}");
+    let at = |row: &Value| row["duration_us"].as_i64().unwrap();
+    reaches(&recorder, &id, "ada", at(&row) + 6_000_000).await;
+    recorder.terminate().await;
+    let recorder = Recorder::start(folder.path()).await;
+    let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+    reaches(&recorder, &id, "ada", at(&row) + 6_000_000).await;
+    assert_eq!(room.consumed().len(), 2, "nothing is left of the ones before");
+    let ledgers = ada.leave().await;
+    recorder
+        .manifest_until("ada left", &id, Duration::from_secs(10), |manifest| {
+            participant(manifest, "ada").is_some_and(|found| found["left_at"].is_string())
+        })
+        .await;
+    recorder.stop(&id).await;
+    let manifest = recorder.manifest(&id).await;
+    assert_eq!(manifest["recording"]["status"], "completed", "{manifest}");
+    assert_eq!(tracks_of(participant(&manifest, "ada").unwrap()).len(), 2, "{manifest}");
+    for ledger in &ledgers {
+        is_one_timeline(&recorder.media(), &id, &manifest, ledger, &[5_000_000, 5_000_000]);
+    }
+    let (_, list) = recorder.call(Method::GET, "/api/v1/recordings", None).await;
+    assert_eq!(list["total"], 1, "{list}");
+    plays_in_one_go(&recorder, &id).await;
+    assert!(!recorder.log().contains("panicked"), "{}", recorder.log());
+}
+
+async fn a_broken_connection_is_made_again(dialect: Dialect) {
+    let stage = Stage::new(dialect).await;
+    let ada = stage.room.publish(publish("ada")).await.unwrap();
+    let id = stage.record().await;
+    reaches(&stage.recorder, &id, "ada", 4_000_000).await;
+    stage.room.cut();
+    reaches(&stage.recorder, &id, "ada", 10_000_000).await;
+    assert_eq!(stage.room.consumed().len(), 2);
+    let ledgers = ada.leave().await;
+    stage.left(&id, "ada").await;
+    stage.recorder.stop(&id).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    for ledger in &ledgers {
+        is_one_timeline(&stage.recorder.media(), &id, &manifest, ledger, &[3_000_000]);
+    }
+    plays_in_one_go(&stage.recorder, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protoo_socket_that_breaks_is_one_timeline_in_the_older_dialect() {
+    a_broken_connection_is_made_again(Dialect::Old).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protoo_socket_that_breaks_is_one_timeline_in_the_newer_dialect() {
+    a_broken_connection_is_made_again(Dialect::Ts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let ada = stage.room.publish(publish("ada")).await.unwrap();
+    let id = stage.record().await;
+    reaches(&stage.recorder, &id, "ada", 4_000_000).await;
+    let Stage { sfu, room, recorder, folder: _folder } = stage;
+    let port = reqwest::Url::parse(&sfu.http_url()).unwrap().port();
+    sfu.crash().await;
+    drop((ada, room));
+    recorder.manifest_until("it is noticed", &id, Duration::from_secs(10), |_| true).await;
+    wait::until("it is detached", Duration::from_secs(10), || async {
+        let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+        (row["attached"] == false && row["status"] == "recording").then_some(())
+    })
+    .await;
+    let sfu = Sfu::start(Options { dialect: Dialect::Ts, port, ..Options::default() }).await.unwrap();
+    let room = sfu.room(ROOM).await.unwrap();
+    let ada = room.publish(publish("ada")).await.unwrap();
+    sends(&ada).await;
+    let before = recorder.manifest(&id).await["recording"]["duration_us"].as_i64().unwrap();
+    reaches(&recorder, &id, "ada", before + 5_000_000).await;
+    recorder.stop(&id).await;
+    let manifest = recorder.manifest(&id).await;
+    assert_eq!(manifest["participants"].as_array().unwrap().len(), 1, "{manifest}");
+    assert_eq!(tracks_of(participant(&manifest, "ada").unwrap()).len(), 2, "{manifest}");
+    for kind in BOTH {
+        let told = gaps(track(&manifest, "ada", kind));
+        println!("{kind}: {told:?}");
+        assert!(!told.is_empty(), "{manifest}");
+    }
+    plays_in_one_go(&recorder, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_that_is_alone_or_hears_nothing_leaves() {
+    let stage = Stage::new(Dialect::Old).await;
+    let start = |room: &str, more: Value| {
+        let mut body = json!({"room_id": room, "title": room,
+            "source": {"mode": "protoo", "url": stage.sfu.url(room)}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let path = "/api/v1/recordings/start";
+    let ada = stage.publish("ada", None, Some("opus.ogg")).await;
+    let (_, alone) =
+        stage.recorder.call(Method::POST, path, Some(start(ROOM, json!({"alone_timeout": 1})))).await;
+    let alone = alone["recording_id"].as_str().unwrap().to_owned();
+    stage.recorded(&alone, &["ada"], 3_000_000).await;
+    ada.leave().await;
+    let over = |manifest: &Value| manifest["recording"]["status"] == "completed";
+    stage.recorder.manifest_until("it leaves", &alone, Duration::from_secs(10), over).await;
+    wait::until("the room is empty", Duration::from_secs(5), || async {
+        stage.room.peer_ids().is_empty().then_some(())
+    })
+    .await;
+
+    // Somebody is there, and sends nothing.
+    let quiet = stage.sfu.room("quiet").await.unwrap();
+    let _bob = quiet
+        .publish(Publish { peer_id: "bob".into(), display_name: "bob".into(), ..Publish::default() })
+        .await
+        .unwrap();
+    let limits = json!({"alone_timeout": 1, "idle_timeout": 2});
+    let (_, idle) = stage.recorder.call(Method::POST, path, Some(start("quiet", limits))).await;
+    let idle = idle["recording_id"].as_str().unwrap().to_owned();
+    let over = |manifest: &Value| manifest["recording"]["status"] != "recording";
+    let ended = stage.recorder.manifest_until("it leaves", &idle, Duration::from_secs(10), over).await;
+    assert!(ended["recording"]["duration_us"].as_i64().unwrap() >= 2_000_000, "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_excluded_is_never_consumed_and_consent_taken_back_holds_at_once() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let ada = stage.publish("ada", Some("vp8.ivf"), Some("opus.ogg")).await;
+    let _bob = stage.publish("bob", Some("vp8.ivf"), Some("opus.ogg")).await;
+    let body = json!({"room_id": ROOM, "title": "t", "exclude": ["bob"], "kinds": ["audio"],
+        "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}});
+    let (status, started) = stage.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{started}");
+    let id = started["recording_id"].as_str().unwrap().to_owned();
+    stage.recorded(&id, &["ada"], 3_000_000).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    assert!(participant(&manifest, "bob").is_some_and(|bob| tracks_of(bob).is_empty()), "{manifest}");
+    assert_eq!(tracks_of(participant(&manifest, "ada").unwrap()).len(), 1, "{manifest}");
+
+    let consent = |what: &str| format!("/api/v1/recordings/{id}/participants/ada/{what}");
+    let (status, answer) = stage.recorder.call(Method::POST, &consent("exclude"), None).await;
+    assert_eq!((status, &answer["recorded"]), (StatusCode::OK, &json!(false)), "{answer}");
+    let excluded_at = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64;
+    let sent = ada.ledgers().await.into_iter().find(|ledger| ledger.kind == "audio").unwrap().frames.len();
+    wait::until("ada talks on", Duration::from_secs(5), || async {
+        let ledgers = ada.ledgers().await;
+        let audio = ledgers.iter().find(|ledger| ledger.kind == "audio").unwrap();
+        (audio.frames.len() > sent + 100).then_some(())
+    })
+    .await;
+    let listed = track(&stage.recorder.manifest(&id).await, "ada", "audio").clone();
+    let stored = Stored::read(&stage.recorder.media(), &id, listed["id"].as_str().unwrap());
+    let ledger = ada.ledgers().await.into_iter().find(|ledger| ledger.kind == "audio").unwrap();
+    let last = *places("ada", &ledger, &stored, Codec::Opus).last().unwrap();
+    let late = ledger.frames[last].due_at as i64 - excluded_at as i64;
+    println!("the last frame stored was sent {} ms before the answer", -late / 1000);
+    assert!(late <= 0, "nothing is stored that was sent after the answer: {late} us");
+
+    let (status, answer) = stage.recorder.call(Method::POST, &consent("include"), None).await;
+    assert_eq!((status, &answer["recorded"]), (StatusCode::OK, &json!(true)), "{answer}");
+    let before = listed["duration_us"].as_i64().unwrap();
+    stage.recorded(&id, &["ada"], before + 2_000_000).await;
+    stage.recorder.stop(&id).await;
+    let manifest = stage.recorder.manifest(&id).await;
+    let told = gaps(track(&manifest, "ada", "audio"));
+    println!("{told:?}");
+    assert!(told.len() == 1 && told[0].1 >= 2_000_000, "{manifest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_asked_for_twice_is_one_recording() {
+    let stage = Stage::new(Dialect::Old).await;
+    let client = reqwest::Client::new();
+    let start = |key: &'static str, title: &'static str, parallel: bool| {
+        let body = json!({"room_id": ROOM, "title": title, "allow_parallel": parallel,
+            "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}});
+        let request = client.post(format!("{}/api/v1/recordings/start", stage.recorder.url));
+        let request = request.bearer_auth(&stage.recorder.token).header("Idempotency-Key", key).json(&body);
+        async move {
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        }
+    };
+    let (status, first) = start("one", "t", false).await;
+    assert_eq!(status, 201, "{first}");
+    let (status, again) = start("one", "t", false).await;
+    assert_eq!((status, &again["recording_id"]), (200, &first["recording_id"]), "{again}");
+    let (status, other) = start("one", "another title", false).await;
+    assert_eq!(status, 422, "{other}");
+    let (status, busy) = start("two", "t", false).await;
+    assert_eq!((status, &busy["recording_id"]), (409, &first["recording_id"]), "{busy}");
+    let (status, beside) = start("three", "t", true).await;
+    assert_eq!(status, 201, "{beside}");
+    assert_ne!(beside["recording_id"], first["recording_id"]);
+    for started in [&first, &beside] {
+        stage.recorder.stop(started["recording_id"].as_str().unwrap()).await;
+    }
+    let (status, ended) = start("one", "t", false).await;
+    assert_eq!(
+        (status, &ended["recording_id"]),
+        (200, &first["recording_id"]),
+        "also when it is over: {ended}"
+    );
+}
