@@ -73,9 +73,9 @@ function adapt(require) {
   Options.addIsDataChannel = (builder, value) => builder.addFieldInt8(14, +value, 0);
 }
 
-/** npm's mediasoup, ready to make workers. */
-export function mediasoup() {
-  const require = createRequire(import.meta.url);
+/** npm's mediasoup, as whoever is at `from` finds it, ready to make workers. */
+export function mediasoup(from = import.meta.url) {
+  const require = createRequire(from);
   process.env.MEDIASOUP_WORKER_BIN = worker();
   adapt(require);
   return require('mediasoup');
