@@ -35,6 +35,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #names = new Map<string, Names>();
   #excluded = new Set<string>();
   #closed = false;
+  /** A recording has ended here. */
+  #recorded = false;
   /** Undoes what was hung on the application's objects. */
   #undo: (() => void)[] = [];
   #grace: NodeJS.Timeout | undefined;
@@ -163,7 +165,10 @@ export class Session extends EventEmitter<SessionEvents> {
     const onClose = () => {
       this.#known.delete(producer.id);
       this.#feed?.unpublish(producer.id);
-      if (![...this.#known.values()].some((other) => other.peerId === known.peerId && this.#wanted(other))) this.#left(known.peerId);
+      this.#guard(() => {
+        const others = [...this.#known.values()].filter((other) => other.peerId === known.peerId);
+        if (!others.some((other) => this.#wanted(other))) this.#left(known.peerId);
+      });
     };
     producer.observer.once('close', onClose);
     this.#undo.push(() => producer.observer.off('close', onClose));
@@ -213,7 +218,8 @@ export class Session extends EventEmitter<SessionEvents> {
       roomId,
       ...(metadata && { metadata }),
       ...(title !== undefined && { title }),
-      ...(record !== undefined && { record }),
+      // Somebody may have stopped it since: a reconnection does not start it again.
+      ...(record !== undefined && { record: record && !this.#recorded }),
       ...(layers !== undefined && { layers }),
     };
   }
@@ -248,7 +254,10 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #notification(method: string, data: Data): void {
-    if (method === 'detach') this.#stop();
+    if (method === 'detach') {
+      this.#recorded = true;
+      this.#stop();
+    }
     if (method === 'error') this.#failed(new Error(`the recorder: ${String(data['errorReason'])}`));
   }
 

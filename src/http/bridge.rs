@@ -13,7 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 /// Largest message, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -27,6 +27,8 @@ const PING: Duration = Duration::from_secs(15);
 const DEAD: Duration = Duration::from_secs(45);
 /// Until the other side has taken a message, or a goodbye.
 const SLOW: Duration = Duration::from_secs(10);
+/// For a goodbye that cannot be answered to arrive.
+const LINGER: Duration = Duration::from_secs(1);
 /// RFC 6455 7.4.1.
 const NORMAL: u16 = 1000;
 const UNSUPPORTED: u16 = 1003;
@@ -98,7 +100,13 @@ async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String) {
             // Until it is answered, so that the reason is read before the connection ends.
             let goodbye = async {
                 let _ = socket.send(Message::Close(Some(frame))).await;
-                while let Some(Ok(_)) = socket.recv().await {}
+                while let Some(heard) = socket.recv().await {
+                    if heard.is_err() {
+                        // What we do not read of a message that is too large would break the connection under our reason.
+                        sleep(LINGER).await;
+                        break;
+                    }
+                }
             };
             let _ = timeout(SLOW, goodbye).await;
         }

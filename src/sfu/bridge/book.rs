@@ -46,11 +46,8 @@ struct Entry {
 impl Book {
     /// A consumer is offered.
     pub(super) fn offered(&mut self, offer: u64, consumer: &Consumer) -> Known {
-        if let Some(entry) = self.consumers.get_mut(&consumer.id) {
-            let known = if entry.taken { Known::Taken } else { Known::Waiting };
-            // An answer that is still to come goes to the request that it is given for: the application's numbers do not
-            // change when it asks again.
-            return if entry.taken || entry.offer == offer { known } else { Known::No };
+        if let Some(entry) = self.consumers.get(&consumer.id) {
+            return if entry.taken { Known::Taken } else { Known::Waiting };
         }
         if self.consumers.len() >= MOST_CONSUMERS {
             return Known::TooMany;

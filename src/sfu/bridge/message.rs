@@ -179,6 +179,31 @@ mod tests {
         }
     }
 
+    /// The schema that applications are written by names what is understood here, and nothing else.
+    #[test]
+    fn the_schema_names_the_same_notifications() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../docs/design/bridge-protocol.schema.json")).unwrap();
+        let said = |list: &Value| -> Vec<String> {
+            let parts = list["anyOf"].as_array().unwrap().iter().filter_map(|part| part["$ref"].as_str());
+            let parts = parts.filter_map(|part| part.strip_prefix("#/$defs/notifications/"));
+            let methods = parts.map(|part| &schema["$defs"]["notifications"][part]["properties"]["method"]);
+            let named = methods.flat_map(|method| match method.get("enum") {
+                Some(several) => several.as_array().unwrap().clone(),
+                None => vec![method["const"].clone()],
+            });
+            named.map(|name| name.as_str().unwrap().to_owned()).collect()
+        };
+        let whole = json!({"peerId": "p", "consumerId": "c", "score": 1});
+        let mut methods = said(&schema["$defs"]["application"]);
+        methods.retain(|method| method != "state");
+        assert_eq!(methods.len(), 9, "{methods:?}");
+        for method in &methods {
+            assert!(event(method, &whole).is_some(), "{method} is understood");
+        }
+        assert_eq!(said(&schema["$defs"]["recorder"]), ["detach", "error"]);
+    }
+
     proptest! {
         #[test]
         fn any_body_is_read_or_refused(method in "(peer|consumer|active|new)[A-Za-z]{0,12}", text in "\\PC{0,80}") {

@@ -10,6 +10,8 @@
 mod book;
 mod hello;
 mod lobby;
+#[cfg(test)]
+mod lobby_tests;
 mod message;
 mod session;
 #[cfg(test)]

@@ -72,6 +72,7 @@ pub struct Road {
     /// Where it begins: `http://127.0.0.1:PORT`.
     pub url: String,
     cut: watch::Sender<bool>,
+    target: watch::Sender<String>,
     refused: Arc<AtomicBool>,
 }
 
@@ -80,7 +81,7 @@ impl Road {
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let target = target.trim_start_matches("http://").to_owned();
+        let (target, goal) = watch::channel(target.trim_start_matches("http://").to_owned());
         let (cut, seen) = watch::channel(false);
         let refused = Arc::new(AtomicBool::new(false));
         let refusing = Arc::clone(&refused);
@@ -90,7 +91,7 @@ impl Road {
                     refusing.store(true, Ordering::Relaxed);
                     continue;
                 }
-                let (target, mut seen) = (target.clone(), seen.clone());
+                let (target, mut seen) = (goal.borrow().clone(), seen.clone());
                 tokio::spawn(async move {
                     let mut near = near;
                     let Ok(mut far) = TcpStream::connect(&target).await else { return };
@@ -101,7 +102,12 @@ impl Road {
                 });
             }
         });
-        Self { url, cut, refused }
+        Self { url, cut, target, refused }
+    }
+
+    /// Lets connections that are made from now on lead elsewhere.
+    pub fn lead_to(&self, target: &str) {
+        self.target.send_replace(target.trim_start_matches("http://").to_owned());
     }
 
     /// Breaks every connection, and lets none through until [`mend`](Self::mend).
