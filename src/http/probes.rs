@@ -27,12 +27,16 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem
 /// In the text format of Prometheus.
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let running = app.recorder.running_ids().len();
+    let detached = app.recorder.detached();
     let free = app.store.free_bytes().await?;
     let counts = counters(&app.recorder.integrity());
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
          tureen_recordings_running {running}\n\
+         # HELP tureen_recordings_detached Recordings that have lost their room and look for it.\n\
+         # TYPE tureen_recordings_detached gauge\n\
+         tureen_recordings_detached {detached}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
          tureen_storage_free_bytes {free}\n{counts}"

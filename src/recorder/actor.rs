@@ -186,9 +186,7 @@ impl Actor {
         self.drain(state);
         tracing::warn!(reason, "the room is lost and looked for again");
         self.recording.lost(&mut state.actions);
-        let down = Link::down(self.way.clone(), self.clock.now(), reason);
-        // Goodbyes to what may be gone take their time.
-        tokio::spawn(std::mem::replace(&mut self.link, down).leave());
+        self.link.lose(self.way.clone(), self.clock.now(), reason);
     }
 
     fn joined(&mut self, joined: Joined, state: &mut Pump) {
@@ -221,8 +219,9 @@ impl Actor {
     /// A consumer is no more. What it sent before is taken.
     async fn close(&mut self, id: &str, state: &mut Pump) {
         self.drain(state);
-        self.recording.consumer_closed(id, &mut state.actions);
-        if let Link::Up(up) = &mut self.link
+        // One that was refused is not known.
+        if self.recording.consumer_closed(id, &mut state.actions)
+            && let Link::Up(up) = &mut self.link
             && let Err(error) = up.peer.remove(id).await
         {
             tracing::warn!(consumer.id = %id, %error, "a closed consumer could not be taken out");

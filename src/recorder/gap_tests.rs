@@ -13,7 +13,7 @@ use crate::time::{Ticks, WallTime};
 
 /// What a consumer delivers.
 #[derive(Clone, Copy, PartialEq)]
-enum Sends {
+pub(super) enum Sends {
     /// A packet each 20 ms.
     Sound,
     /// A picture each 40 ms, a key frame each 2 s.
@@ -23,7 +23,7 @@ enum Sends {
     Nothing,
 }
 
-struct Live {
+pub(super) struct Live {
     id: String,
     sends: Sends,
     sequence: u64,
@@ -31,45 +31,45 @@ struct Live {
 }
 
 /// A room in steps of 20 ms.
-struct Sim {
-    recording: Recording,
-    now: i64,
-    live: Vec<Live>,
-    out: Vec<Action>,
+pub(super) struct Sim {
+    pub(super) recording: Recording,
+    pub(super) now: i64,
+    pub(super) live: Vec<Live>,
+    pub(super) out: Vec<Action>,
 }
 
 impl Sim {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { recording: recording(), now: 0, live: Vec::new(), out: Vec::new() }
     }
 
-    fn open(&mut self, consumer: &Consumer, sends: Sends) {
+    pub(super) fn open(&mut self, consumer: &Consumer, sends: Sends) {
         self.recording.consumer_opened(consumer, at(self.now), &mut self.out);
         let sequence = 1000 * self.live.len() as u64;
         self.live.push(Live { id: consumer.id.clone(), sends, sequence, since: 0 });
     }
 
-    fn sends(&mut self, id: &str, sends: Sends) {
+    pub(super) fn sends(&mut self, id: &str, sends: Sends) {
         let live = self.live.iter_mut().find(|live| live.id == id).unwrap();
         (live.sends, live.since) = (sends, 0);
     }
 
-    fn close(&mut self, id: &str) {
+    pub(super) fn close(&mut self, id: &str) {
         self.live.retain(|live| live.id != id);
         self.recording.consumer_closed(id, &mut self.out);
     }
 
-    fn mute(&mut self, id: &str) {
+    pub(super) fn mute(&mut self, id: &str) {
         self.sends(id, Sends::Nothing);
         self.recording.consumer_paused(id, at(self.now));
     }
 
-    fn unmute(&mut self, id: &str, sends: Sends) {
+    pub(super) fn unmute(&mut self, id: &str, sends: Sends) {
         self.sends(id, sends);
         self.recording.consumer_resumed(id, at(self.now));
     }
 
-    fn until(&mut self, millis: i64) {
+    pub(super) fn until(&mut self, millis: i64) {
         while self.now < millis {
             for live in &mut self.live {
                 let packet = match live.sends {
@@ -94,7 +94,7 @@ impl Sim {
         }
     }
 
-    fn finish(mut self) -> Made {
+    pub(super) fn finish(mut self) -> Made {
         self.recording.finish(at(self.now), &mut self.out);
         assert!(errors(&self.out).iter().all(String::is_empty), "{:?}", errors(&self.out));
         let mut made = Made { stopped: self.recording.wall(at(self.now)), ..Made::default() };
@@ -126,19 +126,19 @@ impl Sim {
 
 /// What came of it, a member for each track.
 #[derive(Default)]
-struct Made {
-    sources: Vec<(String, Codec)>,
-    tracks: Vec<Stored>,
-    gaps: Vec<Vec<Gap>>,
-    walls: Vec<Vec<(i64, WallTime)>>,
-    participants: usize,
-    pauses: Vec<Pause>,
-    stopped: WallTime,
+pub(super) struct Made {
+    pub(super) sources: Vec<(String, Codec)>,
+    pub(super) tracks: Vec<Stored>,
+    pub(super) gaps: Vec<Vec<Gap>>,
+    pub(super) walls: Vec<Vec<(i64, WallTime)>>,
+    pub(super) participants: usize,
+    pub(super) pauses: Vec<Pause>,
+    pub(super) stopped: WallTime,
 }
 
 impl Made {
     /// Where a track's media and gaps begin and end, in milliseconds; they follow each other without a hole.
-    fn tiles(&self, track: usize) -> (i64, i64) {
+    pub(super) fn tiles(&self, track: usize) -> (i64, i64) {
         let scale = i64::from(self.sources[track].1.timescale().0) / 1000;
         let segments = self.tracks[track].segments.iter().map(|(_, own)| (own.start, own.duration));
         let gaps = self.gaps[track].iter().map(|own| (own.start, own.duration));
@@ -151,7 +151,7 @@ impl Made {
         (first.0.0 / scale, (last.0 + last.1).0 / scale)
     }
 
-    fn first_ms(&self, track: usize, run: usize) -> i64 {
+    pub(super) fn first_ms(&self, track: usize, run: usize) -> i64 {
         self.tracks[track].runs[run].first.0 * 1000 / i64::from(self.sources[track].1.timescale().0)
     }
 }
@@ -193,16 +193,16 @@ fn walls(outputs: &[Output]) -> Vec<(i64, WallTime)> {
     outputs.iter().filter_map(wall).collect()
 }
 
-fn camera(id: &str) -> Consumer {
+pub(super) fn camera(id: &str) -> Consumer {
     consumer(id, "ann", "video/VP8")
 }
 
-fn microphone(id: &str) -> Consumer {
+pub(super) fn microphone(id: &str) -> Consumer {
     consumer(id, "ann", "audio/opus")
 }
 
 /// `(cause, shown, from, to)` in milliseconds of a track of pictures.
-fn causes(gaps: &[Gap]) -> Vec<(Cause, Shown, i64, i64)> {
+pub(super) fn causes(gaps: &[Gap]) -> Vec<(Cause, Shown, i64, i64)> {
     gaps.iter()
         .map(|gap| (gap.cause, gap.shown, gap.start.0 / 90, (gap.start + gap.duration).0 / 90))
         .collect()

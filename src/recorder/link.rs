@@ -7,7 +7,7 @@ use crate::session::Consumer;
 use crate::sfu::{self, Room};
 use crate::time::Moment;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Saying goodbye to a room that does not answer.
@@ -85,8 +85,18 @@ impl Link {
 
     /// To a room that must be joined, from now on.
     pub(super) fn down(way: Way, since: Moment, reason: String) -> Self {
-        let joining = Joining::begin(&way, 0);
+        let joining = Joining::begin(&way, 0, None);
         Self::Down(Down { way, since, reason, attempt: 0, joining })
+    }
+
+    /// Lets go, and begins to join anew. The goodbye comes first: it must not be taken for one of the next session.
+    pub(super) fn lose(&mut self, way: Way, since: Moment, reason: String) {
+        let (hand, before) = oneshot::channel();
+        let joining = Joining::begin(&way, 0, Some(before));
+        let next = Self::Down(Down { way, since, reason, attempt: 0, joining });
+        if let Self::Up(up) = std::mem::replace(self, next) {
+            let _ = hand.send(up);
+        }
     }
 
     /// What comes next. Cancel-safe.
@@ -120,20 +130,25 @@ impl Link {
             tracing::info!(attempt = down.attempt, reason, "the room cannot be joined yet");
             down.attempt += 1;
             down.reason = reason;
-            down.joining = Joining::begin(&down.way, down.attempt);
+            down.joining = Joining::begin(&down.way, down.attempt, None);
         }
     }
 
     /// Says goodbye, if there is somebody to say it to.
     pub(super) async fn leave(self) {
-        if let Self::Up(Up { mut room, peer, .. }) = self {
-            let _ = tokio::time::timeout(FAREWELL, room.leave()).await;
-            let _ = tokio::time::timeout(FAREWELL, peer.close()).await;
+        if let Self::Up(up) = self {
+            up.leave().await;
         }
     }
 }
 
 impl Up {
+    async fn leave(self) {
+        let Self { mut room, peer, .. } = self;
+        let _ = tokio::time::timeout(FAREWELL, room.leave()).await;
+        let _ = tokio::time::timeout(FAREWELL, peer.close()).await;
+    }
+
     /// Ready for a consumer's first packet.
     ///
     /// # Errors
@@ -151,9 +166,14 @@ impl Up {
 }
 
 impl Joining {
-    fn begin(way: &Way, attempt: u32) -> Self {
+    fn begin(way: &Way, attempt: u32, before: Option<oneshot::Receiver<Up>>) -> Self {
         let (way, pause) = (way.clone(), pause(attempt));
         Self(tokio::spawn(async move {
+            if let Some(before) = before
+                && let Ok(up) = before.await
+            {
+                up.leave().await;
+            }
             tokio::time::sleep(jittered(pause)).await;
             let joined = tokio::time::timeout(ATTEMPT, way.join()).await;
             joined.unwrap_or_else(|_| Err(Error::SfuUnreachable("no answer in time".to_owned())))

@@ -21,6 +21,8 @@ mod gap_tests;
 pub mod integrity;
 pub mod layers;
 mod link;
+#[cfg(test)]
+mod link_tests;
 mod output;
 pub mod progress;
 pub mod record;

@@ -264,13 +264,14 @@ impl Recording {
         self.sources.len() - 1
     }
 
-    /// A consumer is gone. Its track may go on with another one.
-    pub(super) fn consumer_closed(&mut self, consumer_id: &str, out: &mut Vec<Action>) {
-        let Some(index) = self.by_consumer.remove(consumer_id) else { return };
+    /// A consumer is gone. Its track may go on with another one. `false` if it is not known.
+    pub(super) fn consumer_closed(&mut self, consumer_id: &str, out: &mut Vec<Action>) -> bool {
+        let Some(index) = self.by_consumer.remove(consumer_id) else { return false };
         self.with_track(index, out, Track::detach);
         if let Some(source) = self.sources.get_mut(index) {
             source.consumer = None;
         }
+        true
     }
 
     /// The SFU sends another spatial layer to a consumer.

@@ -228,7 +228,7 @@ impl Supervisor {
     /// Takes a place for a recording.
     pub(super) fn reserve(&self, id: RecordingId, request: &StartRequest) -> Result<Ends, Error> {
         let (stop, suspend) = (CancellationToken::new(), CancellationToken::new());
-        let (progress, progress_seen) = watch::channel(Progress::default());
+        let (progress, progress_seen) = watch::channel(Progress { attached: true, ..Progress::default() });
         let (done, done_seen) = watch::channel(None);
         let (commands, asked) = mpsc::channel(COMMANDS);
         let key = request.idempotency_key.clone().map(|key| (request.started_by.clone(), key));
@@ -480,6 +480,12 @@ impl Supervisor {
     #[must_use]
     pub fn lobby(&self) -> &Lobby {
         &self.0.lobby
+    }
+
+    /// How many have lost their room and look for it.
+    #[must_use]
+    pub fn detached(&self) -> usize {
+        self.running().values().filter(|one| !one.progress.borrow().attached).count()
     }
 
     /// Recordings that run now.
