@@ -73,6 +73,14 @@ impl Place {
     }
 }
 
+/// Which rooms are recorded by themselves.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Auto {
+    /// Rooms that are recorded as soon as an application attaches them: patterns such as `class-*`, separated by commas
+    #[arg(long, env = "AUTO_RECORD", value_delimiter = ',')]
+    pub auto_record: Vec<String>,
+}
+
 /// What signs tokens.
 #[derive(Clone, clap::Args)]
 pub struct Signing {

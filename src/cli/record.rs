@@ -70,7 +70,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let out = options.out.clone();
     let source = match options.mode {
         Mode::Protoo => SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
-        Mode::Bridge => SourceSpec::Bridge { url: options.url },
+        Mode::Bridge => SourceSpec::Bridge { url: Some(options.url) },
         Mode::Http => SourceSpec::Http { url: options.url, display_name: None },
     };
     let recorded = record::run(

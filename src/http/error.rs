@@ -180,6 +180,7 @@ impl From<recorder::Error> for Problem {
                     .with("code", "layers_unsupported")
                     .with("field", "layers")
             }
+            E::NotAttached => Self::new(StatusCode::CONFLICT, "not-attached", detail),
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
             E::Peer(peer::Error::NoCandidate) => Self::new(

@@ -5,6 +5,7 @@
 
 mod assets;
 mod authenticate;
+mod bridge;
 mod consent;
 mod delete;
 mod describe;
@@ -77,6 +78,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .and(NotForContentType::const_new("audio/mp4"));
     Router::new()
         .nest("/api/v1/recordings", recordings(&app))
+        .merge(bridge(&app))
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
@@ -92,6 +94,11 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+fn bridge(app: &App) -> Router<App> {
+    let layer = from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate);
+    Router::new().route("/api/v1/bridge", get(bridge::attach).route_layer(layer))
 }
 
 fn recordings(app: &App) -> Router<App> {

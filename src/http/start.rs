@@ -213,6 +213,7 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
         return Ok(SourceSpec::Http { url: url.to_string(), display_name: None });
     };
     let schemes = match source.mode.as_str() {
+        "bridge" if source.url.is_none() => return Ok(SourceSpec::Bridge { url: None }),
         "protoo" | "bridge" => ["ws", "wss"],
         "http" => ["http", "https"],
         _ => return Err(Problem::field("source.mode", "must be protoo, bridge or http")),
@@ -227,7 +228,7 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
     }
     let (origin, display_name) = (source.origin, source.display_name);
     Ok(match source.mode.as_str() {
-        "bridge" => SourceSpec::Bridge { url },
+        "bridge" => SourceSpec::Bridge { url: Some(url) },
         "http" => SourceSpec::Http { url, display_name },
         _ => SourceSpec::Protoo { url, origin, display_name },
     })

@@ -5,10 +5,15 @@ use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::reach::Reach;
 use crate::session::{self, Layers};
-use crate::sfu::{self, Room, bridge, http, protoo};
+use crate::sfu::bridge::{self, Lobby};
+use crate::sfu::{self, Room, http, protoo};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use url::Url;
+
+/// How long a start waits for the application that is to attach the room.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to attach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +38,11 @@ pub enum SourceSpec {
         #[serde(default)]
         display_name: Option<String>,
     },
-    /// An application that serves the bridge's protocol.
+    /// An application that speaks the bridge's protocol.
     Bridge {
-        /// `ws:` or `wss:`.
-        url: String,
+        /// Where it serves it, `ws:` or `wss:`. Without, it comes to us.
+        #[serde(default)]
+        url: Option<String>,
     },
 }
 
@@ -53,9 +59,10 @@ impl SourceSpec {
 
     /// The address of its signalling.
     #[must_use]
-    pub fn url(&self) -> &str {
+    pub fn url(&self) -> Option<&str> {
         match self {
-            Self::Protoo { url, .. } | Self::Http { url, .. } | Self::Bridge { url } => url,
+            Self::Protoo { url, .. } | Self::Http { url, .. } => Some(url),
+            Self::Bridge { url } => url.as_deref(),
         }
     }
 }
@@ -77,6 +84,7 @@ pub(super) struct Way {
     pub(super) source: SourceSpec,
     pub(super) layers: Layers,
     pub(super) peer: peer::Config,
+    pub(super) lobby: Lobby,
 }
 
 impl Way {
@@ -107,7 +115,12 @@ impl Way {
         if self.layers == Layers::All && mode != "bridge" {
             return Err(Error::LayersUnsupported(mode));
         }
-        let url = self.source.url();
+        // Unique, so that two recorders of one room do not push each other out.
+        let peer_id = format!("tureen-{}", self.recording);
+        let Some(url) = self.source.url() else {
+            let room = self.lobby.enter(&self.room_id, &peer_id, self.layers, PATIENCE).await;
+            return Ok((Box::new(room.map_err(from_sfu)?), self.peer.reach.clone()));
+        };
         let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
         // Each time anew: a name may have moved.
         let site = self.peer.reach.resolve(&url).await?;
@@ -117,8 +130,7 @@ impl Way {
             site,
             origin: origin.clone(),
             room_id: self.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{}", self.recording),
+            peer_id,
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
         };
         let room: Box<dyn Room> = match &self.source {
@@ -140,6 +152,7 @@ fn from_sfu(error: sfu::Error) -> Error {
     match &error {
         sfu::Error::Url(_) => Error::BadSource(error.to_string()),
         sfu::Error::Layers => Error::LayersUnsupported("this application"),
+        sfu::Error::NotAttached => Error::NotAttached,
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
     }

@@ -11,6 +11,7 @@ use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::session::Layers;
+use crate::sfu::bridge::Lobby;
 use crate::storage::{self, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,9 +80,10 @@ pub async fn run(
         Arc::new(SystemClock),
         Policy::default(),
         peer::Config::default(),
+        Lobby::default(),
         MOST_RUNNING,
     );
-    let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url()));
+    let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url().unwrap_or_default()));
     let started = supervisor
         .start(StartRequest {
             title: room_id.clone(),
