@@ -2,7 +2,7 @@
 
 mod sfu;
 
-pub use sfu::Sfus;
+pub use sfu::{Sfus, trusting};
 
 use crate::reach;
 use std::fs;

@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("jsonwebtoken", &["auth"]),
     ("tokio_tungstenite", &["sfu"]),
-    ("reqwest", &["reach", "sfu", "events"]),
+    ("reqwest", &["reach", "sfu", "webhook"]),
     ("mp4_atom", &["media"]),
     ("retina", &["media"]),
     ("clap", &["cli", "config"]),

@@ -211,9 +211,9 @@ impl From<reach::Error> for Problem {
         let detail = error.to_string();
         match error {
             E::Url(_) => Self::field("source.url", detail),
-            E::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "address-not-allowed", detail)
+            E::Forbidden { setting, .. } => Self::new(StatusCode::FORBIDDEN, "address-not-allowed", detail)
                 .with("field", "source.url")
-                .with("setting", "SFU_ALLOW"),
+                .with("setting", setting),
             E::Unresolved { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail)
                 .with("field", "source.url"),
             E::Certificates(_) | E::Client(_) => Self::internal(&error),

@@ -119,7 +119,8 @@ impl Way {
         let peer_id = format!("tureen-{}", self.recording);
         let Some(url) = self.source.url() else {
             let room = self.lobby.enter(&self.room_id, &peer_id, self.layers, PATIENCE).await;
-            return Ok((Box::new(room.map_err(from_sfu)?), self.peer.reach.clone()));
+            // Whoever has the right to record came to us and says itself where its SFU is, most often on its own host.
+            return Ok((Box::new(room.map_err(from_sfu)?), Reach::anywhere()));
         };
         let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
         // Each time anew: a name may have moved.

@@ -10,6 +10,7 @@ use crate::clock::SystemClock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach::Reach;
 use crate::session::Layers;
 use crate::sfu::bridge::Lobby;
 use crate::storage::{self, Store};
@@ -26,6 +27,8 @@ pub const CATALOGUE: &str = "tureen.db";
 pub struct Options {
     /// Where to attach.
     pub source: SourceSpec,
+    /// What may be connected to.
+    pub reach: Reach,
     /// Which spatial layers become tracks.
     pub layers: Layers,
     /// The room, when the URL does not name it.
@@ -79,7 +82,7 @@ pub async fn run(
         store,
         Arc::new(SystemClock),
         Policy::default(),
-        peer::Config::default(),
+        peer::Config { reach: options.reach, ..peer::Config::default() },
         Lobby::default(),
         MOST_RUNNING,
     );
