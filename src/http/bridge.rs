@@ -100,12 +100,10 @@ async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String) {
             // Until it is answered, so that the reason is read before the connection ends.
             let goodbye = async {
                 let _ = socket.send(Message::Close(Some(frame))).await;
-                while let Some(heard) = socket.recv().await {
-                    if heard.is_err() {
-                        // What we do not read of a message that is too large would break the connection under our reason.
-                        sleep(LINGER).await;
-                        break;
-                    }
+                while let Some(Ok(_)) = socket.recv().await {}
+                if code == TOO_BIG {
+                    // What we do not read of the message would break the connection before our reason is read.
+                    sleep(LINGER).await;
                 }
             };
             let _ = timeout(SLOW, goodbye).await;
