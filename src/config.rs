@@ -1,5 +1,10 @@
 //! Configuration of the service, from the environment and the command line.
 
+mod sfu;
+
+pub use sfu::Sfus;
+
+use crate::reach;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,6 +23,26 @@ pub enum Error {
     /// Everybody on the network could read the development secret's tokens.
     #[error("without JWT_SECRET the service listens on loopback only, not on {0}: set JWT_SECRET")]
     NotLoopback(IpAddr),
+    /// What may be reached.
+    #[error("SFU_ALLOW: {0}")]
+    Allow(#[from] reach::BadRule),
+    /// The SFU service.
+    #[error("MEDIASOUP_URL: {0}")]
+    Mediasoup(String),
+    /// The certificates cannot be read.
+    #[error("SFU_CA: cannot read {path}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificates are none.
+    #[error("SFU_CA: {0}")]
+    Reach(#[from] reach::Error),
+    /// No number of recordings.
+    #[error("MAX_RECORDINGS: {0:?} is no number above 0")]
+    MaxRecordings(String),
     /// The development secret cannot be kept.
     #[error("cannot read or write {path}")]
     Secret {

@@ -11,6 +11,7 @@ pub mod id;
 pub mod media;
 pub mod peer;
 pub mod playback;
+pub mod reach;
 pub mod recorder;
 pub mod session;
 pub mod sfu;

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// The room: a protoo URL such as `wss://host:4443/?roomId=room&peerId=recorder`, or a bridge's
+    /// The room: a protoo URL such as `wss://host:4443/?roomId=room&peerId=recorder`, a bridge's, or that
+    /// of an SFU service, such as `http://sfu:3000` with --room
     url: String,
     /// Which signalling answers there
     #[arg(long, value_enum, default_value_t = Mode::Protoo)]
@@ -38,6 +39,7 @@ pub(super) struct Options {
 enum Mode {
     Protoo,
     Bridge,
+    Http,
 }
 
 fn layers(text: &str) -> Result<Layers, String> {
@@ -69,6 +71,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let source = match options.mode {
         Mode::Protoo => SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
         Mode::Bridge => SourceSpec::Bridge { url: Some(options.url) },
+        Mode::Http => SourceSpec::Http { url: options.url, display_name: None },
     };
     let recorded = record::run(
         record::Options {

@@ -4,10 +4,11 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Signing};
+use crate::config::{AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing};
 use crate::http::{self, App};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach::Reach;
 use crate::recorder::{Shutdown, Supervisor, auto};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
@@ -29,20 +30,23 @@ pub(super) struct Options {
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
+    sfus: Sfus,
+    #[command(flatten)]
     restart: Restart,
     #[command(flatten)]
     auto: Auto,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, restart, auto } = options;
+    let Options { place, signing, listen, sfus, restart, auto } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
+    let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
-    let recorder = supervisor(catalog.clone(), store.clone());
+    let recorder = supervisor(catalog.clone(), store.clone(), reach, most);
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
@@ -56,6 +60,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         store,
         recorder: recorder.clone(),
+        mediasoup,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
     };
     let closed = CancellationToken::new();
@@ -82,9 +87,10 @@ fn at_shutdown(configured: AtShutdown) -> Shutdown {
 }
 
 /// The recorder of a service.
-pub(crate) fn supervisor(catalog: Catalog, store: Store) -> Supervisor {
+pub(crate) fn supervisor(catalog: Catalog, store: Store, reach: Reach, most: usize) -> Supervisor {
+    let peer = peer::Config { reach, ..peer::Config::default() };
     let (clock, lobby) = (Arc::new(SystemClock), Lobby::default());
-    Supervisor::new(catalog, store, clock, Policy::default(), peer::Config::default(), lobby)
+    Supervisor::new(catalog, store, clock, Policy::default(), peer, most, lobby)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

@@ -2,7 +2,7 @@
 //!
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
-use crate::{auth, catalog, playback, recorder, storage};
+use crate::{auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -183,18 +183,40 @@ impl From<recorder::Error> for Problem {
             E::NotAttached => Self::new(StatusCode::CONFLICT, "not-attached", detail),
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
+            E::Peer(peer::Error::NoCandidate) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "sfu-unreachable",
+                peer::Error::NoCandidate.to_string(),
+            ),
             E::SfuRefused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-refused", detail),
             E::InProgress => {
                 Self::new(StatusCode::CONFLICT, "in-progress", detail).header(header::RETRY_AFTER, "1")
             }
             E::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail),
-            E::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-recordings", detail)
+            E::TooMany(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-recordings", detail)
                 .header(header::RETRY_AFTER, "10"),
+            E::Reach(error) => error.into(),
             E::NotRunning => Self::new(StatusCode::CONFLICT, "not-running", detail),
             E::AlreadyPaused => Self::new(StatusCode::CONFLICT, "already-paused", detail),
             E::NotPaused => Self::new(StatusCode::CONFLICT, "not-paused", detail),
             E::Catalog(error) => error.into(),
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<reach::Error> for Problem {
+    fn from(error: reach::Error) -> Self {
+        use reach::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::Url(_) => Self::field("source.url", detail),
+            E::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "address-not-allowed", detail)
+                .with("field", "source.url")
+                .with("setting", "SFU_ALLOW"),
+            E::Unresolved { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail)
+                .with("field", "source.url"),
+            E::Certificates(_) | E::Client(_) => Self::internal(&error),
         }
     }
 }

@@ -33,6 +33,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use error::Problem;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
@@ -42,6 +43,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -58,6 +60,8 @@ pub struct App {
     pub store: Store,
     /// Running recordings.
     pub recorder: Supervisor,
+    /// The SFU service of recordings without a source.
+    pub mediasoup: Option<Url>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
 }
@@ -159,7 +163,8 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

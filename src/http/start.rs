@@ -90,7 +90,7 @@ pub(super) async fn start(
     Body(body): Body<Start>,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::Start)?;
-    let mut request = checked(body, &bearer.claims.user_id)?;
+    let mut request = checked(body, &bearer.claims.user_id, app.mediasoup.as_ref())?;
     request.idempotency_key = idempotency_key(&headers)?;
     let room_id = request.room_id.clone();
     // In a task of its own, so that a client who goes away leaves no half-joined room behind.
@@ -109,7 +109,7 @@ pub(super) async fn start(
     Ok((status, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
-fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
+fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartRequest, Problem> {
     text("room_id", &body.room_id, MAX_ROOM_BYTES)?;
     text("title", &body.title, MAX_TITLE_BYTES)?;
     if let Some(description) = body.description.as_deref().filter(|text| !text.is_empty()) {
@@ -129,7 +129,7 @@ fn checked(body: Start, user_id: &str) -> Result<StartRequest, Problem> {
         title: body.title,
         description: body.description.filter(|text| !text.is_empty()),
         started_by: user_id.to_owned(),
-        source: source(body.source)?,
+        source: source(body.source, mediasoup)?,
         layers: body.layers.as_deref().map_or(Ok(Layers::Max), layers)?,
         rules: Rules {
             participants: names("participants", body.participants)?,
@@ -206,22 +206,32 @@ fn layers(name: &str) -> Result<Layers, Problem> {
     Layers::from_name(name).ok_or_else(|| Problem::field("layers", "must be max or all"))
 }
 
-fn source(source: Option<Source>) -> Result<SourceSpec, Problem> {
-    let source = source.ok_or_else(|| Problem::field("source", "is required"))?;
-    if !matches!(source.mode.as_str(), "protoo" | "bridge") {
-        return Err(Problem::field("source.mode", "must be protoo or bridge"));
-    }
+/// `mediasoup` is the configured service, which stands in where no URL is given.
+fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec, Problem> {
+    let Some(source) = source else {
+        let url = mediasoup.ok_or_else(|| Problem::field("source", "is required without MEDIASOUP_URL"))?;
+        return Ok(SourceSpec::Http { url: url.to_string(), display_name: None });
+    };
+    let schemes = match source.mode.as_str() {
+        "protoo" | "bridge" => ["ws", "wss"],
+        "http" => ["http", "https"],
+        _ => return Err(Problem::field("source.mode", "must be protoo, bridge or http")),
+    };
     if source.mode == "bridge" && source.url.is_none() {
         return Ok(SourceSpec::Bridge { url: None });
     }
-    let url = source.url.ok_or_else(|| Problem::field("source.url", "is required"))?;
+    let configured = mediasoup.filter(|_| source.mode == "http").map(Url::to_string);
+    let url = source.url.or(configured).ok_or_else(|| Problem::field("source.url", "is required"))?;
     text("source.url", &url, MAX_URL_BYTES)?;
     let parsed = Url::parse(&url).map_err(|error| Problem::field("source.url", error))?;
-    if !matches!(parsed.scheme(), "ws" | "wss") || parsed.host().is_none() {
-        return Err(Problem::field("source.url", "must be a ws: or wss: URL"));
+    if !schemes.contains(&parsed.scheme()) || parsed.host().is_none() {
+        let [plain, secure] = schemes;
+        return Err(Problem::field("source.url", format!("must be a {plain}: or {secure}: URL")));
     }
+    let (origin, display_name) = (source.origin, source.display_name);
     Ok(match source.mode.as_str() {
         "bridge" => SourceSpec::Bridge { url: Some(url) },
-        _ => SourceSpec::Protoo { url, origin: source.origin, display_name: source.display_name },
+        "http" => SourceSpec::Http { url, display_name },
+        _ => SourceSpec::Protoo { url, origin, display_name },
     })
 }

@@ -21,6 +21,7 @@ mod tests;
 pub use crate::media::rtp::loss::Statistics;
 
 use crate::media::rtp::packet::{Packet, SenderReport};
+use crate::reach::Reach;
 use crate::session::offer::Section;
 use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters, offer};
 use driver::Driver;
@@ -40,11 +41,13 @@ pub struct Config {
     pub receive_buffer: usize,
     /// Events that wait for the reader. About 300 a second come from one picture of 2.5 Mb/s.
     pub queue: usize,
+    /// Where the SFU may be. Candidates elsewhere are passed over, so that nobody makes us send to a third party.
+    pub reach: Reach,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { bind: Vec::new(), receive_buffer: 4 << 20, queue: 8192 }
+        Self { bind: Vec::new(), receive_buffer: 4 << 20, queue: 8192, reach: Reach::anywhere() }
     }
 }
 
@@ -126,6 +129,7 @@ impl Peer {
         mut remote: TransportParameters,
     ) -> Result<(Self, mpsc::Receiver<Event>), Error> {
         resolve(&mut remote).await;
+        confine(&mut remote, &config.reach);
         let bind = if config.bind.is_empty() { default_bind(&remote) } else { config.bind };
         if bind.is_empty() {
             return Err(Error::NoCandidate);
@@ -230,6 +234,19 @@ async fn resolve(remote: &mut TransportParameters) {
             Err(error) => tracing::warn!(host = host.0, %error, "an ICE candidate's name does not resolve"),
         }
     }
+}
+
+/// Leave out the candidates at which the SFU may not be.
+fn confine(remote: &mut TransportParameters, reach: &Reach) {
+    remote.ice_candidates.retain(|candidate| {
+        // A name that did not resolve is told already, and not offered.
+        let Ok(ip) = candidate.address.parse() else { return true };
+        let allowed = reach.allows_media(ip);
+        if !allowed {
+            tracing::warn!(address = %ip, "an ICE candidate is passed over: SFU_ALLOW does not list it");
+        }
+        allowed
+    });
 }
 
 /// Loopback for an SFU on loopback, else all interfaces of its address family.

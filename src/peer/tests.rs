@@ -92,6 +92,25 @@ async fn an_sfu_without_a_usable_address_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn an_sfu_elsewhere_cannot_make_us_send_to_this_machine_or_its_network() {
+    let url = "wss://8.8.8.8/".parse().unwrap();
+    let site = Reach::public_and([]).resolve(&url).await.unwrap();
+    let config = Config { reach: site.surroundings(), ..Config::default() };
+    let to = |addresses: &[&str]| {
+        let of = |ip: &&str| json!({"address":ip,"protocol":"udp","port":4000});
+        transport(addresses.iter().map(of).collect::<Vec<_>>().into())
+    };
+    let refused =
+        ["127.0.0.1", "169.254.169.254", "10.0.0.1", "localhost", "::1", "::ffff:127.0.0.1", "fd00::1"];
+    let opened = Peer::open(config.clone(), &router(), to(&refused)).await;
+    assert!(matches!(opened, Err(Error::NoCandidate)));
+    let mut mixed = to(&["169.254.169.254", "8.8.8.8", "127.0.0.1"]);
+    confine(&mut mixed, &config.reach);
+    let kept: Vec<&str> = mixed.ice_candidates.iter().map(|c| c.address.as_str()).collect();
+    assert_eq!(kept, ["8.8.8.8"]);
+}
+
 #[test]
 fn loopback_is_bound_only_for_an_sfu_on_it() {
     let bound = |ip: &str| {

@@ -3,12 +3,14 @@
 use super::supervisor::Error;
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
+use crate::reach::Reach;
 use crate::session::{self, Layers};
 use crate::sfu::bridge::{self, Lobby};
-use crate::sfu::{self, Room, protoo};
+use crate::sfu::{self, Room, http, protoo};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use url::Url;
 
 /// How long a start waits for the application that is to attach the room.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +30,14 @@ pub enum SourceSpec {
         #[serde(default)]
         display_name: Option<String>,
     },
+    /// An SFU service with a REST API.
+    Http {
+        /// `http:` or `https:`, below which its routes lie.
+        url: String,
+        /// The name other participants see.
+        #[serde(default)]
+        display_name: Option<String>,
+    },
     /// An application that speaks the bridge's protocol.
     Bridge {
         /// Where it serves it, `ws:` or `wss:`. Without, it comes to us.
@@ -42,6 +52,7 @@ impl SourceSpec {
     pub fn mode(&self) -> &'static str {
         match self {
             Self::Protoo { .. } => "protoo",
+            Self::Http { .. } => "http",
             Self::Bridge { .. } => "bridge",
         }
     }
@@ -50,7 +61,7 @@ impl SourceSpec {
     #[must_use]
     pub fn url(&self) -> Option<&str> {
         match self {
-            Self::Protoo { url, .. } => Some(url),
+            Self::Protoo { url, .. } | Self::Http { url, .. } => Some(url),
             Self::Bridge { url } => url.as_deref(),
         }
     }
@@ -82,11 +93,12 @@ impl Way {
     /// # Errors
     /// Every way in which it can fail; nothing is left behind then.
     pub(super) async fn join(&self) -> Result<Joined, Error> {
-        let mut room = self.connect().await?;
+        let (mut room, reach) = self.connect().await?;
         let router = room.enter().await.map_err(from_sfu)?;
         let transport = room.create_transport().await.map_err(from_sfu)?;
         let transport_id = transport.id.clone();
-        let (peer, events) = Peer::open(self.peer.clone(), &router, transport).await?;
+        let config = peer::Config { reach, ..self.peer.clone() };
+        let (peer, events) = Peer::open(config, &router, transport).await?;
         let peers = match room.join(&session::capabilities(&router)).await {
             Ok(peers) => peers,
             Err(error) => {
@@ -97,36 +109,47 @@ impl Way {
         Ok(Joined { room, peer, events, transport_id, peers })
     }
 
-    async fn connect(&self) -> Result<Box<dyn Room>, Error> {
-        let url = self.source.url().unwrap_or_default();
-        let source = |origin: &Option<String>, display_name: &Option<String>| {
-            Ok::<_, Error>(sfu::Source {
-                url: url.parse().map_err(|error| Error::BadSource(format!("{url}: {error}")))?,
-                origin: origin.clone(),
-                room_id: self.room_id.clone(),
-                // Unique, so that two recorders of one room do not push each other out.
-                peer_id: format!("tureen-{}", self.recording),
-                display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
-            })
+    /// The room, and where its media may be.
+    async fn connect(&self) -> Result<(Box<dyn Room>, Reach), Error> {
+        let mode = self.source.mode();
+        if self.layers == Layers::All && mode != "bridge" {
+            return Err(Error::LayersUnsupported(mode));
+        }
+        let Some(url) = self.source.url() else { return self.visit().await };
+        let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
+        // Each time anew: a name may have moved.
+        let site = self.peer.reach.resolve(&url).await?;
+        let reach = site.surroundings();
+        let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
+            url,
+            site,
+            origin: origin.clone(),
+            room_id: self.room_id.clone(),
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: format!("tureen-{}", self.recording),
+            display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
         };
-        match &self.source {
-            SourceSpec::Protoo { .. } if self.layers == Layers::All => {
-                Err(Error::LayersUnsupported("protoo"))
-            }
+        let room: Box<dyn Room> = match &self.source {
             SourceSpec::Protoo { origin, display_name, .. } => {
-                let room = protoo::connect(&source(origin, display_name)?).await;
-                Ok(Box::new(room.map_err(from_sfu)?))
+                Box::new(protoo::connect(&source(origin, display_name)).await.map_err(from_sfu)?)
             }
-            SourceSpec::Bridge { url: None } => {
-                let name = format!("tureen-{}", self.recording);
-                let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
-                Ok(Box::new(room.map_err(from_sfu)?))
+            SourceSpec::Http { display_name, .. } => {
+                Box::new(http::connect(&source(&None, display_name)).map_err(from_sfu)?)
             }
             SourceSpec::Bridge { .. } => {
-                let room = bridge::connect(&source(&None, &None)?, self.layers).await;
-                Ok(Box::new(room.map_err(from_sfu)?))
+                Box::new(bridge::connect(&source(&None, &None), self.layers).await.map_err(from_sfu)?)
             }
-        }
+        };
+        Ok((room, reach))
+    }
+
+    /// The room that an application has attached. It says where its media is, which may be around where it came from.
+    async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
+        let name = format!("tureen-{}", self.recording);
+        let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
+        let (room, from) = room.map_err(from_sfu)?;
+        let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));
+        Ok((Box::new(room), reach))
     }
 }
 

@@ -47,4 +47,4 @@ mod writer;
 
 pub use attach::SourceSpec;
 pub use request::StartRequest;
-pub use supervisor::{Error, Shutdown, Started, Stopped, Supervisor};
+pub use supervisor::{Error, MOST_RUNNING, Shutdown, Started, Stopped, Supervisor};

@@ -4,7 +4,7 @@ use super::attach::SourceSpec;
 use super::progress::Progress;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::supervisor::{Error, Supervisor};
+use super::supervisor::{Error, MOST_RUNNING, Supervisor};
 use crate::catalog::{self, Catalog};
 use crate::clock::SystemClock;
 use crate::id::RecordingId;
@@ -80,6 +80,7 @@ pub async fn run(
         Arc::new(SystemClock),
         Policy::default(),
         peer::Config::default(),
+        MOST_RUNNING,
         Lobby::default(),
     );
     let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url().unwrap_or_default()));

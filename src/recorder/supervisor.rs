@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach;
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::time::{Moment, WallTime};
@@ -28,7 +29,7 @@ const WRITE_QUEUE: usize = 4096;
 /// Pauses and resumptions that may wait to be heard.
 const COMMANDS: usize = 4;
 /// Recordings at one time, a guard rather than a goal.
-const MAX_RUNNING: usize = 256;
+pub const MOST_RUNNING: usize = 256;
 
 /// A recording that runs.
 #[derive(Clone, Debug)]
@@ -74,6 +75,9 @@ pub enum Error {
     /// The source does not make sense.
     #[error("bad source: {0}")]
     BadSource(String),
+    /// The service may not connect there, or has no way to.
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
     /// Nobody answers there, or not as an SFU does.
     #[error("the SFU cannot be reached: {0}")]
     SfuUnreachable(String),
@@ -89,8 +93,8 @@ pub enum Error {
     )]
     LayersUnsupported(&'static str),
     /// Too many recordings at once.
-    #[error("too many recordings are running")]
-    TooMany,
+    #[error("as many recordings are running as may: {0}")]
+    TooMany(usize),
     /// No such recording is running.
     #[error("the recording is not running")]
     NotRunning,
@@ -153,6 +157,7 @@ struct Shared {
     policy: Policy,
     peer: peer::Config,
     lobby: Lobby,
+    most: usize,
     running: Mutex<HashMap<RecordingId, Running>>,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
@@ -170,7 +175,7 @@ impl std::fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor without recordings.
+    /// A supervisor without recordings, which runs at most `most` at a time.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -178,6 +183,7 @@ impl Supervisor {
         clock: Arc<dyn Clock>,
         policy: Policy,
         peer: peer::Config,
+        most: usize,
         lobby: Lobby,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -187,6 +193,7 @@ impl Supervisor {
             policy,
             peer,
             lobby,
+            most,
             running: Mutex::default(),
             ended: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -240,8 +247,8 @@ impl Supervisor {
         if let Some((other, _)) = in_room.filter(|_| !request.parallel) {
             return Err(Error::AlreadyRecording(*other));
         }
-        if running.len() >= MAX_RUNNING {
-            return Err(Error::TooMany);
+        if running.len() >= self.0.most {
+            return Err(Error::TooMany(self.0.most));
         }
         running.insert(
             id,

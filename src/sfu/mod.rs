@@ -3,18 +3,22 @@
 //! mediasoup is a library and prescribes no signalling, so each application has its own. What all have in common is
 //! the [`Room`]: learn the router's capabilities, make a receive transport, join, connect the transport, and answer
 //! the consumers that the SFU then offers. [`protoo`] speaks the signalling of mediasoup-demo and its descendants,
-//! [`bridge`] our own protocol, which an application serves beside its own signalling.
+//! [`bridge`] our own protocol, which an application serves beside its own signalling, and [`http`] asks a service that
+//! has no signalling but routes.
 //!
 //! Order of calls: [`Room::enter`], [`Room::create_transport`], [`Room::join`], then [`Room::connect_transport`],
 //! then [`Room::next`] until [`Event::Closed`]. Consumers may be offered as soon as `join` is called; each comes
 //! paused and is resumed by [`Room::accept`], so the receiver is armed before the first packet.
 
 pub mod bridge;
+mod dial;
 mod envelope;
+pub mod http;
 mod line;
 pub mod protoo;
 mod socket;
 
+use crate::reach::Site;
 use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters};
 use url::Url;
 
@@ -23,6 +27,8 @@ use url::Url;
 pub struct Source {
     /// Address of the signalling: `wss://host:4443/`, with or without `roomId` and `peerId`.
     pub url: Url,
+    /// Its host, as it was resolved and checked.
+    pub site: Site,
     /// HTTP `Origin` to send. By default `https://` and the URL's host: some servers refuse others.
     pub origin: Option<String>,
     /// The room, where the URL does not say it.

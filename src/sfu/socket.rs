@@ -5,22 +5,20 @@
 //! connection, because a room whose events are lost is not known any more.
 
 use super::envelope::{self, Failure, Message};
-use super::{Error, Reason};
+use super::{Error, Reason, dial};
+use crate::reach::Site;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::Utf8Bytes};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use url::Url;
 
 /// Largest message taken, in bytes.
@@ -70,22 +68,14 @@ pub(super) struct Socket {
     pub(super) end: Arc<OnceLock<Reason>>,
 }
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Stream = WebSocketStream<reqwest::Upgraded>;
 
 impl Socket {
     /// Connect and start the task.
-    pub(super) async fn connect(url: &Url, manner: Manner) -> Result<Self, Error> {
-        let mut request = url.as_str().into_client_request().map_err(|e| Error::Url(e.to_string()))?;
-        let headers = request.headers_mut();
-        if let Some(origin) = &manner.origin {
-            let origin = HeaderValue::from_str(origin).map_err(|e| Error::Url(format!("origin: {e}")))?;
-            headers.insert("Origin", origin);
-        }
-        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static(manner.subprotocol));
+    pub(super) async fn connect(site: &Site, url: &Url, manner: Manner) -> Result<Self, Error> {
         let config =
             WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-        let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
-        let (stream, _) = connecting.await.map_err(|e| refusal(&e))?;
+        let stream = dial::open(site, url, &manner, config).await?;
         let (commands, from_room) = mpsc::channel(64);
         let (to_room, incoming) = mpsc::channel(QUEUE);
         let end = Arc::new(OnceLock::new());
@@ -98,21 +88,6 @@ impl Socket {
     /// Why it is over, once the queue of incoming messages has ended.
     pub(super) fn reason(&self) -> Option<Reason> {
         self.end.get().cloned()
-    }
-}
-
-/// A failed connection: refused with a status by someone, or nobody there.
-fn refusal(error: &SocketError) -> Error {
-    match error {
-        SocketError::Http(response) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            let said: String = String::from_utf8_lossy(body).chars().take(200).collect();
-            let status = response.status();
-            let reason =
-                if said.trim().is_empty() { status.canonical_reason().unwrap_or("").into() } else { said };
-            Error::Refused { code: u32::from(status.as_u16()), reason }
-        }
-        other => Error::Connect(other.to_string()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
 use crate::playback::fixture::Fixture;
+use crate::reach::Reach;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
@@ -70,11 +71,16 @@ impl TestApp {
     }
 
     async fn with(origins: Origins) -> Self {
+        Self::reaching(Reach::anywhere(), origins).await
+    }
+
+    async fn reaching(reach: Reach, origins: Origins) -> Self {
         let fixture = Fixture::new().await;
         let app = App {
             catalog: fixture.catalog.clone(),
             store: fixture.store.clone(),
-            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone()),
+            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach, 8),
+            mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),
         };
         Self { router: router(app, &origins), fixture }

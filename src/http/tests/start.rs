@@ -74,6 +74,27 @@ async fn an_sfu_that_does_not_answer_is_a_503() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_not_listed_is_refused_before_anything_is_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = TestApp::reaching(Reach::public_and([]), Origins::AnyToRead).await;
+    for (mode, host) in [
+        ("protoo", "ws://127.0.0.1"),
+        ("protoo", "wss://localhost"),
+        ("bridge", "ws://[::ffff:127.0.0.1]"),
+        ("bridge", "ws://2130706433"),
+    ] {
+        let source = json!({"mode": mode, "url": format!("{host}:{port}/")});
+        let body = json!({"room_id": "r", "title": "t", "source": source});
+        let problem = start(&app, &body.to_string()).await.problem(403, "address-not-allowed");
+        assert_eq!((&problem["field"], &problem["setting"]), (&json!("source.url"), &json!("SFU_ALLOW")));
+        assert!(problem["detail"].as_str().unwrap().contains("SFU_ALLOW"), "{problem}");
+    }
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
+}
+
+#[tokio::test]
 async fn protoo_has_no_layers() {
     let app = TestApp::new().await;
     let body = json!({
@@ -105,7 +126,7 @@ fn errors_of_the_recorder_have_their_statuses() {
         (E::BadSource("x".to_owned()), 400),
         (E::SfuUnreachable("x".to_owned()), 503),
         (E::SfuRefused("x".to_owned()), 503),
-        (E::TooMany, 429),
+        (E::TooMany(1), 503),
         (E::LayersUnsupported("protoo"), 422),
         (E::NotRunning, 409),
         (E::Catalog(crate::catalog::Error::RoomBusy { running: id }), 409),

@@ -47,7 +47,7 @@ pub async fn connect(source: &Source, layers: Layers) -> Result<Bridge, Error> {
     let url = address(source)?;
     let manner =
         Manner { subprotocol: SUBPROTOCOL, origin: source.origin.clone(), transient: message::transient };
-    let line = Line::open(Socket::connect(&url, manner)).await?;
+    let line = Line::open(Socket::connect(&source.site, &url, manner)).await?;
     Ok(Bridge::new(line, &source.room_id, &source.peer_id, layers))
 }
 

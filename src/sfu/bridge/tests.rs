@@ -4,6 +4,7 @@
 
 use super::super::Reason;
 use super::*;
+use crate::reach::{Reach, Site};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,10 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 type Server = WebSocketStream<TcpStream>;
+
+async fn here() -> Site {
+    Reach::anywhere().resolve(&"ws://127.0.0.1/".parse().unwrap()).await.unwrap()
+}
 
 async fn hear(server: &mut Server) -> Value {
     loop {
@@ -57,6 +62,7 @@ where
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let source = Source {
         url: format!("ws://{}/bridge", listener.local_addr().unwrap()).parse().unwrap(),
+        site: here().await,
         origin: None,
         room_id: "r 1".into(),
         peer_id: "rec".into(),
@@ -141,8 +147,10 @@ async fn nonsense_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn a_server_of_something_else_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = here().await;
     let source = |url: String| Source {
         url: url.parse().unwrap(),
+        site: site.clone(),
         origin: None,
         room_id: "r".into(),
         peer_id: "rec".into(),

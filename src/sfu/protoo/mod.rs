@@ -36,7 +36,7 @@ pub async fn connect(source: &Source) -> Result<Protoo, Error> {
         None => format!("https://{}", url.host_str().unwrap_or_default()),
     };
     let manner = Manner { subprotocol: "protoo", origin: Some(origin), transient: dialect::transient };
-    let line = Line::open(Socket::connect(&url, manner)).await?;
+    let line = Line::open(Socket::connect(&source.site, &url, manner)).await?;
     Ok(Protoo { line, display_name: source.display_name.clone(), dialect: Dialect::default() })
 }
 

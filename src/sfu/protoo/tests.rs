@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::media::Kind;
+use crate::reach::Reach;
 use crate::session::{self, DtlsRole};
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ struct Server {
 impl Server {
     async fn listen() -> (TcpListener, Source) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let source = source(listener.local_addr().unwrap());
+        let source = source(listener.local_addr().unwrap()).await;
         (listener, source)
     }
 
@@ -76,9 +77,11 @@ impl Server {
     }
 }
 
-fn source(address: SocketAddr) -> Source {
+async fn source(address: SocketAddr) -> Source {
+    let url: Url = format!("ws://{address}/").parse().unwrap();
     Source {
-        url: format!("ws://{address}/").parse().unwrap(),
+        site: Reach::anywhere().resolve(&url).await.unwrap(),
+        url,
         origin: None,
         display_name: "Recorder".into(),
         room_id: "r 1".into(),
@@ -316,6 +319,73 @@ async fn answers_of_another_shape_are_errors() {
     assert!(matches!(room.enter().await, Err(Error::Protocol { .. })));
     assert!(matches!(room.create_transport().await, Err(Error::Protocol { .. })));
     drop(server.await.unwrap());
+}
+
+/// What is wrong with an answer or an offer does not depend on the dialect, and never ends the room by itself.
+async fn survives_nonsense(rewrite: bool) {
+    let (mut room, server) = room(move |mut server| async move {
+        let capabilities = if rewrite { json!({"routerRtpCapabilities": router()}) } else { router() };
+        for wrong in [json!(null), json!([1]), json!({"codecs": {}}), json!({"routerRtpCapabilities": []})] {
+            server.answer("getRouterRtpCapabilities", wrong).await;
+        }
+        server.answer("getRouterRtpCapabilities", capabilities).await;
+        let id = if rewrite { "transportId" } else { "id" };
+        for wrong in [
+            json!({}),
+            json!({id: 7}),
+            json!({id: "t", "iceParameters": {}, "iceCandidates": [], "dtlsParameters": {}}),
+            json!({id: "t", "iceParameters": {"usernameFragment":"u","password":"p"}, "iceCandidates": {}}),
+        ] {
+            server.answer("createWebRtcTransport", wrong).await;
+        }
+        server.answer("createWebRtcTransport", transport(id)).await;
+        server.answer("join", json!({"peers": "everybody"})).await;
+        let consumer = if rewrite { "consumerId" } else { "id" };
+        let parameters = json!({"mid":"0","codecs":[],"encodings":[{"ssrc":7}]});
+        let offers = [
+            json!(null),
+            json!({consumer: "c"}),
+            json!({consumer: "c", "peerId":"a","producerId":"p","kind":"smell","rtpParameters": parameters}),
+            json!({consumer: "c", "peerId":"a","producerId":"p","kind":"audio","rtpParameters": "none"}),
+            json!({consumer: "c", "peerId":"a","producerId":"p","kind":"audio","rtpParameters": parameters}),
+        ];
+        for (id, offer) in (100..).zip(offers) {
+            server.send(json!({"request":true,"id":id,"method":"newConsumer","data":offer})).await;
+        }
+        let mut refused = Vec::new();
+        while refused.len() < 4 {
+            let message = server.hear().await;
+            assert_eq!(message["errorCode"], 400, "{message}");
+            refused.push(message["id"].as_u64().unwrap());
+        }
+        let consented = server.hear().await;
+        (refused, consented)
+    })
+    .await;
+    for _ in 0..4 {
+        assert!(matches!(room.enter().await, Err(Error::Protocol { .. })));
+    }
+    let capabilities = room.enter().await.unwrap();
+    for _ in 0..4 {
+        assert!(matches!(room.create_transport().await, Err(Error::Protocol { .. })));
+    }
+    assert_eq!(room.create_transport().await.unwrap().id, "t1");
+    assert!(room.join(&capabilities).await.unwrap().is_empty());
+    let Event::ConsumerOffered { token, .. } = room.next().await else { panic!() };
+    room.accept(token).await.unwrap();
+    let (refused, consented) = server.await.unwrap();
+    assert_eq!(refused, [100, 101, 102, 103]);
+    assert_eq!((consented["id"].as_u64(), consented["ok"].as_bool()), (Some(104), Some(true)));
+}
+
+#[tokio::test]
+async fn failure_34_nonsense_in_the_older_dialect_is_refused_and_the_room_goes_on() {
+    survives_nonsense(false).await;
+}
+
+#[tokio::test]
+async fn failure_34_nonsense_in_the_rewrite_is_refused_and_the_room_goes_on() {
+    survives_nonsense(true).await;
 }
 
 #[tokio::test]

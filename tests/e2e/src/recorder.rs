@@ -49,6 +49,7 @@ impl Recorder {
             .arg("serve")
             .env("PORT", port.to_string())
             .env("JWT_SECRET", SECRET)
+            .env("SFU_ALLOW", "127.0.0.1")
             .env("DATABASE_URL", format!("sqlite:{}", folder.join("tureen.db").display()))
             .env("RECORDINGS_DIR", folder.join("media"))
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))

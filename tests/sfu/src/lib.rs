@@ -11,6 +11,8 @@ mod bridge;
 mod control;
 pub mod fixture;
 mod forward;
+mod hostile;
+mod http;
 mod protoo;
 mod publish;
 pub mod relay;
@@ -20,6 +22,8 @@ mod sfu;
 
 pub use fixture::{Codec, Fixture};
 pub use forward::{PlainFeed, Ports, Tap};
+pub use hostile::{Hostile, Malice};
+pub use http::Resuming;
 pub use mediasoup::prelude::MediaKind;
 pub use protoo::Dialect;
 pub use publish::{KeyFrames, Ledger, Publish, Publisher, Reports, SentFrame};

@@ -3,6 +3,7 @@
 
 use crate::bridge;
 use crate::control::{self, Stage};
+use crate::http::{self, Resuming};
 use crate::protoo::{self, Dialect};
 use crate::publish::{Publish, Publisher};
 use crate::relay::Relay;
@@ -32,6 +33,8 @@ pub struct Options {
     pub join_limit: Duration,
     /// Seconds without a STUN binding request after which mediasoup gives a transport up; 0 is never.
     pub consent_timeout: u8,
+    /// How consumers begin that are asked for by HTTP.
+    pub resuming: Resuming,
     /// A bad network before everyone who consumes by WebRTC.
     pub relay: Option<Relay>,
 }
@@ -44,6 +47,7 @@ impl Default for Options {
             strict_rooms: false,
             join_limit: Duration::from_secs(10),
             consent_timeout: 20,
+            resuming: Resuming::ByRoute,
             relay: None,
         }
     }
@@ -124,6 +128,7 @@ impl Sfu {
         let routes = Routes::new()
             .route("/", get(protoo::upgrade))
             .route("/bridge", get(bridge::upgrade))
+            .merge(http::routes())
             .with_state(Arc::clone(&rooms))
             .merge(control::routes(Arc::clone(&stage)))
             .into_make_service_with_connect_info::<SocketAddr>();
@@ -162,6 +167,14 @@ impl Sfu {
     /// Brings in a participant whom the control routes can steer, and who stays as long as the SFU runs.
     pub async fn publish(&self, room: &str, publish: Publish) -> Result<Arc<Publisher>> {
         self.stage.publish(room, publish).await
+    }
+
+    /// Closes a room: whoever is in it is put out, and nobody finds it any more.
+    pub async fn close_room(&self, id: &str) {
+        let room = self.rooms.rooms.lock().await.remove(id);
+        if let Some(room) = room {
+            room.close();
+        }
     }
 
     /// Names of all rooms.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tureen_e2e::recorder::SECRET;
 use tureen_e2e::stage::{ROOM, Stage, participant, track};
-use tureen_sfu::{Dialect, Fixture, KeyFrames, Options, Publish};
+use tureen_sfu::{Dialect, Fixture, Hostile, KeyFrames, Malice, Options, Publish};
 
 fn is_problem(answer: &Value, status: StatusCode) {
     assert_eq!(answer["status"], status.as_u16(), "{answer}");
@@ -36,6 +36,39 @@ async fn an_sfu_that_refuses_or_is_not_there_is_told() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
     let (_, list) = recorder.call(Method::GET, "/api/v1/recordings", None).await;
     assert_eq!(list["total"], 0, "nothing is left of failed starts: {list}");
+    assert!(!recorder.log().contains("panicked"), "{}", recorder.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failure_34_hostile_signalling_is_refused_with_a_reason_and_harms_no_other_recording() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let _ada = stage.publish("ada", None, Some("opus.ogg")).await;
+    let id = stage.record().await;
+    let recorder = &stage.recorder;
+    for (malice, word) in [
+        (Malice::Stranger, "does not speak protoo"),
+        (Malice::Redirects, "redirects are not followed"),
+        (Malice::WrongShape, "unexpected answer"),
+        (Malice::Oversized, "over"),
+        (Malice::ForeignCandidates, "no usable UDP address"),
+        (Malice::Garbage, "in time"),
+    ] {
+        let hostile = Hostile::start(malice).await.unwrap();
+        let (status, answer) = recorder.try_record("hostile", &hostile.url).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{malice:?}: {answer}");
+        is_problem(&answer, status);
+        assert!(answer["detail"].as_str().unwrap().contains(word), "{malice:?}: {answer}");
+    }
+    let elsewhere = recorder.try_record("hostile", "ws://10.0.0.1:4443/?roomId=hostile").await;
+    assert_eq!(elsewhere.0, StatusCode::FORBIDDEN, "{}", elsewhere.1);
+    let so_far = recorder.manifest(&id).await["recording"]["duration_us"].as_i64().unwrap();
+    stage.recorded(&id, &["ada"], so_far).await;
+    recorder.stop(&id).await;
+    let manifest = recorder.manifest(&id).await;
+    let sound = track(&manifest, "ada", "audio");
+    assert_eq!((&sound["integrity"]["packets_lost"], &sound["gaps"]), (&json!(0), &json!([])), "{sound}");
+    let (_, list) = recorder.call(Method::GET, "/api/v1/recordings", None).await;
+    assert_eq!(list["total"], 1, "nothing is left of the others: {list}");
     assert!(!recorder.log().contains("panicked"), "{}", recorder.log());
 }
 

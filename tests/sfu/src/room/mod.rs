@@ -72,6 +72,23 @@ impl Room {
         ids
     }
 
+    /// Who has joined and what they publish, as [`crate::http`] shows it.
+    pub(crate) fn published_by_peer(&self) -> Value {
+        let joined = self.joined();
+        let seen = joined.iter().filter(|peer| !peer.recorder);
+        let peers = seen.map(|peer| {
+            let state = peer.state.lock().unwrap();
+            let producers = state.producers.values().map(|published| {
+                let Published { producer, app_data } = published;
+                json!({"id": producer.id(), "kind": producer.kind(), "paused": producer.paused(),
+                    "appData": app_data})
+            });
+            json!({"peerId": peer.id, "fullName": state.display_name,
+                "producers": producers.collect::<Vec<_>>()})
+        });
+        peers.collect()
+    }
+
     /// Ends a participant's session as the application's server would: close code 4000 for one at a
     /// WebSocket. False if there is no such participant.
     pub fn kick(&self, peer_id: &str) -> bool {
