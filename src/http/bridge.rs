@@ -6,11 +6,12 @@ use super::error::Problem;
 use super::extract::Bearer;
 use crate::auth::{Action, permit};
 use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Wire};
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Extensions, StatusCode, header};
 use axum::response::Response;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -38,9 +39,11 @@ const TOO_BIG: u16 = 1009;
 pub(super) async fn attach(
     State(app): State<App>,
     bearer: Bearer,
+    extensions: Extensions,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::Start)?;
+    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip().to_canonical());
     let speak = format!("open a WebSocket with the subprotocol {SUBPROTOCOL}");
     let upgrade = |detail: &str| {
         Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
@@ -60,15 +63,15 @@ pub(super) async fn attach(
     })?;
     Ok(socket.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         let _permit = permit;
-        pump(socket, lobby, bearer.claims.user_id).await;
+        pump(socket, lobby, bearer.claims.user_id, from).await;
     }))
 }
 
 /// Carries messages both ways until either side has enough.
-async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String) {
+async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String, from: Option<IpAddr>) {
     let (to_lobby, incoming) = mpsc::channel(INCOMING);
     let (outgoing, mut said) = mpsc::channel(OUTGOING);
-    tokio::spawn(async move { lobby.receive(&user_id, Wire { incoming, outgoing }).await });
+    tokio::spawn(async move { lobby.receive(&user_id, from, Wire { incoming, outgoing }).await });
     let mut ticks = interval_at(Instant::now() + PING, PING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
@@ -100,12 +103,10 @@ async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String) {
             // Until it is answered, so that the reason is read before the connection ends.
             let goodbye = async {
                 let _ = socket.send(Message::Close(Some(frame))).await;
-                while let Some(heard) = socket.recv().await {
-                    if heard.is_err() {
-                        // What we do not read of a message that is too large would break the connection under our reason.
-                        sleep(LINGER).await;
-                        break;
-                    }
+                while let Some(Ok(_)) = socket.recv().await {}
+                if code == TOO_BIG {
+                    // What we do not read of the message would break the connection before our reason is read.
+                    sleep(LINGER).await;
                 }
             };
             let _ = timeout(SLOW, goodbye).await;

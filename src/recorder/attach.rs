@@ -115,13 +115,7 @@ impl Way {
         if self.layers == Layers::All && mode != "bridge" {
             return Err(Error::LayersUnsupported(mode));
         }
-        // Unique, so that two recorders of one room do not push each other out.
-        let peer_id = format!("tureen-{}", self.recording);
-        let Some(url) = self.source.url() else {
-            let room = self.lobby.enter(&self.room_id, &peer_id, self.layers, PATIENCE).await;
-            // Whoever has the right to record came to us and says itself where its SFU is, most often on its own host.
-            return Ok((Box::new(room.map_err(from_sfu)?), Reach::anywhere()));
-        };
+        let Some(url) = self.source.url() else { return self.visit().await };
         let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
         // Each time anew: a name may have moved.
         let site = self.peer.reach.resolve(&url).await?;
@@ -131,7 +125,8 @@ impl Way {
             site,
             origin: origin.clone(),
             room_id: self.room_id.clone(),
-            peer_id,
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: format!("tureen-{}", self.recording),
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
         };
         let room: Box<dyn Room> = match &self.source {
@@ -146,6 +141,15 @@ impl Way {
             }
         };
         Ok((room, reach))
+    }
+
+    /// The room that an application has attached. It says where its media is, which may be around where it came from.
+    async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
+        let name = format!("tureen-{}", self.recording);
+        let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
+        let (room, from) = room.map_err(from_sfu)?;
+        let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));
+        Ok((Box::new(room), reach))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::sfu::Error;
 use crate::sfu::envelope::{self, Message};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
@@ -60,6 +61,8 @@ struct Shared {
 struct Entry {
     session: String,
     user_id: String,
+    /// Where the newest WebSocket comes from.
+    from: Option<IpAddr>,
     /// The session ends when this is dropped.
     orders: mpsc::Sender<Order>,
 }
@@ -111,7 +114,7 @@ impl Lobby {
         }
     }
 
-    /// Takes part in a room, which is waited for no longer than `patience`.
+    /// Takes part in a room, which is waited for no longer than `patience`; where its application has come from.
     ///
     /// # Errors
     /// [`Error::NotAttached`]; [`Error::Refused`] when another recording is in it.
@@ -121,23 +124,24 @@ impl Lobby {
         recorder_id: &str,
         layers: Layers,
         patience: Duration,
-    ) -> Result<Bridge, Error> {
+    ) -> Result<(Bridge, Option<IpAddr>), Error> {
         let gone = |_| Error::NotAttached;
         timeout(patience, self.wait_for(room_id)).await.map_err(|_| Error::NotAttached)?;
-        let orders = self.rooms().get(room_id).map(|entry| entry.orders.clone());
+        let found = self.rooms().get(room_id).map(|entry| (entry.orders.clone(), entry.from));
+        let (orders, from) = found.ok_or(Error::NotAttached)?;
         let (reply, answer) = oneshot::channel();
         let order = Order::Enter(reply);
-        orders.ok_or(Error::NotAttached)?.send(order).await.map_err(|_| Error::NotAttached)?;
+        orders.send(order).await.map_err(|_| Error::NotAttached)?;
         let (socket, next_id) = answer
             .await
             .map_err(gone)?
             .map_err(|reason| Error::Refused { code: 409, reason: reason.to_owned() })?;
-        Ok(Bridge::new(Line::over(socket, next_id), room_id, recorder_id, layers))
+        Ok((Bridge::new(Line::over(socket, next_id), room_id, recorder_id, layers), from))
     }
 
     /// Hears an application's first message and lets it in, or tells it why not. Returns soon: the session goes on by
     /// itself.
-    pub async fn receive(&self, user_id: &str, mut wire: Wire) {
+    pub async fn receive(&self, user_id: &str, from: Option<IpAddr>, mut wire: Wire) {
         let first = timeout(HELLO, wire.incoming.recv()).await;
         let (id, hello) = match first {
             Ok(Some(Heard::Text(text))) => match envelope::parse(&text) {
@@ -150,7 +154,7 @@ impl Lobby {
             Ok(_) => return,
             Err(_) => (None, Err(Refusal::NoHello)),
         };
-        match hello.and_then(|hello| self.let_in(user_id, hello)) {
+        match hello.and_then(|hello| self.let_in(user_id, from, hello)) {
             Ok((orders, data)) => {
                 let answer = envelope::answered(id.unwrap_or_default(), &data);
                 // A full queue or a session that has just ended: the application comes again.
@@ -170,14 +174,20 @@ impl Lobby {
     }
 
     /// The session of an application, new or its own from before, and the answer to its hello.
-    fn let_in(&self, user_id: &str, hello: Hello) -> Result<(mpsc::Sender<Order>, Value), Refusal> {
+    fn let_in(
+        &self,
+        user_id: &str,
+        from: Option<IpAddr>,
+        hello: Hello,
+    ) -> Result<(mpsc::Sender<Order>, Value), Refusal> {
         let mut rooms = self.rooms();
-        let known = rooms.get(&hello.room_id).filter(|entry| {
+        let known = rooms.get_mut(&hello.room_id).filter(|entry| {
             hello.session.as_ref() == Some(&entry.session)
                 && entry.user_id == user_id
                 && !entry.orders.is_closed()
         });
         if let Some(entry) = known {
+            entry.from = from;
             let data = json!({"version": VERSION, "session": entry.session, "resumed": true});
             return Ok((entry.orders.clone(), data));
         }
@@ -187,7 +197,8 @@ impl Lobby {
         let session = Uuid::new_v4().to_string();
         let data = json!({"version": VERSION, "session": session, "resumed": false});
         let (orders, taken) = mpsc::channel(8);
-        let entry = Entry { session: session.clone(), user_id: user_id.to_owned(), orders: orders.clone() };
+        let entry =
+            Entry { session: session.clone(), user_id: user_id.to_owned(), from, orders: orders.clone() };
         // Whoever had the room before is dropped: the newest knows best.
         rooms.insert(hello.room_id.clone(), entry);
         drop(rooms);
