@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Below this a secret is weaker than the signature it makes (RFC 7518 3.2).
@@ -197,6 +198,40 @@ impl Listen {
     pub fn origins(&self) -> Origins {
         let names: Vec<String> = self.cors_origins.iter().filter(|name| !name.is_empty()).cloned().collect();
         if names.is_empty() { Origins::AnyToRead } else { Origins::Only(names) }
+    }
+}
+
+/// Who is told of events.
+#[derive(Clone, clap::Args)]
+pub struct Webhooks {
+    /// Target that is told of the events of every recording
+    #[arg(long, env = "WEBHOOK_URL")]
+    webhook_url: Option<String>,
+    /// Secret that signs webhooks: whsec_ and 24 to 64 bytes in base64
+    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
+    /// Seconds after which a webhook that fails is given up
+    #[arg(long, env = "WEBHOOK_RETRY_FOR", default_value_t = 86_400)]
+    webhook_retry_for: u64,
+}
+
+impl Webhooks {
+    /// The target of every recording.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.webhook_url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    /// The secret of targets without one of their own.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        self.webhook_secret.as_deref().filter(|secret| !secret.is_empty())
+    }
+
+    /// When a webhook that fails is given up.
+    #[must_use]
+    pub fn retry_for(&self) -> Duration {
+        Duration::from_secs(self.webhook_retry_for)
     }
 }
 

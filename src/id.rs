@@ -53,3 +53,11 @@ id!(
     /// One recorded source of one participant: a microphone, a camera, a screen.
     TrackId
 );
+id!(
+    /// Something that happened in a recording.
+    EventId
+);
+id!(
+    /// Somebody who is told of events by webhooks.
+    TargetId
+);

@@ -18,3 +18,4 @@ pub mod sfu;
 pub mod storage;
 pub mod telemetry;
 pub mod time;
+pub mod webhook;

@@ -13,6 +13,8 @@ pub enum Action {
     Delete,
     /// Remove a recording and its bytes for good.
     Purge,
+    /// See and repeat what applications are told by webhooks.
+    Webhooks,
 }
 
 /// The bearer may not do that.
@@ -43,7 +45,8 @@ mod tests {
     #[test]
     fn who_may_do_what() {
         let may = |role, action| permit(&Claims::new("u", "", role, WallTime(0), 1), action).is_ok();
-        let all = [Action::View, Action::Start, Action::Stop, Action::Delete, Action::Purge];
+        let all =
+            [Action::View, Action::Start, Action::Stop, Action::Delete, Action::Purge, Action::Webhooks];
         for action in all {
             assert!(may(Role::Admin, action) && may(Role::Teacher, action));
             assert_eq!(may(Role::Student, action), action == Action::View);

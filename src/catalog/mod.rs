@@ -9,7 +9,9 @@
 //! permanent delete had already removed, and there is only one commit per closed segment. All writes pass through one
 //! connection, where they queue in order instead of polling SQLite's lock.
 
+mod change;
 mod error;
+mod events;
 mod gaps;
 mod list;
 mod participants;
@@ -18,13 +20,17 @@ mod row;
 mod segments;
 mod tracks;
 mod types;
+mod webhooks;
 
+pub use change::Change;
 pub use error::Error;
+pub use events::{Event, EventFilter, EventKind, NewEvent};
 pub use list::{Cursor, Filter, Page};
 pub use types::{
     Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Participant, Pause,
     Recording, Run, Segment, Shown, Status, Totals, Track,
 };
+pub use webhooks::{DeadFilter, Delivery, Failure, NewTarget, Replay};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -32,6 +38,7 @@ use sqlx::sqlite::{
 };
 use std::str::FromStr;
 use std::time::Duration;
+use tokio::sync::watch;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -46,6 +53,8 @@ const PAGE_CACHE: &str = "-256";
 pub struct Catalog {
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Counts events that were written.
+    events: watch::Sender<u64>,
 }
 
 impl Catalog {
@@ -80,7 +89,7 @@ impl Catalog {
         } else {
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(open)?
         };
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, events: watch::Sender::new(0) })
     }
 
     /// Whether the database answers.
@@ -99,5 +108,7 @@ impl Catalog {
     }
 }
 
+#[cfg(test)]
+mod events_tests;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,46 @@ use super::row::{now, parsed, wall, wall_option};
 use super::{Catalog, Error, NewParticipant, Participant};
 use crate::id::{ParticipantId, RecordingId};
 use crate::time::WallTime;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+/// Somebody is in the room.
+pub(super) async fn put_participant(
+    change: &mut SqliteConnection,
+    new: &NewParticipant,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO recording_participants (id, recording_id, user_id, peer_id, display_name, joined_at,
+                                             created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(new.id.to_string())
+    .bind(new.recording.to_string())
+    .bind(new.user_id.as_deref())
+    .bind(&new.peer_id)
+    .bind(&new.display_name)
+    .bind(new.joined_at.0)
+    .bind(now())
+    .execute(change)
+    .await?;
+    Ok(())
+}
+
+/// Somebody left the room, or is back.
+pub(super) async fn set_left(
+    change: &mut SqliteConnection,
+    id: ParticipantId,
+    at: Option<WallTime>,
+) -> Result<(), Error> {
+    let changed =
+        sqlx::query("UPDATE recording_participants SET left_at = $2, updated_at = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(at.map(|at| at.0))
+            .bind(now())
+            .execute(change)
+            .await?;
+    if changed.rows_affected() == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
+}
 
 impl Catalog {
     /// Somebody is in the room.
@@ -13,21 +51,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_participant(&self, new: &NewParticipant) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO recording_participants (id, recording_id, user_id, peer_id, display_name, joined_at,
-                                                 created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-        )
-        .bind(new.id.to_string())
-        .bind(new.recording.to_string())
-        .bind(new.user_id.as_deref())
-        .bind(&new.peer_id)
-        .bind(&new.display_name)
-        .bind(new.joined_at.0)
-        .bind(now())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        put_participant(&mut *self.writer.acquire().await?, new).await
     }
 
     /// Somebody left the room.
@@ -35,7 +59,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn participant_left(&self, id: ParticipantId, at: WallTime) -> Result<(), Error> {
-        self.set_left(id, Some(at)).await
+        set_left(&mut *self.writer.acquire().await?, id, Some(at)).await
     }
 
     /// Somebody who had left is back.
@@ -43,18 +67,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn participant_returned(&self, id: ParticipantId) -> Result<(), Error> {
-        self.set_left(id, None).await
-    }
-
-    async fn set_left(&self, id: ParticipantId, at: Option<WallTime>) -> Result<(), Error> {
-        let changed =
-            sqlx::query("UPDATE recording_participants SET left_at = $2, updated_at = $3 WHERE id = $1")
-                .bind(id.to_string())
-                .bind(at.map(|at| at.0))
-                .bind(now())
-                .execute(&self.writer)
-                .await?;
-        if changed.rows_affected() == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
+        set_left(&mut *self.writer.acquire().await?, id, None).await
     }
 
     /// Everybody in a recording, in the order they came.

@@ -1,10 +1,12 @@
 //! Table `recordings`.
 
-use super::row::{integer, json, now, parsed, signed, status, wall, wall_option};
-use super::{Catalog, Error, Finish, NewRecording, Recording, Status};
+use super::events::{append, forget};
+use super::row::{integer, json as json_of, now, parsed, signed, status, wall, wall_option};
+use super::webhooks::put_target;
+use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, Recording, Status};
 use crate::id::RecordingId;
 use crate::time::WallTime;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -17,6 +19,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::RoomBusy`] when another one of the room is running.
     pub async fn create_recording(&self, new: &NewRecording) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let made = sqlx::query(
             "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
                                      file_path, mime_type, source, metadata, parallel, idempotency_key, created_at,
@@ -38,8 +41,18 @@ impl Catalog {
         .bind(new.parallel)
         .bind(new.idempotency_key.as_deref())
         .bind(now())
-        .execute(&self.writer)
+        .execute(&mut *change)
         .await;
+        if made.is_ok() {
+            for target in &new.webhooks {
+                put_target(&mut change, new.id, target).await?;
+            }
+            append(&mut change, &began(new)).await?;
+            change.commit().await?;
+            self.told(1);
+            return Ok(());
+        }
+        change.rollback().await?;
         match made {
             Ok(_) => Ok(()),
             Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
@@ -89,7 +102,7 @@ impl Catalog {
             .bind(id.to_string())
             .fetch_optional(&mut *change)
             .await?;
-        let mut source = row.as_ref().map(|row| json(row, "source")).transpose()?.unwrap_or_default();
+        let mut source = row.as_ref().map(|row| json_of(row, "source")).transpose()?.unwrap_or_default();
         if let Some(members) = source.as_object_mut() {
             members.insert("rules".to_owned(), rules.clone());
         }
@@ -104,7 +117,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// A recording ends, and with it every track that had not ended.
+    /// A recording ends, and with it every track that had not ended. That is told with the same commit, so that none
+    /// ends in silence.
     ///
     /// # Errors
     /// [`Error::Missing`].
@@ -159,7 +173,18 @@ impl Catalog {
         .execute(&mut *change)
         .await?;
         found(changed.rows_affected())?;
+        let mut events = 0;
+        if let Some(row) = sqlx::query("SELECT * FROM recordings WHERE id = $1 AND NOT EXISTS
+            (SELECT 1 FROM events WHERE recording_id = $1 AND type IN ('recording.completed', 'recording.failed'))")
+            .bind(id.to_string())
+            .fetch_optional(&mut *change)
+            .await?
+        {
+            append(&mut change, &ended(&recording(&row)?)).await?;
+            events = 1;
+        }
         change.commit().await?;
+        self.told(events);
         Ok(())
     }
 
@@ -205,16 +230,57 @@ impl Catalog {
         found(changed.rows_affected())
     }
 
-    /// Removes a recording's rows, all of them. Its files must be gone already.
+    /// Removes a recording's rows, all of them, but events that somebody is still to be told of: these go when that is
+    /// done. Its files must be gone already.
     ///
     /// # Errors
     /// [`Error::Missing`].
     pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let changed = sqlx::query("DELETE FROM recordings WHERE id = $1")
             .bind(id.to_string())
-            .execute(&self.writer)
+            .execute(&mut *change)
             .await?;
-        found(changed.rows_affected())
+        found(changed.rows_affected())?;
+        forget(&mut change, id).await?;
+        change.commit().await?;
+        Ok(())
+    }
+}
+
+fn began(new: &NewRecording) -> NewEvent {
+    NewEvent {
+        recording: new.id,
+        kind: EventKind::RecordingStarted,
+        data: json!({
+            "room_id": new.room_id,
+            "title": new.title,
+            "started_by": new.started_by,
+            "started_at": new.started_at.to_string(),
+            "mode": new.source.get("mode"),
+            "metadata": new.metadata,
+        }),
+    }
+}
+
+fn ended(row: &Recording) -> NewEvent {
+    let failed = row.status == Status::Failed;
+    NewEvent {
+        recording: row.id,
+        kind: if failed { EventKind::RecordingFailed } else { EventKind::RecordingCompleted },
+        data: json!({
+            "room_id": row.room_id,
+            "title": row.title,
+            "started_by": row.started_by,
+            "started_at": row.started_at.to_string(),
+            "stopped_at": row.stopped_at.map(|at| at.to_string()),
+            "duration_us": row.duration_micros,
+            "bytes": row.bytes,
+            "codecs": row.codecs,
+            "resolution": row.resolution,
+            "error": row.error,
+            "metadata": row.metadata,
+        }),
     }
 }
 
@@ -256,8 +322,8 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
         resolution: row.try_get("resolution")?,
         codecs: row.try_get("codecs")?,
         error: row.try_get("error_message")?,
-        source: json(row, "source")?,
-        metadata: json(row, "metadata")?,
+        source: json_of(row, "source")?,
+        metadata: json_of(row, "metadata")?,
         created_at: wall(row, "created_at")?,
         updated_at: wall(row, "updated_at")?,
         deleted_at: wall_option(row, "deleted_at")?,

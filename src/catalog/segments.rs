@@ -2,12 +2,12 @@
 
 use super::gaps::put_gap;
 use super::row::{integer, parsed, range, signed, ticks, wall};
-use super::{Catalog, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
+use super::{Catalog, Change, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Rotation;
 use crate::time::Timescale;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 impl Catalog {
     /// A run begins. Its init segment must be durable (invariant S4).
@@ -15,27 +15,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_run(&self, new: &NewRun) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
-                               height, channels, timescale, rotation, listed_micros)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(new.track.to_string())
-        .bind(i64::from(new.number))
-        .bind(signed(new.init.start))
-        .bind(signed(new.init.end.saturating_sub(new.init.start)))
-        .bind(new.first.0)
-        .bind(new.wall.0)
-        .bind(&new.codecs)
-        .bind(i64::from(new.width))
-        .bind(i64::from(new.height))
-        .bind(i64::from(new.channels))
-        .bind(i64::from(new.timescale.0))
-        .bind(i64::from(new.rotation.degrees()))
-        .bind(new.listed_micros)
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        put_run(&mut *self.writer.acquire().await?, new).await
     }
 
     /// Segments were closed: all of them get their rows, or none. Their bytes must be durable (invariant S6).
@@ -51,31 +31,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_media(&self, new: &[NewSegment], gaps: &[Gap]) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        for gap in gaps {
-            put_gap(&mut change, gap).await?;
-        }
-        for segment in new {
-            sqlx::query(
-                "INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
-                                       byte_length, samples, sync, wall)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            )
-            .bind(segment.track.to_string())
-            .bind(i64::from(segment.number))
-            .bind(i64::from(segment.run))
-            .bind(segment.start.0)
-            .bind(segment.duration.0)
-            .bind(signed(segment.range.start))
-            .bind(signed(segment.range.end.saturating_sub(segment.range.start)))
-            .bind(i64::from(segment.samples))
-            .bind(segment.sync)
-            .bind(segment.wall.0)
-            .execute(&mut *change)
-            .await?;
-        }
-        change.commit().await?;
-        Ok(())
+        self.write(&[Change::Media(new, gaps)], &[]).await
     }
 
     /// The runs of a track in order.
@@ -147,6 +103,65 @@ impl Catalog {
         .await?;
         rows.iter().map(totals).collect()
     }
+}
+
+pub(super) async fn put_run(change: &mut SqliteConnection, new: &NewRun) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
+                           height, channels, timescale, rotation, listed_micros)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(new.track.to_string())
+    .bind(i64::from(new.number))
+    .bind(signed(new.init.start))
+    .bind(signed(new.init.end.saturating_sub(new.init.start)))
+    .bind(new.first.0)
+    .bind(new.wall.0)
+    .bind(&new.codecs)
+    .bind(i64::from(new.width))
+    .bind(i64::from(new.height))
+    .bind(i64::from(new.channels))
+    .bind(i64::from(new.timescale.0))
+    .bind(i64::from(new.rotation.degrees()))
+    .bind(new.listed_micros)
+    .execute(change)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn put_media(
+    change: &mut SqliteConnection,
+    segments: &[NewSegment],
+    gaps: &[Gap],
+) -> Result<(), Error> {
+    for gap in gaps {
+        put_gap(change, gap).await?;
+    }
+    for segment in segments {
+        put_segment(change, segment).await?;
+    }
+    Ok(())
+}
+
+async fn put_segment(change: &mut SqliteConnection, segment: &NewSegment) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
+                               byte_length, samples, sync, wall)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(segment.track.to_string())
+    .bind(i64::from(segment.number))
+    .bind(i64::from(segment.run))
+    .bind(segment.start.0)
+    .bind(segment.duration.0)
+    .bind(signed(segment.range.start))
+    .bind(signed(segment.range.end.saturating_sub(segment.range.start)))
+    .bind(i64::from(segment.samples))
+    .bind(segment.sync)
+    .bind(segment.wall.0)
+    .execute(change)
+    .await?;
+    Ok(())
 }
 
 fn run(row: &SqliteRow) -> Result<Run, Error> {

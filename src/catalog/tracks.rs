@@ -5,8 +5,8 @@ use super::{Catalog, Error, NewTrack, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::time::{Ticks, WallTime};
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 impl Catalog {
     /// A source was announced. Nothing of it is stored yet.
@@ -40,15 +40,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn start_track(&self, id: TrackId, started_at: WallTime, start: Ticks) -> Result<(), Error> {
-        let changed =
-            sqlx::query("UPDATE tracks SET started_at = $2, start_ticks = $3, updated_at = $4 WHERE id = $1")
-                .bind(id.to_string())
-                .bind(started_at.0)
-                .bind(start.0)
-                .bind(now())
-                .execute(&self.writer)
-                .await?;
-        found(changed.rows_affected())
+        put_start(&mut *self.writer.acquire().await?, id, started_at, start).await
     }
 
     /// No more media can come; `error` says why when that was not the sender's wish.
@@ -56,17 +48,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn end_track(&self, id: TrackId, at: WallTime, error: Option<String>) -> Result<(), Error> {
-        let changed = sqlx::query(
-            "UPDATE tracks SET ended_at = $2, error_message = COALESCE($3, error_message), updated_at = $4
-             WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(at.0)
-        .bind(error)
-        .bind(now())
-        .execute(&self.writer)
-        .await?;
-        found(changed.rows_affected())
+        put_end(&mut *self.writer.acquire().await?, id, at, error.as_deref()).await
     }
 
     /// How true a track is to what was sent, as far as it goes.
@@ -74,13 +56,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Missing`].
     pub async fn set_integrity(&self, id: TrackId, verdict: &Value) -> Result<(), Error> {
-        let changed = sqlx::query("UPDATE tracks SET integrity = $2, updated_at = $3 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(verdict.to_string())
-            .bind(now())
-            .execute(&self.writer)
-            .await?;
-        found(changed.rows_affected())
+        put_integrity(&mut *self.writer.acquire().await?, id, verdict).await
     }
 
     /// All tracks of a recording: pictures first, then in the order they were announced.
@@ -95,6 +71,56 @@ impl Catalog {
                 .await?;
         rows.iter().map(track).collect()
     }
+}
+
+pub(super) async fn put_start(
+    change: &mut SqliteConnection,
+    id: TrackId,
+    started_at: WallTime,
+    start: Ticks,
+) -> Result<(), Error> {
+    let changed =
+        sqlx::query("UPDATE tracks SET started_at = $2, start_ticks = $3, updated_at = $4 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(started_at.0)
+            .bind(start.0)
+            .bind(now())
+            .execute(change)
+            .await?;
+    found(changed.rows_affected())
+}
+
+pub(super) async fn put_end(
+    change: &mut SqliteConnection,
+    id: TrackId,
+    at: WallTime,
+    error: Option<&str>,
+) -> Result<(), Error> {
+    let changed = sqlx::query(
+        "UPDATE tracks SET ended_at = $2, error_message = COALESCE($3, error_message), updated_at = $4
+         WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(at.0)
+    .bind(error)
+    .bind(now())
+    .execute(change)
+    .await?;
+    found(changed.rows_affected())
+}
+
+pub(super) async fn put_integrity(
+    change: &mut SqliteConnection,
+    id: TrackId,
+    verdict: &Value,
+) -> Result<(), Error> {
+    let changed = sqlx::query("UPDATE tracks SET integrity = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(verdict.to_string())
+        .bind(now())
+        .execute(change)
+        .await?;
+    found(changed.rows_affected())
 }
 
 fn found(rows: u64) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! What the rows say, as types.
 
+use super::NewTarget;
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
@@ -89,6 +90,8 @@ pub struct NewRecording {
     pub metadata: Value,
     /// The form that was asked for: `mp4`, `webm` or `hls`. All are views of the same bytes.
     pub format: String,
+    /// Who else than the configuration's target is told of it.
+    pub webhooks: Vec<NewTarget>,
 }
 
 /// How a recording ended.

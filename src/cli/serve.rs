@@ -4,14 +4,17 @@ use super::{asked_to_end, say, tell};
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::config::{AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing};
-use crate::http::{self, App};
+use crate::config::{
+    AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+};
+use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::reach::Reach;
 use crate::recorder::{Shutdown, Supervisor, auto};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
+use crate::webhook::{self, Office, Stats, target};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,10 +38,12 @@ pub(super) struct Options {
     restart: Restart,
     #[command(flatten)]
     auto: Auto,
+    #[command(flatten)]
+    webhooks: Webhooks,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -46,7 +51,9 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
-    let recorder = supervisor(catalog.clone(), store.clone(), reach, most);
+    let stats = Arc::new(Stats::default());
+    let office = office(&webhooks, &catalog, &reach, &stats).await?;
+    let recorder = supervisor(catalog.clone(), store.clone(), reach.clone(), most);
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
@@ -56,14 +63,19 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let bound = listener.local_addr()?;
     announce(bound, &secret);
 
+    let closed = CancellationToken::new();
     let app = App {
         catalog: catalog.clone(),
         store,
         recorder: recorder.clone(),
         mediasoup,
+        reach,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
+        webhooks: stats,
+        listeners: Listeners::default(),
+        closing: closed.clone(),
     };
-    let closed = CancellationToken::new();
+    let delivering = tokio::spawn(office.run(closed.clone()));
     let router = http::router(app, &listen.origins());
     let serving = tokio::spawn(http::serve(listener, router, closed.clone().cancelled_owned()));
     asked_to_end().await;
@@ -75,8 +87,31 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
         Err(_) => tracing::warn!("some requests were cut off"),
     }
+    let _ = delivering.await;
     catalog.close().await;
     Ok(())
+}
+
+/// What delivers webhooks, once it runs.
+async fn office(
+    webhooks: &Webhooks,
+    catalog: &Catalog,
+    reach: &Reach,
+    stats: &Arc<Stats>,
+) -> anyhow::Result<Office> {
+    if let Some(url) = webhooks.url() {
+        target::address(url).context("WEBHOOK_URL")?;
+    }
+    if let Some(secret) = webhooks.secret() {
+        target::signer(secret).context("WEBHOOK_SECRET")?;
+    }
+    catalog.configure_webhook(webhooks.url()).await?;
+    let config = webhook::Config {
+        secret: webhooks.secret().map(str::to_owned),
+        retry_for: webhooks.retry_for(),
+        reach: reach.clone(),
+    };
+    Ok(Office::new(catalog.clone(), Arc::new(SystemClock), config, Arc::clone(stats)))
 }
 
 fn at_shutdown(configured: AtShutdown) -> Shutdown {

@@ -1,6 +1,6 @@
 //! The HTTP API and the watch page. Only this module names axum, and only `error` maps errors to statuses.
 //!
-//! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1/recordings` needs a
+//! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
 mod assets;
@@ -10,6 +10,7 @@ mod consent;
 mod delete;
 mod describe;
 mod error;
+mod events;
 mod extract;
 mod list;
 mod manifest;
@@ -19,23 +20,28 @@ mod range;
 mod start;
 mod stop;
 mod stream;
+mod webhooks;
 
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
+use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
+use crate::webhook::Stats;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use error::Problem;
+pub use events::Listeners;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
@@ -64,6 +70,14 @@ pub struct App {
     pub mediasoup: Option<Url>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Where webhooks may go.
+    pub reach: Reach,
+    /// What came of webhooks.
+    pub webhooks: Arc<Stats>,
+    /// Who listens to events.
+    pub listeners: Listeners,
+    /// The service ends: answers without an end must come to one.
+    pub closing: CancellationToken,
 }
 
 impl App {
@@ -78,7 +92,9 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
     Router::new()
-        .nest("/api/v1/recordings", recordings(&app))
+        .nest("/api/v1/recordings", protected(&app, recordings()))
+        .nest("/api/v1/events", protected(&app, events()))
+        .nest("/api/v1/webhooks", protected(&app, webhooks()))
         .merge(bridge(&app))
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
@@ -102,7 +118,7 @@ fn bridge(app: &App) -> Router<App> {
     Router::new().route("/api/v1/bridge", get(bridge::attach).route_layer(layer))
 }
 
-fn recordings(app: &App) -> Router<App> {
+fn recordings() -> Router<App> {
     Router::new()
         .route("/", get(list::list))
         .route("/start", post(start::start))
@@ -113,9 +129,23 @@ fn recordings(app: &App) -> Router<App> {
         .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
         .route("/{id}/participants/{peer_id}/include", post(consent::include))
         .route("/{id}/info", get(describe::info))
+        .route("/{id}/events", get(events::list))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
         .route("/{id}/stream/{*file}", get(stream::file))
+}
+
+fn events() -> Router<App> {
+    Router::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
+}
+
+fn webhooks() -> Router<App> {
+    Router::new().route("/dead", get(webhooks::dead)).route("/dead/redeliver", post(webhooks::redeliver))
+}
+
+/// Needs a token, also where there is nothing.
+fn protected(app: &App, routes: Router<App>) -> Router<App> {
+    routes
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -124,7 +154,13 @@ fn recordings(app: &App) -> Router<App> {
 
 fn cors(origins: &Origins) -> CorsLayer {
     let layer = CorsLayer::new()
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::RANGE, header::IF_NONE_MATCH])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::RANGE,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("last-event-id"),
+        ])
         .expose_headers([header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG, REQUEST_ID])
         .max_age(Duration::from_secs(3600));
     match origins {

@@ -30,6 +30,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let detached = app.recorder.detached();
     let free = app.store.free_bytes().await?;
     let counts = counters(&app.recorder.integrity());
+    let events = *app.catalog.events_written().borrow();
+    let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
@@ -39,7 +41,10 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_recordings_detached {detached}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
-         tureen_storage_free_bytes {free}\n{counts}"
+         tureen_storage_free_bytes {free}\n{counts}\
+         # HELP tureen_events_total Events that were written.\n\
+         # TYPE tureen_events_total counter\n\
+         tureen_events_total {events}\n{webhooks}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -66,4 +71,22 @@ fn counters(all: &Integrity) -> String {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
     })
     .collect()
+}
+
+/// What came of webhooks over the life of the process, and what is in the catalogue.
+fn webhooks([delivered, failed, dead]: [u64; 3], (waiting, given_up): (u64, u64)) -> String {
+    format!(
+        "# HELP tureen_webhook_deliveries_total Attempts to deliver an event that were taken or failed, and deliveries \
+         that were given up.\n\
+         # TYPE tureen_webhook_deliveries_total counter\n\
+         tureen_webhook_deliveries_total{{outcome=\"delivered\"}} {delivered}\n\
+         tureen_webhook_deliveries_total{{outcome=\"failed\"}} {failed}\n\
+         tureen_webhook_deliveries_total{{outcome=\"dead\"}} {dead}\n\
+         # HELP tureen_webhooks_pending Deliveries that wait.\n\
+         # TYPE tureen_webhooks_pending gauge\n\
+         tureen_webhooks_pending {waiting}\n\
+         # HELP tureen_webhooks_dead Deliveries that were given up and not repeated.\n\
+         # TYPE tureen_webhooks_dead gauge\n\
+         tureen_webhooks_dead {given_up}\n"
+    )
 }

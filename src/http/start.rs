@@ -3,6 +3,7 @@
 use super::App;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
+use super::webhooks;
 use crate::auth::{Action, permit};
 use crate::media::Kind;
 use crate::recorder::rules::{Limits, Rules};
@@ -28,8 +29,6 @@ const MAX_NAMES: usize = 1000;
 const MAX_KEY_BYTES: usize = 255;
 /// By draft-ietf-httpapi-idempotency-key-header.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Unless the request says otherwise a recorder leaves a room in which nobody else has been for so long.
-const ALONE: Duration = Duration::from_secs(300);
 
 /// The body. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes.
 #[derive(Debug, Deserialize)]
@@ -64,6 +63,8 @@ pub(super) struct Start {
     allow_parallel: bool,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    webhooks: Option<Vec<webhooks::Target>>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -81,7 +82,7 @@ struct Source {
 
 /// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
 /// refused instead of ignored.
-const NOT_YET: [&str; 3] = ["outputs", "webhooks", "retention"];
+const NOT_YET: [&str; 2] = ["outputs", "retention"];
 
 pub(super) async fn start(
     State(app): State<App>,
@@ -91,6 +92,7 @@ pub(super) async fn start(
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::Start)?;
     let mut request = checked(body, &bearer.claims.user_id, app.mediasoup.as_ref())?;
+    webhooks::reachable(&app.reach, &request.webhooks).await?;
     request.idempotency_key = idempotency_key(&headers)?;
     let room_id = request.room_id.clone();
     // In a task of its own, so that a client who goes away leaves no half-joined room behind.
@@ -149,12 +151,13 @@ fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartR
         limits: Limits {
             max_duration: seconds("max_duration", body.max_duration)?,
             idle: seconds("idle_timeout", body.idle_timeout)?,
-            alone: seconds("alone_timeout", body.alone_timeout)?.or(Some(ALONE)),
+            alone: seconds("alone_timeout", body.alone_timeout)?.or(Limits::usual().alone),
             reconnect: seconds("reconnect_timeout", body.reconnect_timeout)?,
         },
         parallel: body.allow_parallel,
         idempotency_key: None,
         metadata: Value::Object(body.metadata.unwrap_or_default()),
+        webhooks: webhooks::targets(body.webhooks.unwrap_or_default())?,
     })
 }
 

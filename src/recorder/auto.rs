@@ -86,10 +86,11 @@ async fn start(supervisor: Supervisor, arrival: Arrival) {
         source: SourceSpec::Bridge { url: None },
         layers: arrival.layers,
         rules: Rules::default(),
-        limits: Limits::default(),
+        limits: Limits::usual(),
         parallel: false,
         idempotency_key: None,
         metadata: Value::Object(arrival.metadata),
+        webhooks: Vec::new(),
     };
     match supervisor.start(request).await {
         Ok(started) => {

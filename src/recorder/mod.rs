@@ -36,6 +36,7 @@ pub mod rules;
 mod simulation;
 pub mod stream;
 pub mod supervisor;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod track;

@@ -100,6 +100,7 @@ pub async fn run(
             parallel: false,
             idempotency_key: None,
             metadata: serde_json::Value::Null,
+            webhooks: Vec::new(),
         })
         .await?;
     let id = started.recording_id;

@@ -4,7 +4,8 @@
 //! The catalogue knows every closed segment. What lies behind the last of them in a track's file is scanned; whole
 //! fragments become a segment, a torn tail is cut off, and the sample index is made to agree.
 
-use crate::catalog::{self, Catalog, Finish, NewSegment, Recording, Run, Segment, Status, Track};
+use super::tell::Teller;
+use crate::catalog::{self, Catalog, Change, Finish, NewSegment, Recording, Run, Segment, Status, Track};
 use crate::id::RecordingId;
 use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
 use crate::media::fmp4::read::{self, Scan};
@@ -43,8 +44,11 @@ pub(super) async fn close(catalog: &Catalog, store: &Store, recording: &Recordin
     let pauses = catalog.pauses(recording.id).await?;
     let paused = pauses.iter().filter_map(|pause| Some(pause.ended_at?.since(pause.began_at)));
     let stopped_at = recording.started_at.plus(duration_micros + paused.sum::<i64>());
+    let mut teller = Teller::new(recording.id, catalog).await?;
     for track in catalog.tracks(recording.id).await? {
-        catalog.end_track(track.id, stopped_at, track.error.clone()).await?;
+        let event = teller.stopped(track.id, stopped_at, track.error.as_deref());
+        let ended = Change::TrackEnded(track.id, stopped_at, track.error.as_deref());
+        catalog.write(&[ended], event.as_slice()).await?;
     }
     let finish = Finish {
         status: if duration_micros > 0 { Status::Completed } else { Status::Failed },

@@ -2,7 +2,7 @@
 
 use super::attach::SourceSpec;
 use super::rules::{Limits, Rules};
-use crate::catalog::{self, NewRecording};
+use crate::catalog::{self, NewRecording, NewTarget};
 use crate::id::RecordingId;
 use crate::session::Layers;
 use crate::time::WallTime;
@@ -33,6 +33,8 @@ pub struct StartRequest {
     pub idempotency_key: Option<String>,
     /// The application's own data.
     pub metadata: serde_json::Value,
+    /// Who is told of its events.
+    pub webhooks: Vec<NewTarget>,
 }
 
 impl StartRequest {
@@ -63,6 +65,8 @@ impl StartRequest {
             parallel: kept.parallel,
             idempotency_key: None,
             metadata: row.metadata.clone(),
+            // Their rows are there already.
+            webhooks: Vec::new(),
         })
     }
 
@@ -80,6 +84,7 @@ impl StartRequest {
             idempotency_key: self.idempotency_key.clone(),
             metadata: self.metadata.clone(),
             format: "cmaf".to_owned(),
+            webhooks: self.webhooks.clone(),
         }
     }
 }
@@ -117,6 +122,7 @@ mod tests {
             parallel: true,
             idempotency_key: Some("k".to_owned()),
             metadata: json!({ "a": 1 }),
+            webhooks: Vec::new(),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::storage::Store;
 use crate::time::{Moment, WallTime};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +29,10 @@ use tokio_util::task::TaskTracker;
 const WRITE_QUEUE: usize = 4096;
 /// Pauses and resumptions that may wait to be heard.
 const COMMANDS: usize = 4;
+/// The end of a recording, and what is told of it, is not given up at the first failure of the catalogue. What is not
+/// stored then is found by the next process.
+const END_ATTEMPTS: u32 = 5;
+const END_PAUSE: Duration = Duration::from_millis(500);
 /// Recordings at one time, a guard rather than a goal.
 pub const MOST_RUNNING: usize = 256;
 
@@ -356,7 +361,6 @@ impl Supervisor {
         end: &End,
         stored: Result<Result<u64, writer::Error>, tokio::task::JoinError>,
     ) -> Stopped {
-        let clock = &self.0.clock;
         let progress =
             self.running().get(&id).map(|running| running.progress.borrow().clone()).unwrap_or_default();
         let (bytes, failure) = match stored {
@@ -396,8 +400,12 @@ impl Supervisor {
             bytes,
             error,
         };
-        if let Err(error) = self.0.catalog.finish_recording(id, &finish).await {
-            tracing::error!(recording.id = %id, %error, at = %clock.wall(), "a recording's end could not be stored");
+        for left in (0..END_ATTEMPTS).rev() {
+            let Err(error) = self.0.catalog.finish_recording(id, &finish).await else { break };
+            tracing::error!(recording.id = %id, %error, left, "a recording's end could not be stored");
+            if left > 0 {
+                tokio::time::sleep(END_PAUSE).await;
+            }
         }
         stopped
     }

@@ -3,9 +3,13 @@
 //! One writer task per recording, so that a slow disk never holds up the receiver: between them is a bounded queue.
 
 use super::integrity::Integrity;
+use super::output::Run;
 use super::rules::Rules;
+use super::tell::Teller;
 use super::track::Output;
-use crate::catalog::{self, Catalog, Gap, NewParticipant, NewRun, NewSegment, NewTrack, Pause};
+use crate::catalog::{
+    self, Catalog, Change, Gap, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause,
+};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Codec;
 use crate::media::fmp4::index;
@@ -74,6 +78,8 @@ pub(super) struct Writer {
     unsynced: BTreeSet<TrackId>,
     segments: Vec<NewSegment>,
     gaps: Vec<Gap>,
+    /// To be told with what is committed next.
+    events: Vec<NewEvent>,
 }
 
 impl Writer {
@@ -88,6 +94,7 @@ impl Writer {
             unsynced: BTreeSet::new(),
             segments: Vec::new(),
             gaps: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -108,10 +115,11 @@ impl Writer {
     /// # Errors
     /// The first failure ends it; what was stored before it stays.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Write>) -> Result<u64, Error> {
+        let mut teller = Teller::new(self.recording, &self.catalog).await?;
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             for write in batch.drain(..) {
-                self.carry_out(write).await?;
+                self.carry_out(write, &mut teller).await?;
             }
             self.commit().await?;
         }
@@ -122,24 +130,34 @@ impl Writer {
         Ok(self.files.values().map(|files| files.media.len()).sum())
     }
 
-    async fn carry_out(&mut self, write: Write) -> Result<(), Error> {
+    async fn carry_out(&mut self, write: Write, teller: &mut Teller) -> Result<(), Error> {
         match write {
-            Write::Participant(participant) => self.catalog.add_participant(&participant).await?,
+            Write::Participant(participant) => {
+                let event = teller.joined(&participant);
+                self.change(&[Change::Participant(&participant)], &[event]).await?;
+            }
             Write::ParticipantLeft(id, at) => {
                 // Their playlists end with this: no segment may come after it.
-                self.commit().await?;
-                self.catalog.participant_left(id, at).await?;
+                let events = teller.left(id, at);
+                self.change(&[Change::Left(id, at)], &events).await?;
             }
-            Write::ParticipantReturned(id) => self.catalog.participant_returned(id).await?,
-            Write::Track(track) => self.begin_track(&track).await?,
-            Write::Media(track, output) => self.media(track, output).await?,
+            Write::ParticipantReturned(id) => {
+                self.change(&[Change::Returned(id)], &[teller.returned(id)]).await?;
+            }
+            Write::Track(track) => {
+                teller.announced(&track);
+                self.begin_track(&track).await?;
+            }
+            Write::Media(track, output) => self.media(track, output, teller).await?,
             Write::Integrity(track, verdict) => {
-                self.catalog.set_integrity(track, &serde_json::json!(verdict)).await?;
+                let event = teller.judged(track, &verdict);
+                let verdict = serde_json::json!(verdict);
+                self.change(&[Change::Integrity(track, &verdict)], event.as_slice()).await?;
             }
             Write::EndTrack(track, at, error) => {
                 // Its last segment comes before its end.
-                self.commit().await?;
-                self.catalog.end_track(track, at, error).await?;
+                let event = teller.stopped(track, at, error.as_deref());
+                self.change(&[Change::TrackEnded(track, at, error.as_deref())], event.as_slice()).await?;
             }
             Write::Pause(pause) => {
                 // Tracks end at the pause first.
@@ -167,34 +185,46 @@ impl Writer {
         Ok(())
     }
 
-    async fn media(&mut self, track: TrackId, output: Output) -> Result<(), Error> {
+    /// What was written before comes first.
+    async fn change(&mut self, changes: &[Change<'_>], events: &[NewEvent]) -> Result<(), Error> {
+        self.commit().await?;
+        self.catalog.write(changes, events).await?;
+        Ok(())
+    }
+
+    async fn begin_run(&mut self, track: TrackId, run: Run, event: Option<NewEvent>) -> Result<(), Error> {
         let files = self.files.get_mut(&track).ok_or(Error::NoFile(track))?;
+        files.media.append(run.init).await?;
+        files.media.sync().await?;
+        let row = NewRun {
+            track,
+            number: run.number,
+            init: run.range,
+            first: run.first,
+            wall: run.wall,
+            codecs: run.config.string,
+            width: run.config.width,
+            height: run.config.height,
+            channels: run.config.channels,
+            rotation: run.rotation,
+            timescale: files.codec.timescale(),
+            listed_micros: run.listed_micros,
+        };
+        let started = [Change::TrackStarted(track, run.wall, run.first), Change::Run(&row)];
+        let again = std::mem::replace(&mut files.started, true);
+        let changes = if again { started.get(1..).unwrap_or_default() } else { &started };
+        self.change(changes, event.as_slice()).await
+    }
+
+    async fn media(&mut self, track: TrackId, output: Output, teller: &mut Teller) -> Result<(), Error> {
         match output {
             Output::Run(run) => {
-                let run = *run;
-                files.media.append(run.init).await?;
-                files.media.sync().await?;
-                if !std::mem::replace(&mut files.started, true) {
-                    self.catalog.start_track(track, run.wall, run.first).await?;
-                }
-                self.catalog
-                    .add_run(&NewRun {
-                        track,
-                        number: run.number,
-                        init: run.range,
-                        first: run.first,
-                        wall: run.wall,
-                        codecs: run.config.string,
-                        width: run.config.width,
-                        height: run.config.height,
-                        channels: run.config.channels,
-                        rotation: run.rotation,
-                        timescale: files.codec.timescale(),
-                        listed_micros: run.listed_micros,
-                    })
-                    .await?;
+                let event = teller.ran(track, &run);
+                self.begin_run(track, *run, event).await?;
             }
             Output::Fragment(fragment) => {
+                self.events.extend(teller.flowed(track));
+                let files = self.files.get_mut(&track).ok_or(Error::NoFile(track))?;
                 files.media.append(fragment.bytes).await?;
                 files.index.append(index::encode(&fragment.entries).into()).await?;
             }
@@ -218,6 +248,7 @@ impl Writer {
                     let (start, cause) = (gap.start.0, gap.cause.name());
                     tracing::info!(track.id = %track, start, ticks, cause, "gap in a track");
                 }
+                self.events.extend(teller.gap(&gap));
                 self.gaps.push(gap);
             }
             Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
@@ -228,7 +259,7 @@ impl Writer {
     /// Makes closed segments durable, then tells of them (invariant: a row never points at bytes that a power cut
     /// can take away).
     async fn commit(&mut self) -> Result<(), Error> {
-        if self.segments.is_empty() && self.gaps.is_empty() {
+        if self.segments.is_empty() && self.gaps.is_empty() && self.events.is_empty() {
             return Ok(());
         }
         for track in std::mem::take(&mut self.unsynced) {
@@ -236,7 +267,8 @@ impl Writer {
                 files.media.sync().await?;
             }
         }
-        self.catalog.add_media(&self.segments, &self.gaps).await?;
+        self.catalog.write(&[Change::Media(&self.segments, &self.gaps)], &self.events).await?;
+        self.events.clear();
         self.segments.clear();
         self.gaps.clear();
         Ok(())

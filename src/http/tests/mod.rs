@@ -1,11 +1,12 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod auth;
+mod events;
 mod rows;
 mod start;
 mod stream;
 
-use super::{App, router};
+use super::{App, Listeners, router};
 use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
@@ -16,6 +17,8 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
@@ -63,6 +66,8 @@ impl Answer {
 struct TestApp {
     fixture: Fixture,
     router: axum::Router,
+    closing: CancellationToken,
+    listeners: Listeners,
 }
 
 impl TestApp {
@@ -79,11 +84,16 @@ impl TestApp {
         let app = App {
             catalog: fixture.catalog.clone(),
             store: fixture.store.clone(),
-            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach, 8),
+            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach.clone(), 8),
             mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),
+            reach,
+            webhooks: Arc::default(),
+            listeners: Listeners::new(2, Duration::from_millis(300)),
+            closing: CancellationToken::new(),
         };
-        Self { router: router(app, &origins), fixture }
+        let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
+        Self { router: router(app, &origins), closing, listeners, fixture }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -34,7 +34,6 @@ async fn a_bad_start_names_the_field() {
         ("idle_timeout", json!(-1)),
         ("alone_timeout", json!(0)),
         ("layers", json!("some")),
-        ("webhooks", json!([])),
         ("source", Value::Null),
         ("source.mode", json!("carrier pigeon")),
         ("source.url", json!("http://sfu/")),
@@ -91,6 +90,12 @@ async fn an_address_that_is_not_listed_is_refused_before_anything_is_sent() {
         assert_eq!((&problem["field"], &problem["setting"]), (&json!("source.url"), &json!("SFU_ALLOW")));
         assert!(problem["detail"].as_str().unwrap().contains("SFU_ALLOW"), "{problem}");
     }
+    let body = json!({
+        "room_id": "r", "title": "t", "source": {"mode": "protoo", "url": "ws://192.0.32.8:1/"},
+        "webhooks": [{"url": format!("http://127.0.0.1:{port}/hook")}],
+    });
+    let problem = start(&app, &body.to_string()).await.problem(403, "address-not-allowed");
+    assert_eq!(problem["field"], "webhooks[0].url");
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
 }
 

@@ -13,6 +13,7 @@ pub mod browser;
 pub mod compare;
 pub mod offset;
 pub mod readers;
+pub mod receiver;
 pub mod recorder;
 pub mod stage;
 pub mod stored;

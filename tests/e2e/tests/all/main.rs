@@ -6,6 +6,7 @@ mod bad_input;
 mod bridge;
 mod crash;
 mod drivers;
+mod events;
 mod exact;
 mod gaps;
 mod layers;

@@ -1,0 +1,377 @@
+//! Tables `webhook_targets` and `webhook_deliveries`: who is to be told of which event, and what came of it.
+
+use super::events::event;
+use super::row::{integer, now, parsed, wall, wall_option};
+use super::{Catalog, Error, Event, EventKind};
+use crate::id::{EventId, RecordingId, TargetId};
+use crate::time::WallTime;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+/// The target of the configuration. There is one at most, and it keeps its rows when its address changes.
+const CONFIGURED: TargetId = TargetId(uuid::Uuid::nil());
+
+/// Somebody who wants to be told.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewTarget {
+    /// Where to.
+    pub url: String,
+    /// Signs what is told; `None` takes that of the configuration.
+    pub secret: Option<String>,
+    /// Of these; empty for all.
+    pub kinds: Vec<EventKind>,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for NewTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewTarget")
+            .field("url", &self.url)
+            .field("kinds", &self.kinds)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event on its way to one target.
+#[derive(Clone, PartialEq)]
+pub struct Delivery {
+    /// Grows; the order within one target and recording.
+    pub id: i64,
+    /// Who is told.
+    pub target: TargetId,
+    /// Where to.
+    pub url: String,
+    /// Signs it.
+    pub secret: Option<String>,
+    /// What.
+    pub event: Event,
+    /// Attempts that failed.
+    pub attempts: u32,
+    /// Since when it is to be delivered.
+    pub created_at: WallTime,
+    /// Not before.
+    pub due_at: WallTime,
+    /// When it was given up.
+    pub ended_at: Option<WallTime>,
+    /// The HTTP status of the last attempt.
+    pub status: Option<u16>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+}
+
+impl Delivery {
+    /// It goes to the target of the configuration.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        self.target == CONFIGURED
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// In words.
+    pub error: String,
+}
+
+/// Which deliveries to repeat. Empty members do not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// These events.
+    pub events: Vec<EventId>,
+    /// Of this recording.
+    pub recording: Option<RecordingId>,
+    /// From this sequence number on.
+    pub from_sequence: Option<u64>,
+    /// Up to this one.
+    pub to_sequence: Option<u64>,
+    /// Written at or after.
+    pub from: Option<WallTime>,
+    /// Written before.
+    pub to: Option<WallTime>,
+}
+
+/// Which dead deliveries. Empty members do not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct DeadFilter {
+    /// These.
+    pub ids: Vec<i64>,
+    /// Of this recording.
+    pub recording: Option<RecordingId>,
+    /// Behind this one.
+    pub after: Option<i64>,
+}
+
+const COLUMNS: &str = "SELECT e.*, d.id AS delivery, d.target_id, d.attempts, d.created_at, d.due_at, d.ended_at,
+        d.status, d.error, t.url, t.secret
+    FROM webhook_deliveries d JOIN webhook_targets t ON t.id = d.target_id JOIN events e ON e.position = d.position ";
+
+pub(super) async fn put_target(
+    change: &mut SqliteConnection,
+    recording: RecordingId,
+    new: &NewTarget,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO webhook_targets (id, recording_id, url, secret, types, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(TargetId::new().to_string())
+    .bind(recording.to_string())
+    .bind(&new.url)
+    .bind(new.secret.as_deref())
+    .bind(types(&new.kinds))
+    .bind(now())
+    .execute(change)
+    .await?;
+    Ok(())
+}
+
+/// Between commas, so that each name can be found with both of its ends.
+fn types(kinds: &[EventKind]) -> Option<String> {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    (!names.is_empty()).then(|| format!(",{},", names.join(",")))
+}
+
+impl Catalog {
+    /// The target of the configuration, which is told of every recording; `None` when there is none any more. What it
+    /// has not been told yet stays.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn configure_webhook(&self, url: Option<&str>) -> Result<(), Error> {
+        let Some(url) = url else {
+            sqlx::query("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+                .bind(CONFIGURED.to_string())
+                .bind(now())
+                .execute(&self.writer)
+                .await?;
+            return Ok(());
+        };
+        sqlx::query(
+            "INSERT INTO webhook_targets (id, url, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET url = excluded.url, ended_at = NULL",
+        )
+        .bind(CONFIGURED.to_string())
+        .bind(url)
+        .bind(now())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The first pending delivery of each target and recording, the most urgent first: only these may be tried.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn next_deliveries(&self, limit: u32) -> Result<Vec<Delivery>, Error> {
+        let mut select = QueryBuilder::<Sqlite>::new(COLUMNS);
+        select.push(
+            "WHERE d.id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
+                            GROUP BY target_id, recording_id)
+             ORDER BY d.due_at, d.id LIMIT ",
+        );
+        let rows = select.push_bind(i64::from(limit)).build().fetch_all(&self.reader).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// It was taken.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn delivered(&self, id: i64, status: u16, at: WallTime) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE webhook_deliveries SET state = 'delivered', attempts = attempts + 1, status = $2, error = NULL,
+                    ended_at = $3 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(i64::from(status))
+        .bind(at.0)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// It was not taken: again at `due`, or, without that, never.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn not_delivered(
+        &self,
+        id: i64,
+        failure: &Failure,
+        at: WallTime,
+        due: Option<WallTime>,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4,
+                    ended_at = $5, due_at = COALESCE($6, due_at) WHERE id = $1",
+        )
+        .bind(id)
+        .bind(if due.is_some() { "pending" } else { "dead" })
+        .bind(failure.status.map(i64::from))
+        .bind(&failure.error)
+        .bind(if due.is_some() { None } else { Some(at.0) })
+        .bind(due.map(|due| due.0))
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// A target wants nothing any more: what it was still to be told is dead. How many these were.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn end_target(&self, target: TargetId, failure: &Failure, at: WallTime) -> Result<u64, Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1")
+            .bind(target.to_string())
+            .bind(at.0)
+            .execute(&mut *change)
+            .await?;
+        let dead = sqlx::query(
+            "UPDATE webhook_deliveries SET state = 'dead', status = $2, error = $3, ended_at = $4
+             WHERE target_id = $1 AND state = 'pending'",
+        )
+        .bind(target.to_string())
+        .bind(failure.status.map(i64::from))
+        .bind(&failure.error)
+        .bind(at.0)
+        .execute(&mut *change)
+        .await?;
+        change.commit().await?;
+        Ok(dead.rows_affected())
+    }
+
+    /// Tells events again to all targets of theirs that still want any: behind what these are still to be told. How
+    /// many deliveries that are; at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn replay(&self, which: &Replay, limit: u32) -> Result<u64, Error> {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO webhook_deliveries (target_id, recording_id, position, state, created_at, due_at)
+             SELECT t.id, e.recording_id, e.position, 'pending', ",
+        );
+        insert.push_bind(now()).push(", ").push_bind(now());
+        insert.push(
+            " FROM events e JOIN webhook_targets t ON (t.recording_id = e.recording_id OR t.recording_id IS NULL)
+             WHERE t.ended_at IS NULL AND (t.types IS NULL OR t.types LIKE '%,' || e.type || ',%')",
+        );
+        if !which.events.is_empty() {
+            insert.push(" AND e.id IN (");
+            let mut ids = insert.separated(", ");
+            for id in &which.events {
+                ids.push_bind(id.to_string());
+            }
+            insert.push(")");
+        }
+        if let Some(recording) = which.recording {
+            insert.push(" AND e.recording_id = ").push_bind(recording.to_string());
+        }
+        let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for (condition, value) in [
+            (" AND e.sequence >= ", which.from_sequence.map(bound)),
+            (" AND e.sequence <= ", which.to_sequence.map(bound)),
+            (" AND e.at >= ", which.from.map(|at| at.0)),
+            (" AND e.at < ", which.to.map(|at| at.0)),
+        ] {
+            if let Some(value) = value {
+                insert.push(condition).push_bind(value);
+            }
+        }
+        insert.push(" ORDER BY e.position, t.id LIMIT ").push_bind(i64::from(limit));
+        let queued = insert.build().execute(&self.writer).await?.rows_affected();
+        self.webhooks_changed();
+        Ok(queued)
+    }
+
+    /// Deliveries that were given up, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn dead_deliveries(&self, filter: &DeadFilter, limit: u32) -> Result<Vec<Delivery>, Error> {
+        let mut select = QueryBuilder::<Sqlite>::new(COLUMNS);
+        select.push("WHERE d.state = 'dead'");
+        restrict(&mut select, filter, "d.");
+        select.push(" ORDER BY d.id LIMIT ").push_bind(i64::from(limit));
+        let rows = select.build().fetch_all(&self.reader).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Tries dead deliveries again, in their old places; targets that had ended are tried again too. How many.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn redeliver(&self, filter: &DeadFilter) -> Result<u64, Error> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut targets = QueryBuilder::<Sqlite>::new(
+            "UPDATE webhook_targets SET ended_at = NULL WHERE id IN
+                    (SELECT target_id FROM webhook_deliveries WHERE state = 'dead'",
+        );
+        restrict(&mut targets, filter, "");
+        targets.push(")").build().execute(&mut *change).await?;
+        let mut update = QueryBuilder::<Sqlite>::new(
+            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, ended_at = NULL, created_at = ",
+        );
+        update.push_bind(now()).push(", due_at = ").push_bind(now()).push(" WHERE state = 'dead'");
+        restrict(&mut update, filter, "");
+        let queued = update.build().execute(&mut *change).await?.rows_affected();
+        change.commit().await?;
+        self.webhooks_changed();
+        Ok(queued)
+    }
+
+    /// How many deliveries are pending, and how many are dead.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn delivery_counts(&self) -> Result<(u64, u64), Error> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending') AS pending,
+                    (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'dead') AS dead",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        Ok((integer(&row, "pending")?, integer(&row, "dead")?))
+    }
+
+    /// There may be something to deliver without a new event.
+    fn webhooks_changed(&self) {
+        self.events.send_modify(|_| {});
+    }
+}
+
+fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &DeadFilter, table: &'static str) {
+    if !filter.ids.is_empty() {
+        query.push(" AND ").push(table).push("id IN (");
+        let mut ids = query.separated(", ");
+        for id in &filter.ids {
+            ids.push_bind(*id);
+        }
+        query.push(")");
+    }
+    if let Some(recording) = filter.recording {
+        query.push(" AND ").push(table).push("recording_id = ").push_bind(recording.to_string());
+    }
+    if let Some(after) = filter.after {
+        query.push(" AND ").push(table).push("id > ").push_bind(after);
+    }
+}
+
+fn delivery(row: &SqliteRow) -> Result<Delivery, Error> {
+    Ok(Delivery {
+        id: row.try_get("delivery")?,
+        target: parsed(row, "target_id")?,
+        url: row.try_get("url")?,
+        secret: row.try_get("secret")?,
+        event: event(row)?,
+        attempts: integer(row, "attempts")?,
+        created_at: wall(row, "created_at")?,
+        due_at: wall(row, "due_at")?,
+        ended_at: wall_option(row, "ended_at")?,
+        status: row.try_get::<Option<i64>, _>("status")?.and_then(|status| u16::try_from(status).ok()),
+        error: row.try_get("error")?,
+    })
+}

@@ -1,0 +1,241 @@
+//! `GET /api/v1/events` (Server-Sent Events) and `GET /api/v1/recordings/{id}/events`
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer, Place, recording_id};
+use crate::auth::{Action, permit};
+use crate::catalog::{self, Catalog, EventFilter, EventKind, Status};
+use crate::clock::{Clock, SystemClock};
+use crate::id::EventId;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const LAST_EVENT_ID: &str = "last-event-id";
+/// Of a list.
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1000;
+/// Read from the log in one step, and held for a listener who does not take them.
+const STEP: u32 = 64;
+const HELD: usize = 64;
+/// Who may listen at one time.
+const MAX_LISTENERS: usize = 256;
+/// A listener who takes nothing for so long is cut off; it resumes where it was.
+const PATIENCE: Duration = Duration::from_secs(20);
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// What browsers wait before they connect again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Places for those who listen to events, and how long one who takes nothing keeps theirs.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    pub(super) places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Listeners {
+    pub(super) fn new(places: usize, patience: Duration) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), patience }
+    }
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self::new(MAX_LISTENERS, PATIENCE)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Listen {
+    recording: String,
+    types: String,
+    last_event_id: String,
+}
+
+/// Events as they are written, in the order of the log.
+pub(super) async fn listen(
+    State(app): State<App>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    Arguments(asked): Arguments<Listen>,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let recording = match asked.recording.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Problem::field("recording", "must be the id of a recording"))?),
+    };
+    let filter = EventFilter { recording, kinds: kinds("types", &asked.types)? };
+    let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Browsers cannot set the header on their first connection.
+    let last = if last.is_empty() { &asked.last_event_id } else { last };
+    let after = match last {
+        "" => app.catalog.newest_event().await?,
+        "0" => 0,
+        id => {
+            let wrong = |_| Problem::field("last_event_id", "must be the id of an event, or 0 for all");
+            app.catalog.position_of(id.parse::<EventId>().map_err(wrong)?).await?
+        }
+    };
+    let place = Arc::clone(&app.listeners.places).try_acquire_owned();
+    let place = place.map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-listeners",
+            "too many listen to events already",
+        )
+        .header(header::RETRY_AFTER, "10")
+    })?;
+    let (told, mut taken) = mpsc::channel(HELD);
+    let teller = Teller {
+        catalog: app.catalog.clone(),
+        filter,
+        told,
+        closing: app.closing.clone(),
+        patience: app.listeners.patience,
+        until: Instant::now() + valid(bearer.claims.exp),
+        _place: place,
+    };
+    tokio::spawn(teller.run(after));
+    let events = stream::poll_fn(move |context| taken.poll_recv(context));
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    // Proxies that hold answers back until they are large would hold events back.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
+    Ok(([(header::CACHE_CONTROL, "no-store"), unbuffered], events).into_response())
+}
+
+/// Tells one listener.
+struct Teller {
+    catalog: Catalog,
+    filter: EventFilter,
+    told: mpsc::Sender<Result<Event, Infallible>>,
+    closing: CancellationToken,
+    patience: Duration,
+    /// When the listener's token is void.
+    until: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Teller {
+    /// Until the listener is gone or too slow, its token is void, or the service ends and all of the log was told.
+    async fn run(self, mut after: i64) {
+        let mut written = self.catalog.events_written();
+        // Something is sent at once, so that clients and proxies see that it has begun.
+        if !self.tell(Event::default().retry(RECONNECT)).await {
+            return;
+        }
+        loop {
+            written.mark_unchanged();
+            let closing = self.closing.is_cancelled();
+            let found = match self.catalog.events_after(after, &self.filter, STEP).await {
+                Ok(found) => found,
+                Err(error) => {
+                    // The listener asks again, with more luck.
+                    tracing::error!(%error, "events cannot be read");
+                    return;
+                }
+            };
+            let more = found.len() == STEP as usize;
+            for event in found {
+                after = event.position;
+                let Ok(event) = as_sse(&event) else { continue };
+                if !self.tell(event).await {
+                    return;
+                }
+            }
+            if more {
+                continue;
+            }
+            if closing {
+                return;
+            }
+            tokio::select! {
+                changed = written.changed() => if changed.is_err() { return },
+                () = self.closing.cancelled() => {}
+                () = self.told.closed() => return,
+                () = tokio::time::sleep_until(self.until) => return,
+            }
+        }
+    }
+
+    /// `false` when nobody takes it.
+    async fn tell(&self, event: Event) -> bool {
+        match tokio::time::timeout(self.patience, self.told.send(Ok(event))).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                tracing::warn!("a listener to events is too slow and was cut off");
+                false
+            }
+        }
+    }
+}
+
+/// How long a token of this claim (RFC 7519 4.1.4) is still good; a month at most, which is for ever to a connection.
+fn valid(exp: u64) -> Duration {
+    let now = u64::try_from(SystemClock.wall().0 / 1_000_000).unwrap_or(0);
+    Duration::from_secs(exp.saturating_sub(now)).min(LONGEST)
+}
+
+fn as_sse(event: &catalog::Event) -> Result<Event, axum::Error> {
+    Event::default().id(event.id.to_string()).event(event.kind.name()).json_data(event)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct List {
+    after: String,
+    limit: String,
+    types: String,
+}
+
+/// The log of one recording.
+pub(super) async fn list(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(asked): Arguments<List>,
+) -> Result<Json<Value>, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let id = recording_id(&id)?;
+    let row = app.catalog.recording(id).await?;
+    row.filter(|row| row.status != Status::Deleted).ok_or_else(Problem::no_recording)?;
+    let after = whole("after", &asked.after)?.unwrap_or(0);
+    let limit = whole("limit", &asked.limit)?.map_or(DEFAULT_LIMIT, |limit: u32| limit.clamp(1, MAX_LIMIT));
+    let kinds = kinds("types", &asked.types)?;
+    let mut events = app.catalog.events(id, after, &kinds, limit.saturating_add(1)).await?;
+    let more = events.len() > limit as usize;
+    events.truncate(limit as usize);
+    let next = events.last().filter(|_| more).map(|last| last.sequence);
+    Ok(Json(json!({ "events": events, "next": next })))
+}
+
+/// A whole number; an empty one is as if absent.
+pub(super) fn whole<T: std::str::FromStr>(name: &str, text: &str) -> Result<Option<T>, Problem> {
+    let wrong = |_| Problem::field(name, "must be a whole number from 0 on");
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
+}
+
+/// Names between commas.
+fn kinds(field: &str, names: &str) -> Result<Vec<EventKind>, Problem> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(|name| kind(field, name)).collect()
+}
+
+/// The kind of event of a name.
+pub(super) fn kind(field: &str, name: &str) -> Result<EventKind, Problem> {
+    EventKind::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        Problem::field(field, format!("knows {}", names.join(", ")))
+    })
+}
