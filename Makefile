@@ -29,6 +29,16 @@ web/dist/watch.html: web/node_modules/.package-lock.json $(shell find web/src -t
 tests/sfu/browser/dist/page.js: tests/sfu/browser/node_modules/.package-lock.json $(shell find tests/sfu/browser/src -type f 2>/dev/null)
 	cd tests/sfu/browser && npm run --silent build
 
+# npm's mediasoup without its worker: the tests use the one that tests/sfu has built (bridge/test/worker.mjs).
+docs/examples/node_modules/.package-lock.json: docs/examples/package-lock.json
+	cd docs/examples && $(NPM_CI) --ignore-scripts
+
+bridge/dist/index.js: bridge/node_modules/.package-lock.json $(shell find bridge/src -type f 2>/dev/null) bridge/package.json
+	cd bridge && npm run --silent build
+
+.PHONY: bridge
+bridge: bridge/dist/index.js docs/examples/node_modules/.package-lock.json ## Build the npm package
+
 .PHONY: browser
 browser: tests/browser/node_modules/.package-lock.json tests/sfu/browser/dist/page.js
 
@@ -38,7 +48,7 @@ build: web ## Build the product only: no C++, no browser
 	cargo build --bin tureen
 
 .PHONY: build-all
-build-all: setup web browser
+build-all: setup web browser bridge
 	cargo build --workspace --all-targets
 
 .PHONY: fmt
@@ -47,17 +57,20 @@ fmt:
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml
 
 .PHONY: check
-check: setup web browser ## Formatting, lints, types, documentation
+check: setup web browser bridge ## Formatting, lints, types, documentation
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --no-deps --document-private-items --workspace
 	cd web && npm run --silent check
+	cd bridge && npm run --silent check
 	cargo nextest run --profile $(PROFILE) --workspace -E 'binary(architecture)'
 
 .PHONY: test
 test: build-all ## Install what is lacking and run every test
 	cd web && npm test --silent
+	cd bridge && npm test --silent
+	cd docs/examples && npm test --silent
 	cargo nextest run --profile $(PROFILE) --workspace
 	@$(MAKE) --no-print-directory fuzz-ci
 
@@ -83,7 +96,7 @@ deny: ## Licences and advisories of the dependencies
 
 .PHONY: clean
 clean:
-	rm -rf web/dist tests/sfu/browser/dist
+	rm -rf web/dist bridge/dist tests/sfu/browser/dist
 
 # --- shown and measured ------------------------------------------------------------------------------------------
 .PHONY: demo

@@ -2,7 +2,7 @@
 
 mod sfu;
 
-pub use sfu::Sfus;
+pub use sfu::{Sfus, trusting};
 
 use crate::reach;
 use std::fs;
@@ -72,6 +72,14 @@ impl Place {
         let own = || format!("sqlite:{}", self.recordings_dir.join("tureen.db").display());
         self.database_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(own)
     }
+}
+
+/// Which rooms are recorded by themselves.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Auto {
+    /// Rooms that are recorded as soon as an application attaches them: patterns such as `class-*`, separated by commas
+    #[arg(long, env = "AUTO_RECORD", value_delimiter = ',')]
+    pub auto_record: Vec<String>,
 }
 
 /// What signs tokens.

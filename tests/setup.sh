@@ -46,4 +46,4 @@ if [ "$scope" = all ] && ! cargo nextest --version >/dev/null 2>&1; then
   cargo install --locked --quiet cargo-nextest
 fi
 node_major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
-[ "$node_major" -ge 18 ] || { echo "Missing: Node.js 18 or later (found $(node --version))" >&2; exit 1; }
+[ "$node_major" -ge 20 ] || { echo "Missing: Node.js 20 or later (found $(node --version))" >&2; exit 1; }

@@ -1,10 +1,13 @@
 //! `tureen record`
 
 use super::{asked_to_end, say, tell};
+use crate::config;
+use crate::reach::Reach;
 use crate::recorder::progress::Progress;
 use crate::recorder::{SourceSpec, record};
 use crate::session::Layers;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +33,9 @@ pub(super) struct Options {
     /// The room, when the URL does not name it
     #[arg(long)]
     room: Option<String>,
+    /// File of certificates in PEM that are trusted besides the system's
+    #[arg(long, env = "SFU_CA")]
+    ca: Option<OsString>,
     /// The HTTP Origin to send
     #[arg(long)]
     origin: Option<String>,
@@ -70,12 +76,15 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let out = options.out.clone();
     let source = match options.mode {
         Mode::Protoo => SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
-        Mode::Bridge => SourceSpec::Bridge { url: options.url },
+        Mode::Bridge => SourceSpec::Bridge { url: Some(options.url) },
         Mode::Http => SourceSpec::Http { url: options.url, display_name: None },
     };
+    // The operator himself says where to.
+    let reach = config::trusting(Reach::anywhere(), options.ca.as_ref())?;
     let recorded = record::run(
         record::Options {
             source,
+            reach,
             layers: options.layers,
             room_id: options.room,
             out: options.out,

@@ -5,13 +5,14 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+    AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
 };
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::reach::Reach;
-use crate::recorder::{Shutdown, Supervisor};
+use crate::recorder::{Shutdown, Supervisor, auto};
+use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
 use anyhow::Context;
@@ -36,11 +37,13 @@ pub(super) struct Options {
     #[command(flatten)]
     restart: Restart,
     #[command(flatten)]
+    auto: Auto,
+    #[command(flatten)]
     webhooks: Webhooks,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, webhooks } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -53,6 +56,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let recorder = supervisor(catalog.clone(), store.clone(), reach.clone(), most);
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
+    tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
@@ -119,8 +123,9 @@ fn at_shutdown(configured: AtShutdown) -> Shutdown {
 
 /// The recorder of a service.
 pub(crate) fn supervisor(catalog: Catalog, store: Store, reach: Reach, most: usize) -> Supervisor {
+    let (clock, lobby) = (Arc::new(SystemClock), Lobby::default());
     let peer = peer::Config { reach, ..peer::Config::default() };
-    Supervisor::new(catalog, store, Arc::new(SystemClock), Policy::default(), peer, most)
+    Supervisor::new(catalog, store, clock, Policy::default(), peer, lobby, most)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

@@ -3,6 +3,7 @@
 use super::Error;
 use crate::reach::{Reach, Rule};
 use crate::recorder::MOST_RUNNING;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use url::Url;
@@ -19,7 +20,7 @@ pub struct Sfus {
     sfu_allow: Vec<String>,
     /// File of certificates in PEM that are trusted besides the system's
     #[arg(long, env = "SFU_CA")]
-    sfu_ca: Option<PathBuf>,
+    sfu_ca: Option<OsString>,
     /// SFU service that recordings without a source are made from (mode http)
     #[arg(long, env = "MEDIASOUP_URL", hide_env_values = true)]
     mediasoup_url: Option<String>,
@@ -38,15 +39,11 @@ impl Sfus {
             self.sfu_allow.iter().map(|entry| entry.trim()).filter(|e| !e.is_empty()).collect();
         let unasked = if development { &DEVELOPMENT[..] } else { &[] };
         let rules = given.iter().chain(unasked).map(|entry| entry.parse());
-        let mut reach = Reach::public_and(rules.collect::<Result<Vec<Rule>, _>>()?);
+        let mut reach = Reach::public_and("SFU_ALLOW", rules.collect::<Result<Vec<Rule>, _>>()?);
         if let Some(url) = self.mediasoup()? {
             reach = reach.and_host_of(&url);
         }
-        let Some(path) = self.sfu_ca.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
-            return Ok(reach);
-        };
-        let pem = fs::read(path).map_err(|source| Error::Certificates { path: path.clone(), source })?;
-        Ok(reach.and_authorities(&pem)?)
+        trusting(reach, self.sfu_ca.as_ref())
     }
 
     /// The SFU service of recordings without a source.
@@ -77,6 +74,18 @@ impl Sfus {
     }
 }
 
+/// With the certificates in a file, if one is given. An empty name is none, which is why it is no `PathBuf` for clap.
+///
+/// # Errors
+/// [`Error::Certificates`], [`Error::Reach`].
+pub fn trusting(reach: Reach, file: Option<&OsString>) -> Result<Reach, Error> {
+    let Some(path) = file.filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(reach) };
+    match fs::read(&path) {
+        Ok(pem) => Ok(reach.and_authorities(&pem)?),
+        Err(source) => Err(Error::Certificates { path, source }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +93,7 @@ mod tests {
     fn sfus(allow: &[&str]) -> Sfus {
         Sfus {
             sfu_allow: allow.iter().map(|entry| (*entry).to_owned()).collect(),
-            sfu_ca: Some(PathBuf::new()),
+            sfu_ca: Some(OsString::new()),
             mediasoup_url: Some(String::new()),
             max_recordings: Some(String::new()),
         }
@@ -120,7 +129,7 @@ mod tests {
     fn certificates_and_limits_are_checked_at_the_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
-        let with = |path: &PathBuf| Sfus { sfu_ca: Some(path.clone()), ..sfus(&[]) }.reach(false);
+        let with = |path: &PathBuf| Sfus { sfu_ca: Some(path.clone().into()), ..sfus(&[]) }.reach(false);
         assert!(matches!(with(&path), Err(Error::Certificates { .. })));
         fs::write(&path, "nothing").unwrap();
         assert!(matches!(with(&path), Err(Error::Reach(_))));

@@ -180,6 +180,7 @@ impl From<recorder::Error> for Problem {
                     .with("code", "layers_unsupported")
                     .with("field", "layers")
             }
+            E::NotAttached => Self::new(StatusCode::CONFLICT, "not-attached", detail),
             // Both are troubles of another server that may pass, an unknown room too: many SFUs make rooms on demand.
             E::SfuUnreachable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail),
             E::Peer(peer::Error::NoCandidate) => Self::new(
@@ -210,9 +211,9 @@ impl From<reach::Error> for Problem {
         let detail = error.to_string();
         match error {
             E::Url(_) => Self::field("source.url", detail),
-            E::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "address-not-allowed", detail)
+            E::Forbidden { setting, .. } => Self::new(StatusCode::FORBIDDEN, "address-not-allowed", detail)
                 .with("field", "source.url")
-                .with("setting", "SFU_ALLOW"),
+                .with("setting", setting),
             E::Unresolved { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "sfu-unreachable", detail)
                 .with("field", "source.url"),
             E::Certificates(_) | E::Client(_) => Self::internal(&error),

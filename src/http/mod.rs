@@ -5,6 +5,7 @@
 
 mod assets;
 mod authenticate;
+mod bridge;
 mod consent;
 mod delete;
 mod describe;
@@ -37,6 +38,7 @@ use axum::routing::{get, post};
 use error::Problem;
 pub use events::Listeners;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +95,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .nest("/api/v1/recordings", protected(&app, recordings()))
         .nest("/api/v1/events", protected(&app, events()))
         .nest("/api/v1/webhooks", protected(&app, webhooks()))
+        .merge(bridge(&app))
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
@@ -108,6 +111,11 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+fn bridge(app: &App) -> Router<App> {
+    let layer = from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate);
+    Router::new().route("/api/v1/bridge", get(bridge::attach).route_layer(layer))
 }
 
 fn recordings() -> Router<App> {
@@ -191,7 +199,8 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

@@ -29,8 +29,6 @@ const MAX_NAMES: usize = 1000;
 const MAX_KEY_BYTES: usize = 255;
 /// By draft-ietf-httpapi-idempotency-key-header.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Unless the request says otherwise a recorder leaves a room in which nobody else has been for so long.
-const ALONE: Duration = Duration::from_secs(300);
 
 /// The body. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes.
 #[derive(Debug, Deserialize)]
@@ -153,7 +151,7 @@ fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartR
         limits: Limits {
             max_duration: seconds("max_duration", body.max_duration)?,
             idle: seconds("idle_timeout", body.idle_timeout)?,
-            alone: seconds("alone_timeout", body.alone_timeout)?.or(Some(ALONE)),
+            alone: seconds("alone_timeout", body.alone_timeout)?.or(Limits::usual().alone),
             reconnect: seconds("reconnect_timeout", body.reconnect_timeout)?,
         },
         parallel: body.allow_parallel,
@@ -218,6 +216,7 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
         return Ok(SourceSpec::Http { url: url.to_string(), display_name: None });
     };
     let schemes = match source.mode.as_str() {
+        "bridge" if source.url.is_none() => return Ok(SourceSpec::Bridge { url: None }),
         "protoo" | "bridge" => ["ws", "wss"],
         "http" => ["http", "https"],
         _ => return Err(Problem::field("source.mode", "must be protoo, bridge or http")),
@@ -232,7 +231,7 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
     }
     let (origin, display_name) = (source.origin, source.display_name);
     Ok(match source.mode.as_str() {
-        "bridge" => SourceSpec::Bridge { url },
+        "bridge" => SourceSpec::Bridge { url: Some(url) },
         "http" => SourceSpec::Http { url, display_name },
         _ => SourceSpec::Protoo { url, origin, display_name },
     })

@@ -46,7 +46,7 @@ pub(super) fn targets(asked: Vec<Target>) -> Result<Vec<NewTarget>, Problem> {
 pub(super) async fn reachable(reach: &Reach, targets: &[NewTarget]) -> Result<(), Problem> {
     for (index, one) in targets.iter().enumerate() {
         let Ok(url) = target::address(&one.url) else { continue };
-        if let Err(error @ reach::Error::Forbidden(_)) = reach.resolve(&url).await {
+        if let Err(error @ reach::Error::Forbidden { .. }) = reach.resolve(&url).await {
             return Err(Problem::from(error).with("field", format!("webhooks[{index}].url")));
         }
     }

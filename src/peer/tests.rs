@@ -95,7 +95,7 @@ async fn an_sfu_without_a_usable_address_is_refused() {
 #[tokio::test]
 async fn an_sfu_elsewhere_cannot_make_us_send_to_this_machine_or_its_network() {
     let url = "wss://8.8.8.8/".parse().unwrap();
-    let site = Reach::public_and([]).resolve(&url).await.unwrap();
+    let site = Reach::public_and("SFU_ALLOW", []).resolve(&url).await.unwrap();
     let config = Config { reach: site.surroundings(), ..Config::default() };
     let to = |addresses: &[&str]| {
         let of = |ip: &&str| json!({"address":ip,"protocol":"udp","port":4000});

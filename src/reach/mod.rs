@@ -37,9 +37,14 @@ pub enum Error {
     Url(String),
     /// It is at an address that this service keeps away from.
     #[error(
-        "{0} is at a private, loopback or other special address, which this service connects to only when SFU_ALLOW lists it"
+        "{host} is at a private, loopback or other special address, which this service connects to only when {setting} lists it"
     )]
-    Forbidden(String),
+    Forbidden {
+        /// The host.
+        host: String,
+        /// The setting that would list it.
+        setting: &'static str,
+    },
     /// Its name has no address.
     #[error("{host} cannot be resolved: {reason}")]
     Unresolved {
@@ -61,6 +66,8 @@ pub enum Error {
 pub struct Reach {
     /// None: everything.
     rules: Option<Arc<[Rule]>>,
+    /// Where the operator lists more.
+    setting: &'static str,
     authorities: Arc<[reqwest::Certificate]>,
 }
 
@@ -71,10 +78,10 @@ impl Reach {
         Self::default()
     }
 
-    /// Public addresses, and what is listed.
+    /// Public addresses, and what is listed in the setting of this name.
     #[must_use]
-    pub fn public_and(rules: impl IntoIterator<Item = Rule>) -> Self {
-        Self { rules: Some(rules.into_iter().collect()), ..Self::default() }
+    pub fn public_and(setting: &'static str, rules: impl IntoIterator<Item = Rule>) -> Self {
+        Self { rules: Some(rules.into_iter().collect()), setting, ..Self::default() }
     }
 
     /// And the host of a URL that the operator has configured.
@@ -122,10 +129,15 @@ impl Reach {
         let (addresses, kept_from): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|address| self.allows(&host, *address));
         if !kept_from.is_empty() {
-            tracing::warn!(host, ?kept_from, "addresses that SFU_ALLOW does not list are not connected to");
+            tracing::warn!(
+                host,
+                ?kept_from,
+                setting = self.setting,
+                "addresses that are not listed are kept away from"
+            );
         }
         if addresses.is_empty() {
-            return Err(Error::Forbidden(host));
+            return Err(Error::Forbidden { host, setting: self.setting });
         }
         let secure = matches!(url.scheme(), "https" | "wss");
         Ok(Site { host, addresses, secure, reach: self.clone() })

@@ -5,13 +5,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 fn reach(list: &str) -> Reach {
-    Reach::public_and(list.split(',').filter(|entry| !entry.is_empty()).map(|entry| entry.parse().unwrap()))
+    Reach::public_and(
+        "SFU_ALLOW",
+        list.split(',').filter(|entry| !entry.is_empty()).map(|entry| entry.parse().unwrap()),
+    )
 }
 
 async fn may(reach: &Reach, url: &str) -> bool {
     match reach.resolve(&url.parse().unwrap()).await {
         Ok(_) => true,
-        Err(Error::Forbidden(_)) => false,
+        Err(Error::Forbidden { .. }) => false,
         Err(other) => panic!("{url}: {other}"),
     }
 }

@@ -5,10 +5,15 @@ use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::reach::Reach;
 use crate::session::{self, Layers};
-use crate::sfu::{self, Room, bridge, http, protoo};
+use crate::sfu::bridge::{self, Lobby};
+use crate::sfu::{self, Room, http, protoo};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use url::Url;
+
+/// How long a start waits for the application that is to attach the room.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to attach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +38,11 @@ pub enum SourceSpec {
         #[serde(default)]
         display_name: Option<String>,
     },
-    /// An application that serves the bridge's protocol.
+    /// An application that speaks the bridge's protocol.
     Bridge {
-        /// `ws:` or `wss:`.
-        url: String,
+        /// Where it serves it, `ws:` or `wss:`. Without, it comes to us.
+        #[serde(default)]
+        url: Option<String>,
     },
 }
 
@@ -53,9 +59,10 @@ impl SourceSpec {
 
     /// The address of its signalling.
     #[must_use]
-    pub fn url(&self) -> &str {
+    pub fn url(&self) -> Option<&str> {
         match self {
-            Self::Protoo { url, .. } | Self::Http { url, .. } | Self::Bridge { url } => url,
+            Self::Protoo { url, .. } | Self::Http { url, .. } => Some(url),
+            Self::Bridge { url } => url.as_deref(),
         }
     }
 }
@@ -77,6 +84,7 @@ pub(super) struct Way {
     pub(super) source: SourceSpec,
     pub(super) layers: Layers,
     pub(super) peer: peer::Config,
+    pub(super) lobby: Lobby,
 }
 
 impl Way {
@@ -107,7 +115,7 @@ impl Way {
         if self.layers == Layers::All && mode != "bridge" {
             return Err(Error::LayersUnsupported(mode));
         }
-        let url = self.source.url();
+        let Some(url) = self.source.url() else { return self.visit().await };
         let url = Url::parse(url).map_err(|error| Error::BadSource(format!("{url}: {error}")))?;
         // Each time anew: a name may have moved.
         let site = self.peer.reach.resolve(&url).await?;
@@ -134,12 +142,22 @@ impl Way {
         };
         Ok((room, reach))
     }
+
+    /// The room that an application has attached. It says where its media is, which may be around where it came from.
+    async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
+        let name = format!("tureen-{}", self.recording);
+        let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
+        let (room, from) = room.map_err(from_sfu)?;
+        let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));
+        Ok((Box::new(room), reach))
+    }
 }
 
 fn from_sfu(error: sfu::Error) -> Error {
     match &error {
         sfu::Error::Url(_) => Error::BadSource(error.to_string()),
         sfu::Error::Layers => Error::LayersUnsupported("this application"),
+        sfu::Error::NotAttached => Error::NotAttached,
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
     }

@@ -8,12 +8,13 @@
 //!
 //! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
 //! [`recording`] knows who is there; [`actor`] pumps;
-//! [`writer`] stores in order; [`attach`] joins rooms; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
+//! [`writer`] stores in order; [`attach`] joins rooms; [`auto`] begins with rooms that wish it; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
 //! process left, [`adopt`] goes on with it.
 
 mod actor;
 pub mod adopt;
 pub mod attach;
+pub mod auto;
 mod gap;
 #[cfg(test)]
 mod gap_tests;

@@ -10,7 +10,9 @@ use crate::clock::SystemClock;
 use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::reach::Reach;
 use crate::session::Layers;
+use crate::sfu::bridge::Lobby;
 use crate::storage::{self, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub const CATALOGUE: &str = "tureen.db";
 pub struct Options {
     /// Where to attach.
     pub source: SourceSpec,
+    /// What may be connected to.
+    pub reach: Reach,
     /// Which spatial layers become tracks.
     pub layers: Layers,
     /// The room, when the URL does not name it.
@@ -78,10 +82,11 @@ pub async fn run(
         store,
         Arc::new(SystemClock),
         Policy::default(),
-        peer::Config::default(),
+        peer::Config { reach: options.reach, ..peer::Config::default() },
+        Lobby::default(),
         MOST_RUNNING,
     );
-    let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url()));
+    let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url().unwrap_or_default()));
     let started = supervisor
         .start(StartRequest {
             title: room_id.clone(),

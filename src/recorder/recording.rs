@@ -145,7 +145,7 @@ impl Recording {
         out: &mut Vec<Action>,
     ) -> bool {
         let Some(codec) = consumer.codec() else { return false };
-        let peer = PeerInfo { id: consumer.peer_id.clone(), display_name: String::new() };
+        let peer = PeerInfo { id: consumer.peer_id.clone(), display_name: String::new(), user_id: None };
         self.peer_joined(&peer, now, out);
         let Some(participant) = self.participants.get(&consumer.peer_id).map(|known| known.id) else {
             return false;

@@ -34,7 +34,7 @@ pub(super) fn consumer(id: &str, peer: &str, mime: &str) -> Consumer {
 }
 
 pub(super) fn peer(id: &str) -> PeerInfo {
-    PeerInfo { id: id.to_owned(), display_name: format!("{id}'s name") }
+    PeerInfo { id: id.to_owned(), display_name: format!("{id}'s name"), user_id: None }
 }
 
 /// What was written, a word for each.

@@ -56,6 +56,17 @@ pub struct Limits {
     pub reconnect: Option<Duration>,
 }
 
+/// A recorder leaves a room in which nobody else has been for so long.
+const ALONE: Duration = Duration::from_secs(300);
+
+impl Limits {
+    /// Those of a recording that nobody set any for.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self { alone: Some(ALONE), ..Self::default() }
+    }
+}
+
 /// Durations as seconds.
 mod seconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

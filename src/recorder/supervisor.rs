@@ -15,6 +15,7 @@ use crate::id::RecordingId;
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::reach;
+use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::time::{Moment, WallTime};
 use std::collections::HashMap;
@@ -88,6 +89,9 @@ pub enum Error {
     /// The SFU answers and says no.
     #[error("the SFU refused: {0}")]
     SfuRefused(String),
+    /// No application has come with this room.
+    #[error("no application has attached this room")]
+    NotAttached,
     /// Layers cannot be had one by one where this is attached.
     #[error(
         "layers cannot be recorded one by one here: each needs a consumer of its own, which {0} does not give"
@@ -157,6 +161,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     peer: peer::Config,
+    lobby: Lobby,
+    /// Recordings at one time.
     most: usize,
     running: Mutex<HashMap<RecordingId, Running>>,
     /// The verdicts on the recordings that ended, together.
@@ -183,6 +189,7 @@ impl Supervisor {
         clock: Arc<dyn Clock>,
         policy: Policy,
         peer: peer::Config,
+        lobby: Lobby,
         most: usize,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -191,6 +198,7 @@ impl Supervisor {
             clock,
             policy,
             peer,
+            lobby,
             most,
             running: Mutex::default(),
             ended: Mutex::default(),
@@ -305,6 +313,7 @@ impl Supervisor {
             source: request.source.clone(),
             layers: request.layers,
             peer: self.0.peer.clone(),
+            lobby: self.0.lobby.clone(),
         }
     }
 
@@ -481,6 +490,12 @@ impl Supervisor {
         let running = self.running();
         let ended = *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
         Integrity::of_all(running.values().map(|one| one.progress.borrow().integrity()).chain([ended]))
+    }
+
+    /// Where applications come to attach rooms.
+    #[must_use]
+    pub fn lobby(&self) -> &Lobby {
+        &self.0.lobby
     }
 
     /// How many have lost their room and look for it.

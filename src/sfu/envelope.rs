@@ -83,6 +83,11 @@ pub(super) fn accepted(id: u64) -> String {
     json!({ "response": true, "id": id, "ok": true, "data": {} }).to_string()
 }
 
+/// Consent to a request with an answer, as text.
+pub(super) fn answered(id: u64, data: &Value) -> String {
+    json!({ "response": true, "id": id, "ok": true, "data": data }).to_string()
+}
+
 /// Refusal of a request, as text.
 pub(super) fn rejected(id: u64, code: u32, reason: &str) -> String {
     json!({ "response": true, "id": id, "ok": false, "errorCode": code, "errorReason": reason }).to_string()

@@ -27,6 +27,11 @@ impl Line {
         Ok(Self { socket, next_id: 1, patience: PATIENCE })
     }
 
+    /// A connection that is open already, on which numbers below `next_id` may have been used.
+    pub(super) fn over(socket: Socket, next_id: u64) -> Self {
+        Self { socket, next_id, patience: PATIENCE }
+    }
+
     /// Ask, and wait for the answer's data.
     pub(super) async fn request(&mut self, method: &str, data: &Value) -> Result<Value, Error> {
         let id = self.next_id;
@@ -40,13 +45,13 @@ impl Line {
         match timeout(self.patience, asked).await {
             Ok(Ok(Ok(data))) => Ok(data),
             Ok(Ok(Err(failure))) => Err(Error::Refused { code: failure.code, reason: failure.reason }),
-            Ok(Err(())) => Err(self.over()),
+            Ok(Err(())) => Err(self.end()),
             Err(_) => Err(Error::Timeout { method: method.to_owned() }),
         }
     }
 
     /// The connection ended instead of an answer: a server that wants no retry has refused us.
-    fn over(&self) -> Error {
+    fn end(&self) -> Error {
         match self.socket.reason() {
             Some(Reason::Ended { code, reason }) => Error::Refused { code: u32::from(code), reason },
             _ => Error::Closed,
@@ -69,13 +74,20 @@ impl Line {
     }
 
     async fn text(&mut self, text: String) -> Result<(), Error> {
-        self.socket.commands.send(Command::Text(text)).await.map_err(|_| self.over())
+        self.socket.commands.send(Command::Text(text)).await.map_err(|_| self.end())
     }
 
     /// The same without waiting, so that a reader stays cancel-safe. A full queue means that the connection is stuck.
     pub(super) fn refuse(&self, id: u64, code: u32, reason: &str) {
         if self.socket.commands.try_send(Command::Text(envelope::rejected(id, code, reason))).is_err() {
             tracing::debug!(id, "a refusal could not be sent");
+        }
+    }
+
+    /// Consent in the same way.
+    pub(super) fn consent(&self, id: u64) {
+        if self.socket.commands.try_send(Command::Text(envelope::accepted(id))).is_err() {
+            tracing::debug!(id, "a consent could not be sent");
         }
     }
 

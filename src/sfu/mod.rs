@@ -40,12 +40,14 @@ pub struct Source {
 }
 
 /// A participant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerInfo {
     /// The application's name of it, as in [`Consumer::peer_id`].
     pub id: String,
     /// As people see it; empty if the application has none.
     pub display_name: String,
+    /// The application's name of the user behind it, where its signalling tells.
+    pub user_id: Option<String>,
 }
 
 /// Stands for a consumer that the SFU has offered and that is not answered yet.
@@ -152,6 +154,9 @@ pub enum Error {
     /// Layers cannot be had one by one here.
     #[error("the SFU's signalling cannot give each layer a consumer")]
     Layers,
+    /// No application has come to us with this room.
+    #[error("no application has attached this room")]
+    NotAttached,
     /// The connection is over; [`Room::next`] gives the reason.
     #[error("the connection to the room is over")]
     Closed,

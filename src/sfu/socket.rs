@@ -22,9 +22,9 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Frame};
 use url::Url;
 
 /// Largest message taken, in bytes.
-const MAX_MESSAGE: usize = 1 << 20;
+pub(super) const MAX_MESSAGE: usize = 1 << 20;
 /// Notifications and requests that wait for the room's owner.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
 /// Between pings of ours.
 const PING: Duration = Duration::from_secs(15);
 /// Silence after which the connection is taken for dead.
@@ -33,6 +33,7 @@ const DEAD: Duration = Duration::from_secs(45);
 pub(super) const NO_RETRY: u16 = 4000;
 
 /// What goes out.
+#[derive(Debug)]
 pub(super) enum Command {
     /// Text, as it is.
     Text(String),
@@ -60,10 +61,11 @@ pub(super) struct Manner {
 }
 
 /// Our end of the task.
+#[derive(Debug)]
 pub(super) struct Socket {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) incoming: mpsc::Receiver<Incoming>,
-    end: Arc<OnceLock<Reason>>,
+    pub(super) end: Arc<OnceLock<Reason>>,
 }
 
 type Stream = WebSocketStream<reqwest::Upgraded>;

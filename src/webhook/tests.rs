@@ -283,7 +283,7 @@ async fn what_users_name_is_guarded_and_what_the_operator_configured_is_not() {
     let (named, configured) = (Receiver::new(&[]).await, Receiver::new(&[]).await);
     stage.catalog.configure_webhook(Some(&configured.url)).await.unwrap();
     stage.begin("room", vec![named.target()]).await;
-    let _delivering = stage.deliver_to(Reach::public_and([]));
+    let _delivering = stage.deliver_to(Reach::public_and("SFU_ALLOW", []));
     configured.until(1).await;
     let refused = async {
         loop {

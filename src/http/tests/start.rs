@@ -77,7 +77,7 @@ async fn an_address_that_is_not_listed_is_refused_before_anything_is_sent() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let app = TestApp::reaching(Reach::public_and([]), Origins::AnyToRead).await;
+    let app = TestApp::reaching(Reach::public_and("SFU_ALLOW", []), Origins::AnyToRead).await;
     for (mode, host) in [
         ("protoo", "ws://127.0.0.1"),
         ("protoo", "wss://localhost"),

@@ -27,7 +27,7 @@ impl Recording {
             recording: self.id,
             peer_id: peer.id.clone(),
             display_name: peer.display_name.clone(),
-            user_id: None,
+            user_id: peer.user_id.clone(),
             joined_at,
         })));
     }

@@ -91,15 +91,19 @@ pub(super) fn transient(method: &str) -> bool {
     matches!(method, "consumerScore" | "activeSpeaker")
 }
 
-fn peer(data: &Value) -> Option<PeerInfo> {
-    Some(PeerInfo { id: text(data, "peerId")?, display_name: text(data, "displayName").unwrap_or_default() })
+pub(super) fn peer(data: &Value) -> Option<PeerInfo> {
+    Some(PeerInfo {
+        id: text(data, "peerId")?,
+        display_name: text(data, "displayName").unwrap_or_default(),
+        user_id: text(data, "userId"),
+    })
 }
 
-fn text(data: &Value, name: &str) -> Option<String> {
+pub(super) fn text(data: &Value, name: &str) -> Option<String> {
     data.get(name)?.as_str().map(str::to_owned)
 }
 
-fn small(data: &Value, name: &str) -> Option<u8> {
+pub(super) fn small(data: &Value, name: &str) -> Option<u8> {
     data.get(name)?.as_u64().and_then(|number| u8::try_from(number).ok())
 }
 
@@ -162,7 +166,7 @@ mod tests {
         assert_eq!(event("consumerLayers", &layers), Some(told));
         let none = Event::ConsumerLayers { consumer: "c".into(), spatial: None, temporal: None };
         assert_eq!(event("consumerLayers", &json!({"consumerId": "c"})), Some(none));
-        let ann = PeerInfo { id: "a".into(), display_name: "Ann".into() };
+        let ann = PeerInfo { id: "a".into(), display_name: "Ann".into(), user_id: None };
         assert_eq!(
             event("peerJoined", &json!({"peerId": "a", "displayName": "Ann"})),
             Some(Event::PeerJoined(ann))
@@ -173,6 +177,31 @@ mod tests {
         {
             assert_eq!(event(method, &data), None, "{method}");
         }
+    }
+
+    /// The schema that applications are written by names what is understood here, and nothing else.
+    #[test]
+    fn the_schema_names_the_same_notifications() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../docs/design/bridge-protocol.schema.json")).unwrap();
+        let said = |list: &Value| -> Vec<String> {
+            let parts = list["anyOf"].as_array().unwrap().iter().filter_map(|part| part["$ref"].as_str());
+            let parts = parts.filter_map(|part| part.strip_prefix("#/$defs/notifications/"));
+            let methods = parts.map(|part| &schema["$defs"]["notifications"][part]["properties"]["method"]);
+            let named = methods.flat_map(|method| match method.get("enum") {
+                Some(several) => several.as_array().unwrap().clone(),
+                None => vec![method["const"].clone()],
+            });
+            named.map(|name| name.as_str().unwrap().to_owned()).collect()
+        };
+        let whole = json!({"peerId": "p", "consumerId": "c", "score": 1});
+        let mut methods = said(&schema["$defs"]["application"]);
+        methods.retain(|method| method != "state");
+        assert_eq!(methods.len(), 9, "{methods:?}");
+        for method in &methods {
+            assert!(event(method, &whole).is_some(), "{method} is understood");
+        }
+        assert_eq!(said(&schema["$defs"]["recorder"]), ["detach", "error"]);
     }
 
     proptest! {

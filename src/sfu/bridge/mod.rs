@@ -1,23 +1,37 @@
-//! Our own signalling: what an application serves beside its own, so that a recorder can take part in a room without
+//! Our own signalling: what an application speaks beside its own, so that a recorder can take part in a room without
 //! being one of its peers. `docs/design/bridge-protocol.md` is its text.
+//!
+//! Either side may open the connection: [`connect`] goes to an application that serves it, [`Lobby`] keeps the
+//! applications that have come to us, which is the usual way.
 //!
 //! The envelope is protoo's. Unlike protoo's demo it has one version, which the WebSocket's subprotocol names, and it
 //! can give each spatial layer of a simulcast a consumer of its own.
 
+mod book;
+mod hello;
+mod lobby;
+#[cfg(test)]
+mod lobby_tests;
 mod message;
+mod session;
 #[cfg(test)]
 mod tests;
+
+pub use lobby::{Arrival, Lobby};
+pub use session::{Heard, Said, Wire};
 
 use super::line::{Line, read};
 use super::socket::{Incoming, Manner, Socket};
 use super::{Error, Event, Offer, PeerInfo, Room, Source};
 use crate::session::{DtlsParameters, Layers, RtpCapabilities, TransportParameters};
-use serde_json::json;
+use book::{Book, Known};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
 use url::Url;
 
 /// The subprotocol: a change that an older side cannot live with gives it another number.
-const SUBPROTOCOL: &str = "tureen-bridge.v1";
-/// Said besides in `attach`, for people who read logs.
+pub const SUBPROTOCOL: &str = "tureen-bridge.v1";
+/// Said besides in `attach` and `hello`, for people who read logs.
 const VERSION: u32 = 1;
 /// The application cannot give each layer a consumer.
 const UNPROCESSABLE: u32 = 422;
@@ -34,13 +48,7 @@ pub async fn connect(source: &Source, layers: Layers) -> Result<Bridge, Error> {
     let manner =
         Manner { subprotocol: SUBPROTOCOL, origin: source.origin.clone(), transient: message::transient };
     let line = Line::open(Socket::connect(&source.site, &url, manner)).await?;
-    Ok(Bridge {
-        line,
-        room_id: source.room_id.clone(),
-        recorder_id: source.peer_id.clone(),
-        layers,
-        transport_id: String::new(),
-    })
+    Ok(Bridge::new(line, &source.room_id, &source.peer_id, layers))
 }
 
 fn address(source: &Source) -> Result<Url, Error> {
@@ -59,28 +67,62 @@ pub struct Bridge {
     layers: Layers,
     /// Where consumers are to be made.
     transport_id: String,
+    /// What we know of the room, to be compared with what it is after a pause in the connection.
+    book: Book,
+    /// Events that such a comparison gave, not told yet.
+    queued: VecDeque<Event>,
 }
 
 impl Bridge {
+    fn new(line: Line, room_id: &str, recorder_id: &str, layers: Layers) -> Self {
+        Self {
+            line,
+            room_id: room_id.to_owned(),
+            recorder_id: recorder_id.to_owned(),
+            layers,
+            transport_id: String::new(),
+            book: Book::default(),
+            queued: VecDeque::new(),
+        }
+    }
+
     /// What a message means to the room's owner. Requests that are not for it are answered here.
     fn interpret(&mut self, incoming: Incoming) -> Option<Event> {
         match incoming {
-            Incoming::Notification { method, data } => message::event(&method, &data),
-            Incoming::Request { id, method, data } if method == "newConsumer" => {
-                match message::new_consumer(data) {
-                    Ok(consumer) => Some(Event::ConsumerOffered { token: Offer(id), consumer }),
-                    Err(error) => {
-                        tracing::warn!(%error, "a consumer is offered that cannot be read");
-                        self.line.refuse(id, 400, "consumer that cannot be read");
-                        None
-                    }
-                }
+            Incoming::Notification { method, data } if method == "state" => {
+                self.queued = self.book.compare(&data).into();
+                None
             }
+            Incoming::Notification { method, data } => {
+                let event = message::event(&method, &data)?;
+                self.book.heard(&event);
+                Some(event)
+            }
+            Incoming::Request { id, method, data } if method == "newConsumer" => self.offered(id, data),
             Incoming::Request { id, .. } => {
                 self.line.refuse(id, 404, "unknown method");
                 None
             }
         }
+    }
+
+    /// An offer, which after a pause in the connection may be one that we know.
+    fn offered(&mut self, id: u64, data: Value) -> Option<Event> {
+        let consumer = match message::new_consumer(data) {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                tracing::warn!(%error, "a consumer is offered that cannot be read");
+                self.line.refuse(id, 400, "consumer that cannot be read");
+                return None;
+            }
+        };
+        match self.book.offered(id, &consumer) {
+            Known::No => return Some(Event::ConsumerOffered { token: Offer(id), consumer }),
+            Known::Waiting => {}
+            Known::Taken => self.line.consent(id),
+            Known::TooMany => self.line.refuse(id, 503, "too many consumers"),
+        }
+        None
     }
 }
 
@@ -116,7 +158,9 @@ impl Room for Bridge {
     async fn join(&mut self, capabilities: &RtpCapabilities) -> Result<Vec<PeerInfo>, Error> {
         let data = json!({ "transportId": self.transport_id, "rtpCapabilities": capabilities });
         let answer = self.line.request("observe", &data).await?;
-        Ok(message::present(&answer))
+        let peers = message::present(&answer);
+        peers.iter().for_each(|peer| self.book.heard(&Event::PeerJoined(peer.clone())));
+        Ok(peers)
     }
 
     async fn connect_transport(&mut self, id: &str, dtls: &DtlsParameters) -> Result<(), Error> {
@@ -126,6 +170,9 @@ impl Room for Bridge {
 
     async fn next(&mut self) -> Event {
         loop {
+            if let Some(event) = self.queued.pop_front() {
+                return event;
+            }
             let incoming = match self.line.hear().await {
                 Ok(incoming) => incoming,
                 Err(reason) => return Event::Closed(reason),
@@ -137,10 +184,12 @@ impl Room for Bridge {
     }
 
     async fn accept(&mut self, offer: Offer) -> Result<(), Error> {
+        self.book.answered(offer.0, true);
         self.line.accept(offer.0).await
     }
 
     async fn reject(&mut self, offer: Offer, reason: &str) {
+        self.book.answered(offer.0, false);
         self.line.reject(offer.0, 403, reason).await;
     }
 

@@ -106,7 +106,7 @@ async fn a_bridge_is_attached_and_offers_a_layer() {
     assert_eq!(room.enter().await.unwrap().codecs.len(), 1);
     assert_eq!(room.create_transport().await.unwrap().id, "t1");
     let peers = room.join(&RtpCapabilities::default()).await.unwrap();
-    assert_eq!(peers, [PeerInfo { id: "ann".into(), display_name: "Ann".into() }]);
+    assert_eq!(peers, [PeerInfo { id: "ann".into(), display_name: "Ann".into(), user_id: Some("7".into()) }]);
     let Event::ConsumerOffered { token, consumer } = room.next().await else { panic!("no offer") };
     assert_eq!(consumer.layer, Some(1));
     room.accept(token).await.unwrap();

@@ -75,7 +75,8 @@ pub(super) fn room(data: &Value, name: &str, me: &str) -> Result<Snapshot, serde
             seen.producers.extend(published.into_iter().filter_map(|entry| producer(entry, Some(&id))));
         }
         let display_name = text(peer, &["displayName", "fullName", "name", "userName"]).unwrap_or_default();
-        seen.peers.push(PeerInfo { id, display_name });
+        let user_id = text(peer, &["userId", "user_id"]);
+        seen.peers.push(PeerInfo { id, display_name, user_id });
     }
     for entry in own.map(entries).unwrap_or_default() {
         let found = producer(entry, None).filter(|found| found.peer_id != me);
@@ -184,7 +185,11 @@ mod tests {
         ] {
             let seen = room(&data, "rec", "rec-1").unwrap();
             assert_eq!(ids(&seen), expected, "{data}");
-            assert_eq!(seen.peers, [PeerInfo { id: "ann".into(), display_name: "Ann".into() }], "{data}");
+            assert_eq!(
+                seen.peers,
+                [PeerInfo { id: "ann".into(), display_name: "Ann".into(), ..PeerInfo::default() }],
+                "{data}"
+            );
             assert_eq!((seen.us, seen.before.as_slice()), (true, &["rec-0".to_owned()][..]), "{data}");
         }
         let bare = room(&json!({"peers": [{"id": "ann", "producers": ["p1"]}]}), "rec", "rec-1").unwrap();

@@ -132,6 +132,7 @@ fn peer(data: &Value) -> Option<PeerInfo> {
     Some(PeerInfo {
         id: text(data, "peerId").or_else(|| text(data, "id"))?,
         display_name: text(data, "displayName").unwrap_or_default(),
+        user_id: None,
     })
 }
 
@@ -160,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_new_peer_is_bare_or_wrapped() {
-        let expected = Some(Event::PeerJoined(PeerInfo { id: "a".into(), display_name: "Ann".into() }));
+        let expected =
+            Some(Event::PeerJoined(PeerInfo { id: "a".into(), display_name: "Ann".into(), user_id: None }));
         assert_eq!(event("newPeer", &json!({"id":"a","displayName":"Ann","device":{}})), expected);
         assert_eq!(event("newPeer", &json!({"peer":{"peerId":"a","displayName":"Ann"}})), expected);
         assert_eq!(event("newPeer", &json!({"displayName":"Ann"})), None);

@@ -167,7 +167,7 @@ async fn attends(rewrite: bool) {
     let transport = room.create_transport().await.unwrap();
     assert_eq!((transport.id.as_str(), transport.ice_candidates.len()), ("t1", 1));
     let peers = room.join(&capabilities).await.unwrap();
-    assert_eq!(peers, [PeerInfo { id: "a".into(), display_name: "Ann".into() }]);
+    assert_eq!(peers, [PeerInfo { id: "a".into(), display_name: "Ann".into(), user_id: None }]);
     room.connect_transport("t1", &ours()).await.unwrap();
     let Event::ConsumerOffered { token, consumer } = room.next().await else { panic!() };
     assert_eq!((consumer.id.as_str(), consumer.kind, consumer.ssrc()), ("c1", Kind::Audio, Some(7)));

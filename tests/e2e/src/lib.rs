@@ -8,6 +8,7 @@
     clippy::missing_panics_doc
 )]
 
+pub mod application;
 pub mod browser;
 pub mod compare;
 pub mod offset;

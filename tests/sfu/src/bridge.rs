@@ -99,6 +99,12 @@ pub(crate) async fn request(room: &Arc<Room>, peer: &Arc<Peer>, method: &str, da
             by_consumer(peer, data)?.request_key_frame().await.context("asking for a key frame")?;
             Ok(json!({}))
         }
+        "closeConsumer" => {
+            let id = by_consumer(peer, data)?.id();
+            let closed = peer.state.lock().unwrap().consumers.remove(&id);
+            drop(closed); // mediasoup closes what has no owner
+            Ok(json!({}))
+        }
         "setPreferredLayers" => {
             let layers: ConsumerLayers = parse(data.clone())?;
             by_consumer(peer, data)?.set_preferred_layers(layers).await.context("choosing layers")?;

@@ -3,6 +3,7 @@
 
 mod attach;
 mod bad_input;
+mod bridge;
 mod crash;
 mod drivers;
 mod events;

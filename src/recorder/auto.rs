@@ -1,0 +1,123 @@
+//! Recordings that begin by themselves: of rooms that an application attaches and wishes recorded, or whose name has a
+//! pattern that the operator gave.
+
+use super::attach::SourceSpec;
+use super::request::StartRequest;
+use super::rules::{Limits, Rules};
+use super::supervisor::{Error, Supervisor};
+use crate::sfu::bridge::Arrival;
+use serde_json::Value;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Patterns of rooms' names. `*` stands for any text, `?` for one character, all else for itself.
+#[derive(Clone, Debug, Default)]
+pub struct Rooms(Vec<Vec<char>>);
+
+impl Rooms {
+    /// Of these patterns. Empty ones count for nothing.
+    #[must_use]
+    pub fn new<T: AsRef<str>>(patterns: &[T]) -> Self {
+        let patterns = patterns.iter().map(|pattern| pattern.as_ref().trim());
+        Self(
+            patterns.filter(|pattern| !pattern.is_empty()).map(|pattern| pattern.chars().collect()).collect(),
+        )
+    }
+
+    /// Whether a name has one of them.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().collect();
+        self.0.iter().any(|pattern| fits(pattern, &name))
+    }
+}
+
+/// Without recursion: names and patterns are strangers' and may have many stars.
+fn fits(pattern: &[char], name: &[char]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    // Behind the last star, and the first character that it does not stand for.
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                p += 1;
+                star = Some((p, n));
+            }
+            Some(one) if *one == '?' || Some(one) == name.get(n) => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((behind, from)) => {
+                    star = Some((behind, from + 1));
+                    (p, n) = (behind, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(p..).unwrap_or_default().iter().all(|one| *one == '*')
+}
+
+/// Starts what is to start, for as long as the process lives.
+pub async fn run(supervisor: Supervisor, rooms: Rooms) {
+    let mut arrivals = supervisor.lobby().arrivals();
+    loop {
+        match arrivals.recv().await {
+            Ok(arrival) if arrival.record || rooms.has(&arrival.room_id) => {
+                // One room may be slow to join.
+                tokio::spawn(start(supervisor.clone(), arrival));
+            }
+            Ok(_) => {}
+            Err(RecvError::Lagged(missed)) => {
+                tracing::error!(missed, "rooms came faster than they were looked at")
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn start(supervisor: Supervisor, arrival: Arrival) {
+    let room_id = arrival.room_id.clone();
+    let request = StartRequest {
+        title: arrival.title.unwrap_or_else(|| arrival.room_id.clone()),
+        room_id: arrival.room_id,
+        description: None,
+        started_by: arrival.user_id,
+        source: SourceSpec::Bridge { url: None },
+        layers: arrival.layers,
+        rules: Rules::default(),
+        limits: Limits::usual(),
+        parallel: false,
+        idempotency_key: None,
+        metadata: Value::Object(arrival.metadata),
+        webhooks: Vec::new(),
+    };
+    match supervisor.start(request).await {
+        Ok(started) => {
+            tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself")
+        }
+        // An application that attaches anew while its recording goes on.
+        Err(Error::AlreadyRecording(_)) => {}
+        Err(error) => tracing::error!(room.id = %room_id, %error, "a recording could not start by itself"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_patterns() {
+        let rooms = Rooms::new(&["class-*", " a?c ", "", "*-x-*y"]);
+        for name in ["class-", "class-7/b", "abc", "aüc", "-x-y", "1-x-2-x-3y"] {
+            assert!(rooms.has(name), "{name}");
+        }
+        for name in ["", "class", "my-class-1", "ac", "abbc", "1-x-2"] {
+            assert!(!rooms.has(name), "{name}");
+        }
+        assert!(Rooms::new(&["*"]).has(""));
+        assert!(!Rooms::default().has("anything"));
+        let many = Rooms::new(&["*a".repeat(200)]);
+        assert!(!many.has(&"a".repeat(199)), "many stars take no more time than one");
+    }
+}
