@@ -1,7 +1,7 @@
 //! Table `events`: what happened in recordings, in the order in which it was written.
 
 use super::row::{corrupt, integer, json, now, parsed, wall};
-use super::{Catalog, Error};
+use super::{Catalog, Error, EventKind};
 use crate::id::{EventId, RecordingId};
 use crate::time::WallTime;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -12,60 +12,6 @@ use tokio::sync::watch;
 
 /// Deliveries that were taken are kept for a week.
 const KEPT_MICROS: i64 = 7 * 86_400_000_000;
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What kind of thing happened. A new one is one line here.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum EventKind {
-            $($(#[$doc])* $kind,)*
-        }
-
-        impl EventKind {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
-
-            /// As it is told.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$kind => $name,)*
-                }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// A recording begins.
-    RecordingStarted = "recording.started",
-    /// It ended, and what it recorded is there.
-    RecordingCompleted = "recording.completed",
-    /// It ended, and there is nothing, or not all.
-    RecordingFailed = "recording.failed",
-    /// Somebody is in the room.
-    ParticipantJoined = "participant.joined",
-    /// Somebody left it.
-    ParticipantLeft = "participant.left",
-    /// Media of a source is stored.
-    TrackStarted = "track.started",
-    /// Nothing comes of it.
-    TrackStalled = "track.stalled",
-    /// It comes again.
-    TrackResumed = "track.resumed",
-    /// It is over.
-    TrackStopped = "track.stopped",
-    /// A track is less true to what was sent than it was.
-    IntegrityDegraded = "integrity.degraded",
-}
-
-impl EventKind {
-    /// From its name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-}
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq)]

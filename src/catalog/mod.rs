@@ -11,6 +11,7 @@
 
 mod change;
 mod error;
+mod event_kind;
 mod events;
 mod gaps;
 mod list;
@@ -25,14 +26,15 @@ mod webhooks;
 
 pub use change::Change;
 pub use error::Error;
-pub use events::{Event, EventFilter, EventKind, NewEvent};
+pub use event_kind::EventKind;
+pub use events::{Event, EventFilter, NewEvent};
 pub use list::{Cursor, Filter, Page};
 pub use repeat::{DeadFilter, Replay};
 pub use types::{
-    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Participant, Pause,
-    Recording, Run, Segment, Shown, Status, Totals, Track,
+    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, Participant,
+    Pause, Recording, Run, Segment, Shown, Status, Totals, Track,
 };
-pub use webhooks::{Delivery, Failure, NewTarget};
+pub use webhooks::{Delivery, Failure};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{

@@ -1,6 +1,6 @@
 //! What the rows say, as types.
 
-use super::NewTarget;
+use super::EventKind;
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
@@ -92,6 +92,27 @@ pub struct NewRecording {
     pub format: String,
     /// Who else than the configuration's target is told of it.
     pub webhooks: Vec<NewTarget>,
+}
+
+/// Somebody who wants to be told.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewTarget {
+    /// Where to.
+    pub url: String,
+    /// Signs what is told; `None` takes that of the configuration.
+    pub secret: Option<String>,
+    /// Of these; empty for all.
+    pub kinds: Vec<EventKind>,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for NewTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewTarget")
+            .field("url", &self.url)
+            .field("kinds", &self.kinds)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a recording ended.

@@ -2,7 +2,7 @@
 
 use super::events::event;
 use super::row::{integer, now, parsed, wall, wall_option};
-use super::{Catalog, Error, Event, EventKind};
+use super::{Catalog, Error, Event, EventKind, NewTarget};
 use crate::id::{RecordingId, TargetId};
 use crate::time::WallTime;
 use sqlx::sqlite::SqliteRow;
@@ -10,27 +10,6 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// The target of the configuration. There is one at most, and it keeps its rows when its address changes.
 const CONFIGURED: TargetId = TargetId(uuid::Uuid::nil());
-
-/// Somebody who wants to be told.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewTarget {
-    /// Where to.
-    pub url: String,
-    /// Signs what is told; `None` takes that of the configuration.
-    pub secret: Option<String>,
-    /// Of these; empty for all.
-    pub kinds: Vec<EventKind>,
-}
-
-/// Without the secret.
-impl std::fmt::Debug for NewTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewTarget")
-            .field("url", &self.url)
-            .field("kinds", &self.kinds)
-            .finish_non_exhaustive()
-    }
-}
 
 /// An event on its way to one target.
 #[derive(Clone, PartialEq)]

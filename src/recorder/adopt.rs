@@ -1,6 +1,6 @@
 //! After a restart: recordings that ran when the process before ended are taken up where they stopped.
 //!
-//! What was flushed is mended first ([`recovery`](super::recovery)). Then the state machine is made of the rows, with a
+//! What was flushed is mended first ([`recovery`]). Then the state machine is made of the rows, with a
 //! gap behind each track that had not ended, and the room is looked for as if it had been lost.
 
 use super::integrity::Integrity;

@@ -1,6 +1,9 @@
 //! The rows' types, without the database.
 
+#[path = "../../../src/catalog/event_kind.rs"]
+mod event_kind;
 #[path = "../../../src/catalog/types.rs"]
 mod types;
 
+pub use event_kind::EventKind;
 pub use types::*;

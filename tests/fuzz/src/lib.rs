@@ -25,7 +25,6 @@ mod recorder;
 mod rtp;
 #[path = "../../../src/session/mod.rs"]
 mod session;
-#[path = "../../../src/sfu/mod.rs"]
 mod sfu;
 mod signalling;
 pub mod target;

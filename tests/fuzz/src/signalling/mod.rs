@@ -2,6 +2,7 @@
 
 mod bridge;
 pub mod protoo;
+mod service;
 
 // Where the dialect looks for them.
 use crate::sfu::{Event, PeerInfo};

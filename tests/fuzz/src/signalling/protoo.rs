@@ -21,6 +21,7 @@ pub fn read(text: &str) -> Option<Consumer> {
         }
         Message::Response { result: Ok(data), .. } => {
             let _ = super::bridge::read("", &data);
+            super::service::read(&data);
             let _ = dialect::joined(&data);
             let _ = serde_json::from_value::<TransportParameters>(data.clone());
             if let Ok((dialect, router)) = dialect::router_capabilities(data) {
