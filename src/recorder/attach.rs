@@ -1,6 +1,6 @@
 //! How a recording gets into its room: the source, the driver for it, and the order of joining.
 
-use super::supervisor::Error;
+use super::error::Error;
 use crate::id::RecordingId;
 use crate::peer::{self, Peer};
 use crate::reach::Reach;

@@ -2,9 +2,10 @@
 //! pattern that the operator gave.
 
 use super::attach::SourceSpec;
+use super::error::Error;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::supervisor::{Error, Supervisor};
+use super::supervisor::Supervisor;
 use crate::sfu::bridge::Arrival;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;

@@ -1,7 +1,7 @@
 //! A recording's hold on its room: joined, or on the way back to it.
 
 use super::attach::{Joined, Way};
-use super::supervisor::Error;
+use super::error::Error;
 use crate::peer::{self, Peer};
 use crate::session::Consumer;
 use crate::sfu::{self, Room};

@@ -15,6 +15,7 @@ mod actor;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
+mod error;
 mod gap;
 #[cfg(test)]
 mod gap_tests;
@@ -47,5 +48,6 @@ mod track_tests;
 mod writer;
 
 pub use attach::SourceSpec;
+pub use error::Error;
 pub use request::StartRequest;
-pub use supervisor::{Error, MOST_RUNNING, Shutdown, Started, Stopped, Supervisor};
+pub use supervisor::{MOST_RUNNING, Shutdown, Started, Stopped, Supervisor};

@@ -1,10 +1,11 @@
 //! `tureen record`: one recording, without a server.
 
 use super::attach::SourceSpec;
+use super::error::Error;
 use super::progress::Progress;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::supervisor::{Error, MOST_RUNNING, Supervisor};
+use super::supervisor::{MOST_RUNNING, Supervisor};
 use crate::catalog::{self, Catalog};
 use crate::clock::SystemClock;
 use crate::id::RecordingId;

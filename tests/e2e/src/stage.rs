@@ -113,6 +113,18 @@ pub fn track<'a>(manifest: &'a Value, peer_id: &str, kind: &str) -> &'a Value {
     of_kind.unwrap_or_else(|| panic!("{kind} of {peer_id} in {manifest}"))
 }
 
+/// A participant to be, with an H264 camera and a microphone.
+#[must_use]
+pub fn publish(peer: &str) -> Publish {
+    Publish {
+        peer_id: peer.to_owned(),
+        display_name: peer.to_owned(),
+        video: Some(Fixture::named("h264-baseline.h264").expect("a fixture")),
+        audio: Some(Fixture::named("opus.ogg").expect("a fixture")),
+        ..Publish::default()
+    }
+}
+
 /// Waits for the first frame of a publisher.
 pub async fn sends(publisher: &Publisher) {
     wait::until("the publisher sends", Duration::from_secs(10), || async {

@@ -6,22 +6,12 @@ use std::time::Duration;
 use tureen::media::Codec;
 use tureen_e2e::compare::{holes, places};
 use tureen_e2e::recorder::Recorder;
-use tureen_e2e::stage::{ROOM, Stage, participant, sends, track, tracks_of};
+use tureen_e2e::stage::{ROOM, Stage, participant, publish, sends, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::{readers, wait};
-use tureen_sfu::{Dialect, Fixture, Ledger, Options, Publish, Sfu};
+use tureen_sfu::{Dialect, Ledger, Options, Publish, Sfu};
 
 const BOTH: [&str; 2] = ["video", "audio"];
-
-fn publish(peer: &str) -> Publish {
-    Publish {
-        peer_id: peer.to_owned(),
-        display_name: peer.to_owned(),
-        video: Some(Fixture::named("h264-baseline.h264").unwrap()),
-        audio: Some(Fixture::named("opus.ogg").unwrap()),
-        ..Publish::default()
-    }
-}
 
 /// Waits until every track of a participant lasts up to so much of the recording.
 async fn reaches(recorder: &Recorder, id: &str, peer: &str, micros: i64) {

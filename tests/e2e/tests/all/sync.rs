@@ -5,11 +5,11 @@ use std::ffi::OsStr;
 use std::time::Duration;
 use tureen::media::Codec;
 use tureen_e2e::compare::places;
-use tureen_e2e::stage::{Stage, participant, track, tracks_of};
+use tureen_e2e::stage::{Stage, participant, publish, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::{offset, readers};
 use tureen_sfu::relay::Relay;
-use tureen_sfu::{Fixture, Ledger, Options, Publish, Publisher, Reports};
+use tureen_sfu::{Ledger, Options, Publish, Publisher, Reports};
 
 /// At most, of any flash and its beep.
 const MOST_MILLIS: f64 = 40.0;
@@ -17,16 +17,6 @@ const MOST_MILLIS: f64 = 40.0;
 const USUAL_MILLIS: f64 = 20.0;
 /// At most, of any two participants of a room.
 const ROOM_MILLIS: f64 = 60.0;
-
-fn publish(peer: &str) -> Publish {
-    Publish {
-        peer_id: peer.to_owned(),
-        display_name: peer.to_owned(),
-        video: Some(Fixture::named("h264-baseline.h264").unwrap()),
-        audio: Some(Fixture::named("opus.ogg").unwrap()),
-        ..Publish::default()
-    }
-}
 
 async fn enter(stage: &Stage, cast: impl IntoIterator<Item = Publish>) -> Vec<Publisher> {
     let mut publishers = Vec::new();
