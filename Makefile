@@ -113,6 +113,11 @@ soak: setup web ## Record a room for long, over a lossy network, and look for gr
 bench: web ## Time of the recorder's hot path
 	cargo bench -p tureen --bench fragment
 
+.PHONY: bench-live
+bench-live: setup web browser ## How far behind the room hls.js shows the live edge. SECONDS
+	cargo build --workspace --bins
+	@$(BIN)/live_edge $(or $(SECONDS),60)
+
 .PHONY: bench-side
 bench-side: setup web ## CPU beside FFmpeg on plain transports. N, SECONDS, REPS
 	cargo build --workspace --bins

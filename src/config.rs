@@ -44,6 +44,9 @@ pub enum Error {
     /// No number of recordings.
     #[error("MAX_RECORDINGS: {0:?} is no number above 0")]
     MaxRecordings(String),
+    /// No length of a part.
+    #[error("PART_DURATION_MS: {0} is not within 100 and 2000")]
+    PartDuration(u32),
     /// The development secret cannot be kept.
     #[error("cannot read or write {path}")]
     Secret {
@@ -71,6 +74,27 @@ impl Place {
     pub fn database(&self) -> String {
         let own = || format!("sqlite:{}", self.recordings_dir.join("tureen.db").display());
         self.database_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(own)
+    }
+}
+
+/// How media is cut.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Media {
+    /// Longest part of low-latency HLS in milliseconds, of recordings that begin from now on
+    #[arg(long, env = "PART_DURATION_MS", default_value_t = 500)]
+    part_duration_ms: u32,
+}
+
+impl Media {
+    /// The same in microseconds.
+    ///
+    /// # Errors
+    /// [`Error::PartDuration`].
+    pub fn part_micros(self) -> Result<i64, Error> {
+        match self.part_duration_ms {
+            100..=2000 => Ok(i64::from(self.part_duration_ms) * 1000),
+            other => Err(Error::PartDuration(other)),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("peer", 2),
     ("storage", 2),
     ("catalog", 2),
+    ("live", 2),
     ("auth", 2),
     ("recorder", 3),
     ("playback", 3),

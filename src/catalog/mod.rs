@@ -21,6 +21,7 @@ mod repeat;
 mod row;
 mod segments;
 mod tracks;
+mod turns;
 mod types;
 mod webhooks;
 
@@ -31,8 +32,8 @@ pub use events::{Event, EventFilter, NewEvent};
 pub use list::{Cursor, Filter, Page};
 pub use repeat::{DeadFilter, Replay};
 pub use types::{
-    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, Participant,
-    Pause, Recording, Run, Segment, Shown, Status, Totals, Track,
+    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, PartTarget,
+    Participant, Pause, Recording, Run, Segment, Shown, Status, Totals, Track, Turn,
 };
 pub use webhooks::{Delivery, Failure};
 
@@ -84,14 +85,17 @@ impl Catalog {
         if !in_memory && let Some(folder) = options.get_filename().parent() {
             tokio::fs::create_dir_all(folder).await.map_err(|error| open(sqlx::Error::Io(error)))?;
         }
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone());
+        // Connections are kept: each has a thread, and another one instead of it would only cost memory.
+        let pool =
+            |most| SqlitePoolOptions::new().max_connections(most).idle_timeout(None).max_lifetime(None);
+        let writer = pool(1).connect_with(options.clone());
         let writer = writer.await.map_err(open)?;
         SQLITE.run(&writer).await?;
         // A database in memory belongs to its one connection.
         let reader = if in_memory {
             writer.clone()
         } else {
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(open)?
+            pool(READERS).connect_with(options).await.map_err(open)?
         };
         Ok(Self { writer, reader, events: watch::Sender::new(0) })
     }

@@ -3,7 +3,7 @@
 use super::events::{append, forget};
 use super::row::{integer, json as json_of, now, parsed, signed, status, wall, wall_option};
 use super::webhooks::put_target;
-use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, Recording, Status};
+use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use serde_json::{Value, json};
@@ -22,9 +22,9 @@ impl Catalog {
         let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let made = sqlx::query(
             "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
-                                     file_path, mime_type, source, metadata, parallel, idempotency_key, created_at,
-                                     updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+                                     file_path, mime_type, source, metadata, parallel, idempotency_key, part_micros,
+                                     created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
         )
         .bind(new.id.to_string())
         .bind(&new.room_id)
@@ -40,6 +40,7 @@ impl Catalog {
         .bind(new.metadata.to_string())
         .bind(new.parallel)
         .bind(new.idempotency_key.as_deref())
+        .bind(new.part.0)
         .bind(now())
         .execute(&mut *change)
         .await;
@@ -324,6 +325,7 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
         error: row.try_get("error_message")?,
         source: json_of(row, "source")?,
         metadata: json_of(row, "metadata")?,
+        part: PartTarget(row.try_get("part_micros")?),
         created_at: wall(row, "created_at")?,
         updated_at: wall(row, "updated_at")?,
         deleted_at: wall_option(row, "deleted_at")?,

@@ -92,6 +92,18 @@ pub struct NewRecording {
     pub format: String,
     /// Who else than the configuration's target is told of it.
     pub webhooks: Vec<NewTarget>,
+    /// What its playlists promise of their parts.
+    pub part: PartTarget,
+}
+
+/// Microseconds that no part of a recording's low-latency playlists exceeds (RFC 8216bis 4.4.3.7), above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartTarget(pub i64);
+
+impl Default for PartTarget {
+    fn default() -> Self {
+        Self(500_000)
+    }
 }
 
 /// Somebody who wants to be told.
@@ -167,6 +179,8 @@ pub struct Recording {
     pub source: Value,
     /// The application's own.
     pub metadata: Value,
+    /// What its playlists promise of their parts.
+    pub part: PartTarget,
     /// When the row was made.
     pub created_at: WallTime,
     /// When the row last changed.
@@ -403,6 +417,19 @@ pub struct Pause {
     pub began_at: WallTime,
     /// Until when; `None` while it lasts.
     pub ended_at: Option<WallTime>,
+}
+
+/// Somebody spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The recording.
+    pub recording: RecordingId,
+    /// Who.
+    pub participant: ParticipantId,
+    /// From where on its timeline, in microseconds.
+    pub start_micros: i64,
+    /// Until where; `None` while it lasts, or when the recorder was ended in it.
+    pub end_micros: Option<i64>,
 }
 
 /// A closed segment.

@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[cfg(test)]
@@ -55,8 +56,17 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Threads that wait for disks. Few, and kept: the allocator gives each a heap of its own, which grows to what that
+/// thread once needed at most and stays so when another thread comes after it.
+const DISK_THREADS: usize = 8;
+const KEPT: Duration = Duration::from_secs(86_400);
+
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = || tokio::runtime::Runtime::new().context("cannot start threads");
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.enable_all().max_blocking_threads(DISK_THREADS).thread_keep_alive(KEPT);
+        builder.build().context("cannot start threads")
+    };
     match command {
         Command::Serve(options) => runtime()?.block_on(serve::run(options))?,
         Command::Record(options) => return runtime()?.block_on(record::run(options)),

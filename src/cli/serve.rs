@@ -5,11 +5,13 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+    AtShutdown, Auto, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
 };
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::playback::playlists::Playlists;
+use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::recorder::{Shutdown, Supervisor, auto};
 use crate::sfu::bridge::Lobby;
@@ -40,10 +42,12 @@ pub(super) struct Options {
     auto: Auto,
     #[command(flatten)]
     webhooks: Webhooks,
+    #[command(flatten)]
+    media: Media,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks, media } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -53,7 +57,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let catalog = Catalog::open(&place.database()).await?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
-    let recorder = supervisor(catalog.clone(), store.clone(), reach.clone(), most);
+    let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
+    let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), most);
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
@@ -66,8 +71,10 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let closed = CancellationToken::new();
     let app = App {
         catalog: catalog.clone(),
-        store,
+        store: store.clone(),
         recorder: recorder.clone(),
+        rows: Rows::new(catalog.clone()),
+        playlists: Playlists::new(catalog.clone(), store, recorder.edges().clone()),
         mediasoup,
         reach,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
@@ -122,10 +129,16 @@ fn at_shutdown(configured: AtShutdown) -> Shutdown {
 }
 
 /// The recorder of a service.
-pub(crate) fn supervisor(catalog: Catalog, store: Store, reach: Reach, most: usize) -> Supervisor {
+pub(crate) fn supervisor(
+    catalog: Catalog,
+    store: Store,
+    policy: Policy,
+    reach: Reach,
+    most: usize,
+) -> Supervisor {
     let (clock, lobby) = (Arc::new(SystemClock), Lobby::default());
     let peer = peer::Config { reach, ..peer::Config::default() };
-    Supervisor::new(catalog, store, clock, Policy::default(), peer, lobby, most)
+    Supervisor::new(catalog, store, clock, policy, peer, lobby, most)
 }
 
 fn announce(bound: SocketAddr, secret: &Secret) {

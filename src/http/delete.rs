@@ -34,6 +34,7 @@ pub(super) async fn delete(
     let at = row.deleted_at.unwrap_or_else(|| SystemClock.wall());
     // Invariant S11: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
     app.catalog.delete_recording(id, at).await?;
+    app.rows.forget(id);
     if permanent {
         app.store.remove_recording(id).await?;
         app.catalog.purge_recording(id).await?;

@@ -4,7 +4,7 @@ use super::App;
 use super::error::Problem;
 use super::extract::{Bearer, Place, recording_id};
 use crate::auth::{Action, permit};
-use crate::catalog::{Gap, Participant, Pause, Recording, Status, Track};
+use crate::catalog::{Gap, Participant, Pause, Recording, Run, Status, Track, Turn};
 use crate::media::Kind;
 use crate::playback::room::{Room, scale};
 use crate::playback::support;
@@ -147,6 +147,7 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "segments": totals.map_or(0, |totals| totals.segments),
         "samples": totals.map_or(0, |totals| totals.samples),
         "bytes": totals.map_or(0, |totals| totals.bytes),
+        "runs": room.runs_of(row.id).map(|own| run_of(row, own)).collect::<Vec<_>>(),
         "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(row, own)).collect::<Vec<_>>(),
         "live": live,
         "state": if live { "live" } else { "ended" },
@@ -154,6 +155,29 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "integrity": verdict(row),
         "playable_on": plays.players(),
         "playback": plays,
+    })
+}
+
+/// A stretch of a track with one set of codec parameters: another size or turn begins another one.
+fn run_of(track: &Track, run: &Run) -> Value {
+    json!({
+        "number": run.number,
+        "offset_us": run.first.to_micros(scale(track)),
+        "at": run.wall.to_string(),
+        "codecs": run.codecs,
+        "width": run.displayed().0,
+        "height": run.displayed().1,
+        "rotation": run.rotation.degrees(),
+        "channels": run.channels,
+    })
+}
+
+/// Somebody spoke.
+pub(super) fn turn(row: &Turn) -> Value {
+    json!({
+        "participant_id": row.participant,
+        "offset_us": row.start_micros,
+        "duration_us": row.end_micros.map(|end| end - row.start_micros),
     })
 }
 

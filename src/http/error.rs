@@ -154,8 +154,17 @@ impl From<playback::Error> for Problem {
             | E::NoTrack(_)
             | E::NoInit(_)
             | E::NoSegment(_)
+            | E::NoPart { .. }
             | E::NoBlack
             | E::Nothing => missing("not-found"),
+            E::PartOfNothing => {
+                Self::new(StatusCode::BAD_REQUEST, "bad-request", detail).with("field", "_HLS_part")
+            }
+            E::TooFarAhead { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, "too-far-ahead", detail).with("field", "_HLS_msn")
+            }
+            E::NotInTime => Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-in-time", detail)
+                .header(header::RETRY_AFTER, "1"),
             E::NothingYet => missing("nothing-yet").header(header::RETRY_AFTER, "2"),
             E::NotPlayable { .. } => missing("not-playable"),
             E::Catalog(error) => error.into(),

@@ -21,6 +21,7 @@ pub(super) async fn manifest(
     permit(&bearer.claims, Action::View)?;
     let room = Room::load(&app.catalog, recording_id(&id)?).await?;
     let recording = &room.recording;
+    let turns = app.catalog.turns(recording.id).await?;
     let body = json!({
         "recording": {
             "id": recording.id,
@@ -34,6 +35,7 @@ pub(super) async fn manifest(
             "pauses": describe::pauses(&room),
             "integrity": describe::integrity(&room),
         },
+        "speaker_turns": turns.iter().map(describe::turn).collect::<Vec<_>>(),
         "participants": room.participants.iter().map(|who| person(&room, who, &bearer)).collect::<Vec<_>>(),
     });
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(body)).into_response())

@@ -26,6 +26,8 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
+use crate::playback::playlists::Playlists;
+use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
@@ -66,6 +68,10 @@ pub struct App {
     pub store: Store,
     /// Running recordings.
     pub recorder: Supervisor,
+    /// What segments of the ended ones are found by.
+    pub rows: Rows,
+    /// Their media playlists, and those of the ended ones.
+    pub playlists: Playlists,
     /// The SFU service of recordings without a source.
     pub mediasoup: Option<Url>,
     /// Checks tokens.
@@ -82,7 +88,12 @@ pub struct App {
 
 impl App {
     fn source(&self) -> Source {
-        Source { catalog: self.catalog.clone(), store: self.store.clone() }
+        Source {
+            catalog: self.catalog.clone(),
+            store: self.store.clone(),
+            rows: self.rows.clone(),
+            edges: self.recorder.edges().clone(),
+        }
     }
 }
 

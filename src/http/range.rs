@@ -5,6 +5,7 @@ use crate::playback::fetch::Fetched;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 /// Browsers may keep what never changes. It is of one bearer, so shared caches may not.
@@ -43,6 +44,24 @@ pub(super) fn respond(
         }
         Asked::Unsatisfiable => Err(Problem::unsatisfiable(len)),
     }
+}
+
+/// A text that was made for this request, or that nothing changed. Its tag is weak: it may be compressed on its way.
+pub(super) fn text(text: String, content_type: &'static str, headers: &HeaderMap) -> Response {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    let common = [
+        (header::ETAG, format!("W/{tag}")),
+        // It grows while a recording runs, and may be mended afterwards: always asked for anew.
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::CONTENT_TYPE, content_type.to_owned()),
+    ];
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|tags| matches(tags, &tag)) {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    (common, text).into_response()
 }
 
 fn matches(tags: &str, own: &str) -> bool {

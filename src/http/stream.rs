@@ -1,4 +1,4 @@
-//! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments and fills.
+//! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments, their parts, and fills.
 
 use super::App;
 use super::error::Problem;
@@ -6,8 +6,7 @@ use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
 use super::range;
 use crate::auth::{Action, permit};
 use crate::id::{ParticipantId, RecordingId};
-use crate::playback::presentation;
-use crate::playback::room::Room;
+use crate::playback::playlists::Directives;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,20 +22,39 @@ pub(super) struct Who {
     participant: Option<String>,
 }
 
+/// Delivery directives (RFC 8216bis 6.2.5). Other names that begin with `_HLS_` are of later versions.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    #[serde(rename = "_HLS_msn")]
+    segment: Option<u64>,
+    #[serde(rename = "_HLS_part")]
+    part: Option<u64>,
+    #[serde(rename = "_HLS_skip")]
+    skip: Option<String>,
+}
+
+impl Asked {
+    fn directives(&self) -> Directives {
+        let delta = self.skip.as_deref().is_some_and(|skip| ["YES", "v2"].contains(&skip));
+        Directives { segment: self.segment, part: self.part, delta }
+    }
+}
+
 pub(super) async fn multivariant(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
     Arguments(Who { participant }): Arguments<Who>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::View)?;
     let participant: Option<ParticipantId> = participant
         .filter(|text| !text.is_empty())
         .map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")))
         .transpose()?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
-    let snapshot = presentation::multivariant(&app.catalog, &room, participant, &bearer.query()).await?;
-    Ok(playlist(room.recording.id, crate::media::hls::multivariant::render(&snapshot)))
+    let id = recording_id(&id)?;
+    let text = app.playlists.multivariant(id, participant, &bearer.query()).await?;
+    Ok(playlist(id, text, &headers))
 }
 
 /// A file of a track: `{track}/{name}`.
@@ -44,6 +62,7 @@ pub(super) async fn file(
     State(app): State<App>,
     bearer: Bearer,
     Place((id, path)): Place<(String, String)>,
+    Arguments(asked): Arguments<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::View)?;
@@ -54,12 +73,17 @@ pub(super) async fn file(
     let source = app.source();
     let fetched = match name {
         Name::Playlist => {
-            let list = presentation::media(&app.catalog, id, track, &bearer.query()).await?;
-            return Ok(playlist(id, list.render()));
+            let text = app.playlists.media(id, track, asked.directives(), &bearer.query()).await?;
+            return Ok(playlist(id, text, &headers));
+        }
+        Name::Iframes => {
+            let (text, _) = app.playlists.iframes(id, track, &bearer.query()).await?;
+            return Ok(playlist(id, text, &headers));
         }
         Name::Init(run) => source.init(id, track, run).await?,
         Name::Black => source.black(id, track).await?,
         Name::Segment(number) => source.segment(id, track, number).await?,
+        Name::Part { segment, number } => source.part(id, track, segment, number).await?,
         Name::Fill { after, number } => source.fill(id, track, after, number).await?,
     };
     range::respond(fetched, SEGMENT_TYPE, &headers)
@@ -75,23 +99,20 @@ fn no_file(id: RecordingId, name: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-transport-stream", detail).with("playlist", at)
 }
 
-/// A playlist grows while a recording runs, and may be mended afterwards: always asked for anew.
-fn playlist(id: RecordingId, text: String) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, PLAYLIST_TYPE.to_owned()),
-        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
-        (header::LINK, format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"")),
-    ];
-    (headers, text).into_response()
+fn playlist(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
+    let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
+    ([(header::LINK, manifest)], range::text(text, PLAYLIST_TYPE, headers)).into_response()
 }
 
 /// The files of a track. Parsed strictly: there is one name for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
     Playlist,
+    Iframes,
     Init(u32),
     Black,
     Segment(u32),
+    Part { segment: u32, number: u32 },
     Fill { after: Option<u32>, number: u32 },
 }
 
@@ -99,6 +120,9 @@ impl Name {
     fn parse(name: &str) -> Option<Self> {
         if name == "playlist.m3u8" {
             return Some(Self::Playlist);
+        }
+        if name == "iframes.m3u8" {
+            return Some(Self::Iframes);
         }
         if name == "black.mp4" {
             return Some(Self::Black);
@@ -113,6 +137,9 @@ impl Name {
         if let Some(rest) = stem.strip_prefix("fill-") {
             let (after, rest) = rest.split_once('-')?;
             return Some(Self::Fill { after: Some(number(after)?), number: number(rest)? });
+        }
+        if let Some((segment, part)) = stem.split_once('.') {
+            return Some(Self::Part { segment: number(segment)?, number: number(part)? });
         }
         number(stem).map(Self::Segment)
     }
@@ -133,6 +160,7 @@ mod tests {
         assert_eq!(Name::parse("init-0.mp4"), Some(Name::Init(0)));
         assert_eq!(Name::parse("black.mp4"), Some(Name::Black));
         assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
+        assert_eq!(Name::parse("12.0.m4s"), Some(Name::Part { segment: 12, number: 0 }));
         assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill { after: None, number: 3 }));
         assert_eq!(Name::parse("fill-7-0.m4s"), Some(Name::Fill { after: Some(7), number: 0 }));
         for name in [
@@ -147,6 +175,9 @@ mod tests {
             "init-.mp4",
             "init-x.mp4",
             "fill-1.m4s",
+            "1..m4s",
+            "1.01.m4s",
+            "1.2.3.m4s",
             "1.ts",
         ] {
             assert_eq!(Name::parse(name), None, "{name}");

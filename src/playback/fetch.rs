@@ -1,14 +1,18 @@
 //! Bytes of init segments, segments and fills.
 
 use super::room::{self, Room};
+use super::rows::{Kept, Rows};
 use super::timeline::Item;
 use super::{Error, black, fill, pieces};
-use crate::catalog::{Catalog, Recording, Segment, Shown, Track};
+use crate::catalog::{Catalog, Segment, Shown, Track};
 use crate::id::{RecordingId, TrackId};
-use crate::media::fmp4::{fragment, read};
-use crate::storage::{Key, Store};
+use crate::live::{Edge, Hub, Part};
+use crate::media::fmp4::{self, fragment, read};
+use crate::storage::{Buffer, Key, Store};
 use crate::time::Ticks;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// An answer's body.
 #[derive(Clone, Debug)]
@@ -22,6 +26,9 @@ pub struct Fetched {
     pub settled: bool,
 }
 
+/// How long a request waits for a part that is announced: three target durations (RFC 8216bis 6.2.5.2).
+const PATIENCE: Duration = Duration::from_secs(12);
+
 /// Where the bytes come from.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -29,11 +36,14 @@ pub struct Source {
     pub catalog: Catalog,
     /// Files.
     pub store: Store,
+    /// Rows that are kept.
+    pub rows: Rows,
+    /// What has no rows yet.
+    pub edges: Hub,
 }
 
 struct Place {
-    recording: Recording,
-    tracks: Vec<Track>,
+    rows: Arc<Kept>,
     track: Track,
 }
 
@@ -73,16 +83,38 @@ impl Source {
         number: u32,
     ) -> Result<Fetched, Error> {
         let place = self.place(recording, track).await?;
-        let segment = self.catalog.segment(track, number).await?.ok_or(Error::NoSegment(number))?;
-        let bytes = self.stored(&place.track, &segment).await?;
-        let zero = room::zero(&place.tracks, &place.track);
-        // Nobody else holds these bytes, so they are changed in place.
-        let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        fragment::shift(&mut bytes, Ticks(-zero.0)).map_err(|source| Error::Damaged { track, source })?;
+        let range = self.rows.range(&place.rows, track, number).await?.ok_or(Error::NoSegment(number))?;
+        let bytes = self.store.read_mut(&Key::media(recording, track), range).await?;
+        let zero = room::zero(&place.rows.tracks, &place.track);
         Ok(Fetched {
-            bytes: bytes.freeze(),
+            bytes: moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?,
             tag: format!("{track}-{number}-{}", zero.0),
-            settled: !place.recording.status.is_running(),
+            settled: !place.rows.recording.status.is_running(),
+        })
+    }
+
+    /// A part of a segment that is open, or was a short while ago. One that is announced is waited for.
+    ///
+    /// # Errors
+    /// [`Error::NoPart`] when there is none and will be none.
+    pub async fn part(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+        segment: u32,
+        number: u32,
+    ) -> Result<Fetched, Error> {
+        let none = Error::NoPart { segment, number };
+        let place = self.place(recording, track).await?;
+        let Some(edge) = self.edges.get(recording) else { return Err(none) };
+        let coming = tokio::time::timeout(PATIENCE, coming(&edge, track, segment, number)).await;
+        let Ok(Some(part)) = coming else { return Err(none) };
+        let bytes = self.store.read_mut(&Key::media(recording, track), part.range).await?;
+        let zero = room::zero(&place.rows.tracks, &place.track);
+        Ok(Fetched {
+            bytes: moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?,
+            tag: format!("{track}-{segment}.{number}-{}", zero.0),
+            settled: false,
         })
     }
 
@@ -149,10 +181,32 @@ impl Source {
     }
 
     async fn place(&self, recording: RecordingId, track: TrackId) -> Result<Place, Error> {
-        let row = self.catalog.recording(recording).await?.filter(|row| row.deleted_at.is_none());
-        let recording = row.ok_or(Error::NoRecording)?;
-        let tracks = self.catalog.tracks(recording.id).await?;
-        let found = tracks.iter().find(|row| row.id == track).cloned().ok_or(Error::NoTrack(track))?;
-        Ok(Place { recording, tracks, track: found })
+        let rows = self.rows.recording(recording).await?;
+        let track = rows.tracks.iter().find(|row| row.id == track).cloned().ok_or(Error::NoTrack(track))?;
+        Ok(Place { rows, track })
+    }
+}
+
+/// Fragments with their decode times counted from a participant's zero.
+fn moved(mut bytes: Buffer, zero: Ticks) -> Result<Bytes, fmp4::Error> {
+    fragment::shift(&mut bytes, Ticks(-zero.0))?;
+    Ok(bytes.freeze())
+}
+
+/// A part that is there, or the next one when it comes.
+async fn coming(edge: &Edge, track: TrackId, segment: u32, number: u32) -> Option<Part> {
+    let mut watch = edge.watch(track);
+    loop {
+        watch.borrow_and_update();
+        let parts = edge.parts(track);
+        if let Some(part) = parts.iter().find(|part| (part.segment, part.number) == (segment, number)) {
+            return Some(part.clone());
+        }
+        let last = parts.last()?;
+        let next = (segment == last.segment && number == last.number + 1)
+            || (segment == last.segment.saturating_add(1) && number == 0);
+        if !next || watch.changed().await.is_err() {
+            return None;
+        }
     }
 }

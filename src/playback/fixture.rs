@@ -95,8 +95,9 @@ impl Fixture {
             let offset = media.len();
             for (place, half) in samples.chunks(samples.len().div_ceil(2)).enumerate() {
                 let fragment = fragment::write((number * 2 + place) as u32 + 1, half).unwrap();
-                entries.extend(fragment.entries);
-                media.append(fragment.bytes).await.unwrap();
+                let at = media.append(fragment.bytes).await.unwrap();
+                let placed = |entry: index::Entry| index::Entry { offset: entry.offset + at, ..entry };
+                entries.extend(fragment.entries.into_iter().map(placed));
             }
             let row = NewSegment {
                 track: new.id,

@@ -12,11 +12,16 @@ pub mod black;
 pub mod fetch;
 pub mod fill;
 mod ladder;
+mod marks;
 mod pieces;
+pub mod playlist;
+pub mod playlists;
 pub mod presentation;
 pub mod room;
+pub mod rows;
 pub mod support;
 pub mod timeline;
+mod trick;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -47,6 +52,28 @@ pub enum Error {
     /// The track has no pictures.
     #[error("the track has no black picture")]
     NoBlack,
+    /// The track has no such part.
+    #[error("segment {segment} has no part {number}, or none any more")]
+    NoPart {
+        /// The segment's number.
+        segment: u32,
+        /// The part's.
+        number: u32,
+    },
+    /// A part of a segment was asked for that was not named.
+    #[error("_HLS_part needs _HLS_msn")]
+    PartOfNothing,
+    /// More was asked for than can come soon.
+    #[error("segment {segment} is too far ahead: the last one is {last}")]
+    TooFarAhead {
+        /// The media sequence number that was asked for.
+        segment: u64,
+        /// The last one that there is.
+        last: u64,
+    },
+    /// What was waited for did not come.
+    #[error("nothing new came in time")]
+    NotInTime,
     /// No segment has been closed yet, but the recording is running.
     #[error("nothing has been recorded yet: the first segment takes a few seconds")]
     NothingYet,

@@ -13,6 +13,9 @@ use crate::id::TrackId;
 use crate::media::Kind;
 use crate::time::Ticks;
 
+/// Half of what segments aim at.
+const HALF_SEGMENT_MICROS: i64 = 1_000_000;
+
 /// Which init segment an item needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Map {
@@ -42,6 +45,16 @@ pub(super) struct Piece<'a> {
     pub(super) start: i64,
     pub(super) end: i64,
     pub(super) broken: Option<Break>,
+}
+
+impl Piece<'_> {
+    /// About its middle: that of a segment does not move while it grows.
+    fn middle(&self) -> i64 {
+        match self.item {
+            Item::Segment(_) => self.start + HALF_SEGMENT_MICROS,
+            Item::Fill(_) => i64::midpoint(self.start, self.end),
+        }
+    }
 }
 
 /// A track's view.
@@ -120,9 +133,8 @@ pub(super) fn mark(sound: &mut [Piece<'_>], room: &Room, picture: &Track, mut se
     for piece in view(room, picture, &segments, true) {
         let Some(Break::Change { listed }) = piece.broken else { continue };
         let tail = sound.iter_mut().enumerate().skip(from);
-        let mut free = tail.filter(|(_, own)| {
-            own.broken.is_none() && i64::midpoint(own.start, own.end) >= piece.start && own.start >= listed
-        });
+        let mut free = tail
+            .filter(|(_, own)| own.broken.is_none() && own.middle() >= piece.start && own.start >= listed);
         let Some((index, own)) = free.next() else { return };
         own.broken = Some(Break::Picture);
         from = index + 1;

@@ -1,15 +1,11 @@
-//! One participant as playlists: the multivariant playlist, and the media playlist of each track.
+//! One participant as a multivariant playlist.
 
 use super::bandwidth::{self, Bandwidth};
-use super::ladder::{self, Layer, Step};
-use super::pieces::{self, Break, Map};
 use super::room::{Presented, Room, scale};
-use super::timeline::Item;
 use super::{Error, support};
 use crate::catalog::{Catalog, Participant, Run, Segment, Track};
-use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::Kind;
-use crate::media::hls::{media, multivariant};
+use crate::id::ParticipantId;
+use crate::media::hls::multivariant;
 use crate::media::segment::Policy;
 
 /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query` ends
@@ -38,7 +34,7 @@ pub async fn multivariant(
     Ok(snapshot)
 }
 
-fn plays(track: &Track) -> bool {
+pub(super) fn plays(track: &Track) -> bool {
     support::of(track.codec).hls_js
 }
 
@@ -116,178 +112,4 @@ fn rendition(
         bandwidth: measured.peak,
         average_bandwidth: measured.average,
     }
-}
-
-/// What a media playlist says, owned; see [`media::Snapshot`].
-#[derive(Clone, Debug)]
-pub struct Playlist {
-    target_duration: u32,
-    ended: bool,
-    independent: bool,
-    entries: Vec<media::Entry>,
-}
-
-impl Playlist {
-    /// The text.
-    #[must_use]
-    pub fn render(&self) -> String {
-        media::render(&media::Snapshot {
-            target_duration: self.target_duration,
-            ended: self.ended,
-            independent: self.independent,
-            segments: &self.entries,
-        })
-    }
-}
-
-/// The media playlist of a track: `EVENT` while its participant is being recorded, then `VOD`.
-///
-/// Segments are read before all other rows: whatever changes at one of them has been told by then.
-///
-/// # Errors
-/// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
-pub async fn media(
-    catalog: &Catalog,
-    recording: RecordingId,
-    track: TrackId,
-    query: &str,
-) -> Result<Playlist, Error> {
-    let segments = catalog.segments(track).await?;
-    let room = &Room::load(catalog, recording).await?;
-    let track = room.track(track)?;
-    if segments.is_empty() {
-        let ended = room.ended(track.participant) || track.ended_at.is_some();
-        return Err(if ended { Error::Nothing } else { Error::NothingYet });
-    }
-    let picture = match track.kind {
-        Kind::Video => Some(track),
-        Kind::Audio => sounds_with(room, track),
-    };
-    let list = match picture.filter(|picture| picture.picture.is_some()) {
-        Some(picture) => {
-            let layers = stored_layers(catalog, room, picture).await?;
-            return Ok(layered(room, track, &segments, &layers, query));
-        }
-        None => {
-            let mut list = pieces::pieces(room, track, &segments);
-            if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
-                pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
-            }
-            list.into_iter().map(|piece| Step { track, piece }).collect::<Vec<_>>()
-        }
-    };
-    let target_duration = target_seconds(&segments, track);
-    Ok(Playlist {
-        target_duration,
-        ended: room.ended(track.participant),
-        independent: segments.iter().all(|segment| segment.sync),
-        entries: entries(room, track, &list, target_duration, query),
-    })
-}
-
-/// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
-fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
-    let presented = room.presented(track.participant, plays).audio.is_some_and(|own| own.id == track.id);
-    pieces::picture_of(room, track, plays).filter(|_| presented)
-}
-
-/// The layers of a picture with their segments, smallest first.
-async fn stored_layers<'a>(
-    catalog: &Catalog,
-    room: &'a Room,
-    picture: &'a Track,
-) -> Result<Vec<(&'a Track, Vec<Segment>)>, Error> {
-    let mut layers = Vec::new();
-    for layer in room.layers(picture) {
-        let mut segments = catalog.segments(layer.id).await?;
-        // Of a run that began since the room was read nothing else is known.
-        let newest = room.runs_of(layer.id).last().map(|run| run.number);
-        segments.retain(|segment| Some(segment.run) <= newest);
-        layers.push((layer, segments));
-    }
-    Ok(layers)
-}
-
-/// The playlist of a layer, or of the sound beside the layers.
-fn layered(
-    room: &Room,
-    track: &Track,
-    segments: &[Segment],
-    stored: &[(&Track, Vec<Segment>)],
-    query: &str,
-) -> Playlist {
-    let ended = room.ended(track.participant);
-    let layers: Vec<Layer<'_>> = stored
-        .iter()
-        .map(|(layer, segments)| Layer {
-            track: layer,
-            pieces: if segments.is_empty() { Vec::new() } else { pieces::pieces(room, layer, segments) },
-            known: room.known_micros(layer),
-        })
-        .collect();
-    let mut views = ladder::views(&layers, ended);
-    let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
-    let (target_duration, independent) =
-        all.fold((target_seconds(segments, track), true), |(target, independent), (layer, own)| {
-            (target.max(target_seconds(std::slice::from_ref(own), layer)), independent && own.sync)
-        });
-    let own = layers.iter().position(|layer| layer.track.id == track.id);
-    let list = match own {
-        Some(own) if own < views.len() => views.swap_remove(own),
-        _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
-    };
-    let entries = entries(room, track, &list, target_duration, query);
-    Playlist { target_duration, ended, independent, entries }
-}
-
-/// The recorder's promise, unless a segment broke it.
-fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
-    let longest = segments.iter().map(|segment| segment.duration.to_micros(scale(track))).max().unwrap_or(0);
-    let rounded = u32::try_from((longest + 500_000) / 1_000_000).unwrap_or(u32::MAX);
-    Policy::default().target_duration().max(rounded)
-}
-
-/// An entry reaches from the end of the one before it to its own end, so that the sum of the durations stays equal to
-/// the media's own clock over the short gaps that are not filled. A date then belongs to that start. Fills behind fills
-/// need no date of their own: there may be thousands.
-fn entries(
-    room: &Room,
-    track: &Track,
-    steps: &[Step<'_>],
-    target_duration: u32,
-    query: &str,
-) -> Vec<media::Entry> {
-    let longest = i64::from(target_duration) * 1_000_000 + 499_999;
-    let mut reached = room.zero(track).to_micros(scale(track));
-    let mut filled = false;
-    let mut list = Vec::with_capacity(steps.len());
-    for Step { track: of, piece } in steps {
-        // What stands in for this track lies beside it.
-        let folder = if of.id == track.id { String::new() } else { format!("../{}/", of.id) };
-        let uri = match piece.item {
-            Item::Segment(segment) => format!("{folder}{}.m4s{query}", segment.number),
-            Item::Fill(fill) => match fill.after {
-                Some(after) => format!("{folder}fill-{after}-{}.m4s{query}", fill.number),
-                None => format!("{folder}lead-{}.m4s{query}", fill.number),
-            },
-        };
-        let duration_micros = (piece.end - reached).clamp(1, longest);
-        let start = piece.end - duration_micros;
-        let fill = matches!(piece.item, Item::Fill(_));
-        list.push(media::Entry {
-            uri,
-            map: match piece.map {
-                Map::Run(run) => format!("{folder}init-{run}.mp4{query}"),
-                Map::Black => format!("{folder}black.mp4{query}"),
-            },
-            duration_micros,
-            // Behind a pause the short gap before the entry belongs to neither side of it.
-            wall: room.wall(if piece.broken == Some(Break::Pause) { piece.start } else { start }),
-            dated: !(fill && filled) || piece.broken.is_some(),
-            discontinuity: piece.broken.is_some(),
-        });
-        filled = fill;
-        reached = piece.end;
-    }
-    list
 }

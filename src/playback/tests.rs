@@ -1,9 +1,11 @@
 use super::fetch::Source;
 use super::fixture::{Fixture, INIT, START};
 use super::room::Room;
-use super::{Error, black, presentation};
+use super::rows::Rows;
+use super::{Error, black, playlist, presentation};
 use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
+use crate::live::Hub;
 use crate::media::Codec;
 use crate::media::fmp4::read;
 use crate::media::hls::multivariant;
@@ -15,11 +17,13 @@ impl Fixture {
     }
 
     fn source(&self) -> Source {
-        Source { catalog: self.catalog.clone(), store: self.store.clone() }
+        let (catalog, store) = (self.catalog.clone(), self.store.clone());
+        Source { rows: Rows::new(catalog.clone()), catalog, store, edges: Hub::default() }
     }
 
     async fn playlist(&self, track: TrackId) -> String {
-        presentation::media(&self.catalog, self.recording, track, "").await.unwrap().render()
+        let list = playlist::of(&self.catalog, None, self.recording, track).await.unwrap();
+        list.render().with("", false)
     }
 
     async fn multivariant(
@@ -30,9 +34,10 @@ impl Fixture {
     }
 }
 
-/// The lines of a playlist without dates, which [`dates_go_on_without_a_jump`] looks at.
+/// The lines of a playlist without dates, which [`dates_go_on_without_a_jump`] looks at, and without marks.
 fn lines(playlist: &str) -> Vec<&str> {
-    playlist.lines().filter(|line| !line.contains("DATE-TIME")).skip(2).collect()
+    let told = |line: &&str| !line.contains("DATE-TIME") && !line.contains("DATERANGE");
+    playlist.lines().filter(told).skip(2).collect()
 }
 
 #[tokio::test]
@@ -99,7 +104,7 @@ async fn before_the_first_segment_there_is_nothing_yet_and_after_the_end_nothing
     let ada = it.participant("Ada", 0).await;
     let track = it.track(ada, Codec::H264, "camera", &[]).await;
     assert!(matches!(it.multivariant(Some(ada)).await, Err(Error::NothingYet)));
-    let playlist = presentation::media(&it.catalog, it.recording, track, "").await;
+    let playlist = playlist::of(&it.catalog, None, it.recording, track).await;
     assert!(matches!(playlist, Err(Error::NothingYet)));
     let stranger = it.multivariant(Some(ParticipantId::new())).await;
     assert!(matches!(stranger, Err(Error::NoParticipant(_))));

@@ -185,6 +185,7 @@ impl Actor {
     fn lost(&mut self, reason: String, state: &mut Pump) {
         self.drain(state);
         tracing::warn!(reason, "the room is lost and looked for again");
+        self.recording.speaks(None, self.clock.now(), &mut state.actions);
         self.recording.lost(&mut state.actions);
         self.link.lose(self.way.clone(), self.clock.now(), reason);
     }
@@ -211,6 +212,9 @@ impl Actor {
                 return Some(End::Room(reason.to_string()));
             }
             sfu::Event::Closed(reason) => self.lost(reason.to_string(), state),
+            sfu::Event::ActiveSpeaker(peer) => {
+                self.recording.speaks(peer.as_deref(), now, &mut state.actions);
+            }
             other => tracing::trace!(?other, "room event"),
         }
         None

@@ -12,6 +12,7 @@ use super::supervisor::{Begun, Supervisor};
 use super::track::{self, Counts};
 use super::writer::Writer;
 use crate::catalog::{self, Catalog, Track};
+use crate::media::segment::Policy;
 use crate::storage::{Key, Store};
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ impl Supervisor {
         let (catalog, store) = self.stores();
         let clock = self.clock();
         let (now, wall) = (clock.now(), clock.wall());
-        let mut writer = Writer::new(row.id, store.clone(), catalog.clone());
+        let mut writer = Writer::new(row.id, store.clone(), catalog.clone(), self.edge(row.id));
         let past = read(&catalog, &store, row, &mut writer).await?;
         let idle = wall.since(past.last_media(row.started_at));
         if idle > i64::try_from(within.as_micros()).unwrap_or(i64::MAX) {
@@ -64,7 +65,9 @@ impl Supervisor {
         }
         let Ok(ends) = self.reserve(row.id, &request) else { return Ok(false) };
         let mut first: Vec<Action> = Vec::new();
-        let (recording, began) = Recording::restored(row, self.policy(), past, now, wall, &mut first);
+        // What its playlists promise stays.
+        let policy = Policy { fragment_micros: row.part.0, ..self.policy() };
+        let (recording, began) = Recording::restored(row, policy, past, now, wall, &mut first);
         let way = self.way(row.id, &request);
         let link = Link::down(way.clone(), now, "the recorder started again".to_owned());
         let (rules, limits) = (request.rules, request.limits);

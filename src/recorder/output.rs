@@ -38,7 +38,14 @@ pub enum Output {
     /// Append the init segment.
     Run(Box<Run>),
     /// Append the fragment.
-    Fragment(Fragment),
+    Fragment {
+        /// The run it belongs to.
+        run: u32,
+        /// The number of the segment it belongs to.
+        segment: u32,
+        /// The bytes and samples.
+        fragment: Fragment,
+    },
     /// A segment of a run is whole.
     Segment {
         /// The run it belongs to.

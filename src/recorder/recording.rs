@@ -5,6 +5,7 @@ mod pause;
 mod restore;
 mod room;
 mod sources;
+mod speaker;
 
 pub(super) use restore::{KeptTrack, Past};
 
@@ -13,7 +14,7 @@ use super::layers::Picture;
 use super::progress::{Progress, TrackProgress};
 use super::track::{self, Output, Track};
 use super::writer::Write;
-use crate::catalog::Cause;
+use crate::catalog::{Cause, Turn};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
@@ -101,6 +102,8 @@ pub(super) struct Recording {
     told: Option<Moment>,
     /// When a lost room was joined again.
     rejoined: Option<Moment>,
+    /// Who speaks now.
+    turn: Option<Turn>,
 }
 
 impl Recording {
@@ -119,6 +122,7 @@ impl Recording {
             outputs: Vec::new(),
             told: None,
             rejoined: None,
+            turn: None,
             written: Vec::new(),
             paused: None,
             pauses: 0,
@@ -319,6 +323,7 @@ impl Recording {
     pub(super) fn finish(&mut self, now: Moment, out: &mut Vec<Action>) {
         let at = self.wall(now);
         let reached = self.reached(now);
+        self.speaks(None, now, out);
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| {
                 track.detach(outputs)?;
@@ -403,7 +408,8 @@ impl Recording {
                     gap.listed_micros = self.listed(participant);
                     Some(gap.start + gap.duration)
                 }
-                Output::Segment { segment, .. } => Some(segment.start + segment.duration),
+                // A fragment is listed as a part before its segment is.
+                Output::Fragment { fragment, .. } => Some(fragment.start + fragment.duration),
                 _ => None,
             };
             if let (Some(source), Some(listed)) = (self.sources.get_mut(index), listed) {

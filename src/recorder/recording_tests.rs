@@ -50,6 +50,7 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
         Action::Write(Write::Pause(_)) => Some("pause"),
         Action::Write(Write::Resume(..)) => Some("resume"),
         Action::Write(Write::Media(..) | Write::Reached(_) | Write::Integrity(..) | Write::Rules(..)) => None,
+        Action::Write(Write::Turn(turn)) => Some(if turn.end_micros.is_none() { "speaks" } else { "silent" }),
         Action::RequestKeyframes(_) => Some("key"),
     };
     actions.iter().filter_map(word).collect()
@@ -372,4 +373,39 @@ fn layers_are_asked_for_key_frames_together_and_cut_together() {
     assert!(starts[0].len() >= 5, "{starts:?}");
     assert_eq!(starts[0], starts[1]);
     assert_eq!(starts[0], starts[2]);
+}
+
+#[test]
+fn turns_of_speakers_lie_on_the_timeline_and_end_with_whoever_spoke() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.peer_joined(&peer("ann"), at(0), &mut out);
+    recording.peer_joined(&peer("bob"), at(0), &mut out);
+    recording.speaks(Some("nobody"), at(500), &mut out);
+    recording.speaks(Some("ann"), at(1000), &mut out);
+    recording.speaks(Some("ann"), at(1500), &mut out);
+    recording.speaks(Some("bob"), at(2000), &mut out);
+    recording.pause(at(3000), &mut out);
+    recording.speaks(Some("ann"), at(4000), &mut out);
+    recording.resume(at(5000), &mut out);
+    recording.speaks(Some("bob"), at(6000), &mut out);
+    recording.peer_left(&peer("bob").id, at(7000), &mut out);
+    recording.speaks(Some("ann"), at(8000), &mut out);
+    recording.finish(at(9000), &mut out);
+    assert_eq!(
+        words(&out),
+        [
+            "joined", "joined", "speaks", "silent", "speaks", "silent", "pause", "resume", "speaks",
+            "silent", "left", "speaks", "silent"
+        ]
+    );
+    let turns: Vec<(i64, i64)> = out
+        .iter()
+        .filter_map(|action| match action {
+            Action::Write(Write::Turn(turn)) => Some((turn.start_micros / 1000, turn.end_micros? / 1000)),
+            _ => None,
+        })
+        .collect();
+    // Two seconds of pause are not on the timeline.
+    assert_eq!(turns, [(1000, 2000), (2000, 3000), (4000, 5000), (6000, 7000)]);
 }

@@ -2,8 +2,9 @@
 
 use super::attach::SourceSpec;
 use super::rules::{Limits, Rules};
-use crate::catalog::{self, NewRecording, NewTarget};
+use crate::catalog::{self, NewRecording, NewTarget, PartTarget};
 use crate::id::RecordingId;
+use crate::media::segment::Policy;
 use crate::session::Layers;
 use crate::time::WallTime;
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,7 @@ impl StartRequest {
     }
 
     /// The row of a recording that begins.
-    pub(super) fn row(&self, id: RecordingId, started_at: WallTime) -> NewRecording {
+    pub(super) fn row(&self, id: RecordingId, started_at: WallTime, policy: Policy) -> NewRecording {
         NewRecording {
             id,
             room_id: self.room_id.clone(),
@@ -85,6 +86,7 @@ impl StartRequest {
             metadata: self.metadata.clone(),
             format: "cmaf".to_owned(),
             webhooks: self.webhooks.clone(),
+            part: PartTarget(policy.fragment_micros),
         }
     }
 }
@@ -129,7 +131,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_read_back_from_the_row() {
         let asked = request();
-        let row = asked.row(RecordingId::new(), WallTime(1));
+        let row = asked.row(RecordingId::new(), WallTime(1), Policy::default());
         assert_eq!((&row.source["mode"], &row.source["layers"]), (&json!("protoo"), &json!("max")));
         assert_eq!(row.source["rules"]["exclude"], json!(["ann"]));
         assert!(asked.is_kept_as(&row.source));

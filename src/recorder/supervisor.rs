@@ -13,6 +13,7 @@ use super::writer::{self, Writer};
 use crate::catalog::{Catalog, Finish, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
+use crate::live::{Edge, Hub};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::sfu::bridge::Lobby;
@@ -110,6 +111,7 @@ struct Shared {
     /// Recordings at one time.
     most: usize,
     running: Mutex<HashMap<RecordingId, Running>>,
+    edges: Hub,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
     tasks: TaskTracker,
@@ -146,6 +148,7 @@ impl Supervisor {
             lobby,
             most,
             running: Mutex::default(),
+            edges: Hub::default(),
             ended: Mutex::default(),
             tasks: TaskTracker::new(),
         }))
@@ -222,7 +225,8 @@ impl Supervisor {
         let joined = way.join().await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
         let mut recording = Recording::new(id, shared.policy, start, started_at);
-        if let Err(error) = shared.catalog.create_recording(&request.row(id, started_at)).await {
+        if let Err(error) = shared.catalog.create_recording(&request.row(id, started_at, shared.policy)).await
+        {
             Link::up(joined).leave().await;
             return Err(error.into());
         }
@@ -231,12 +235,22 @@ impl Supervisor {
             recording.peer_joined(peer, start, &mut first);
         }
         let (rules, limits) = (request.rules, request.limits);
-        let writer = Writer::new(id, shared.store.clone(), shared.catalog.clone());
+        let writer = Writer::new(id, shared.store.clone(), shared.catalog.clone(), self.edge(id));
         let link = Link::up(joined);
         let begun = Begun { recording, writer, way, link, rules, limits, began: start, started_at, first };
         self.launch(begun, ends).await;
         tracing::info!(recording.id = %id, room.id = %request.room_id, "recording");
         Ok(Started { recording_id: id, started_at, repeated: false })
+    }
+
+    /// What running recordings have stored that the catalogue does not tell yet.
+    #[must_use]
+    pub fn edges(&self) -> &Hub {
+        &self.0.edges
+    }
+
+    pub(super) fn edge(&self, id: RecordingId) -> Edge {
+        self.0.edges.open(id)
     }
 
     pub(super) fn stores(&self) -> (Catalog, Store) {
@@ -295,6 +309,7 @@ impl Supervisor {
             let stored = writer.await;
             let stopped = supervisor.end(id, started_at, &end, stored).await;
             supervisor.forget(id);
+            supervisor.0.edges.close(id);
             done.send_replace(Some(stopped));
         });
     }

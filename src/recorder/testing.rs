@@ -97,7 +97,7 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 assert_eq!(run.number as usize, stored.runs.len());
                 stored.runs.push(*run);
             }
-            Output::Fragment(fragment) => {
+            Output::Fragment { fragment, .. } => {
                 append(&mut stored.file, &fragment.bytes);
                 assert_eq!(fragment.entries.last().unwrap().end(), stored.file.len() as u64);
                 stored.entries.extend(fragment.entries);

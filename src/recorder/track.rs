@@ -538,7 +538,7 @@ impl Track {
             match item {
                 segment::Output::Fragment(fragment) => {
                     self.position += fragment.bytes.len() as u64;
-                    out.push(Output::Fragment(fragment));
+                    out.push(Output::Fragment { run, segment: self.next_segment, fragment });
                 }
                 segment::Output::Segment(segment) => {
                     self.next_segment = segment.number + 1;

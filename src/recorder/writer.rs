@@ -8,9 +8,10 @@ use super::rules::Rules;
 use super::tell::Teller;
 use super::track::Output;
 use crate::catalog::{
-    self, Catalog, Change, Gap, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause,
+    self, Catalog, Change, Gap, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause, Turn,
 };
 use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::live::{Edge, NewPart};
 use crate::media::Codec;
 use crate::media::fmp4::index;
 use crate::storage::{self, Key, Store};
@@ -40,6 +41,8 @@ pub(super) enum Write {
     EndTrack(TrackId, WallTime, Option<String>),
     /// The recording stands still.
     Pause(Pause),
+    /// Somebody begins to speak, or ends.
+    Turn(Turn),
     /// It goes on: which pause ended when.
     Resume(RecordingId, u32, WallTime),
     /// Whom and what to record is another from now on.
@@ -80,12 +83,15 @@ pub(super) struct Writer {
     gaps: Vec<Gap>,
     /// To be told with what is committed next.
     events: Vec<NewEvent>,
+    /// Fragments to be told when the rows before them are there.
+    parts: Vec<NewPart>,
+    edge: Edge,
 }
 
 impl Writer {
     /// A writer of one recording.
     #[must_use]
-    pub(super) fn new(recording: RecordingId, store: Store, catalog: Catalog) -> Self {
+    pub(super) fn new(recording: RecordingId, store: Store, catalog: Catalog, edge: Edge) -> Self {
         Self {
             recording,
             store,
@@ -95,6 +101,8 @@ impl Writer {
             segments: Vec::new(),
             gaps: Vec::new(),
             events: Vec::new(),
+            parts: Vec::new(),
+            edge,
         }
     }
 
@@ -163,8 +171,13 @@ impl Writer {
                 // Tracks end at the pause first.
                 self.commit().await?;
                 self.catalog.add_pause(&pause).await?;
+                self.edge.touch_all();
             }
-            Write::Resume(recording, number, at) => self.catalog.end_pause(recording, number, at).await?,
+            Write::Resume(recording, number, at) => {
+                self.catalog.end_pause(recording, number, at).await?;
+                self.edge.touch_all();
+            }
+            Write::Turn(turn) => self.catalog.put_turn(&turn).await?,
             Write::Rules(recording, rules) => {
                 self.catalog.set_rules(recording, &serde_json::json!(rules)).await?;
             }
@@ -189,6 +202,7 @@ impl Writer {
     async fn change(&mut self, changes: &[Change<'_>], events: &[NewEvent]) -> Result<(), Error> {
         self.commit().await?;
         self.catalog.write(changes, events).await?;
+        self.edge.touch_all();
         Ok(())
     }
 
@@ -222,11 +236,15 @@ impl Writer {
                 let event = teller.ran(track, &run);
                 self.begin_run(track, *run, event).await?;
             }
-            Output::Fragment(fragment) => {
+            Output::Fragment { run, segment, fragment } => {
                 self.events.extend(teller.flowed(track));
                 let files = self.files.get_mut(&track).ok_or(Error::NoFile(track))?;
+                let (start, duration, sync) = (fragment.start, fragment.duration, fragment.sync);
+                let from = files.media.len();
                 files.media.append(fragment.bytes).await?;
                 files.index.append(index::encode(&fragment.entries).into()).await?;
+                let range = from..files.media.len();
+                self.parts.push(NewPart { track, run, segment, start, duration, sync, range });
             }
             Output::Segment { run, segment, wall } => {
                 self.unsynced.insert(track);
@@ -259,9 +277,14 @@ impl Writer {
     /// Makes closed segments durable, then tells of them (invariant: a row never points at bytes that a power cut
     /// can take away).
     async fn commit(&mut self) -> Result<(), Error> {
-        if self.segments.is_empty() && self.gaps.is_empty() && self.events.is_empty() {
-            return Ok(());
+        if !(self.segments.is_empty() && self.gaps.is_empty() && self.events.is_empty()) {
+            self.commit_rows().await?;
         }
+        self.edge.publish(self.parts.drain(..));
+        Ok(())
+    }
+
+    async fn commit_rows(&mut self) -> Result<(), Error> {
         for track in std::mem::take(&mut self.unsynced) {
             if let Some(files) = self.files.get_mut(&track) {
                 files.media.sync().await?;
@@ -269,7 +292,13 @@ impl Writer {
         }
         self.catalog.write(&[Change::Media(&self.segments, &self.gaps)], &self.events).await?;
         self.events.clear();
-        self.segments.clear();
+        for segment in self.segments.drain(..) {
+            self.edge.touch(segment.track);
+        }
+        // The sound's view depends on the picture's gaps too.
+        if !self.gaps.is_empty() {
+            self.edge.touch_all();
+        }
         self.gaps.clear();
         Ok(())
     }

@@ -7,11 +7,13 @@
 //!
 //! Keys are made here from identifiers and never from text of a user, so that no key leaves the folder.
 
+mod buffer;
 mod error;
 mod key;
 mod store;
 mod writer;
 
+pub use buffer::Buffer;
 pub use error::Error;
 pub use key::Key;
 pub use store::{MAX_READ_BYTES, Store};

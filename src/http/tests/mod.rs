@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod low_latency;
 mod rows;
 mod start;
 mod stream;
@@ -11,8 +12,13 @@ use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
+use crate::live::Hub;
+use crate::media::segment::Policy;
 use crate::playback::fixture::Fixture;
+use crate::playback::playlists::Playlists;
+use crate::playback::rows::Rows;
 use crate::reach::Reach;
+use crate::storage::Key;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
@@ -68,6 +74,7 @@ struct TestApp {
     router: axum::Router,
     closing: CancellationToken,
     listeners: Listeners,
+    edges: Hub,
 }
 
 impl TestApp {
@@ -81,10 +88,15 @@ impl TestApp {
 
     async fn reaching(reach: Reach, origins: Origins) -> Self {
         let fixture = Fixture::new().await;
+        let (catalog, store) = (fixture.catalog.clone(), fixture.store.clone());
+        let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
+        let edges = recorder.edges().clone();
         let app = App {
-            catalog: fixture.catalog.clone(),
-            store: fixture.store.clone(),
-            recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach.clone(), 8),
+            rows: Rows::new(catalog.clone()),
+            playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
+            catalog,
+            store,
+            recorder,
             mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),
             reach,
@@ -93,7 +105,7 @@ impl TestApp {
             closing: CancellationToken::new(),
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
-        Self { router: router(app, &origins), closing, listeners, fixture }
+        Self { router: router(app, &origins), closing, listeners, fixture, edges }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -178,3 +178,53 @@ async fn a_camera_three_hours_late_costs_little() {
     assert!(loaded < 64 << 10, "{loaded} bytes");
     assert_eq!(app.fixture.store.usage().await.unwrap(), stored, "nothing of it is stored");
 }
+
+#[tokio::test]
+async fn a_playlist_that_has_not_changed_is_not_sent_again() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    for path in
+        ["playlist.m3u8".to_owned(), format!("{track}/playlist.m3u8"), format!("{track}/iframes.m3u8")]
+    {
+        let path = app.at(&format!("/stream/{path}"));
+        let first = app.get(&path, Role::Student).await;
+        assert_eq!(
+            (first.status.as_u16(), first.header("content-type")),
+            (200, "application/vnd.apple.mpegurl")
+        );
+        assert!(first.header("link").contains("manifest.json"));
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\""), "{tag}");
+        let again = app.get_with(&path, Role::Student, &[("if-none-match", &tag)]).await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+        let head = app.call(Method::HEAD, &path, Role::Student, "").await;
+        assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+        let zip = app.get_with(&path, Role::Student, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(zip.header("content-encoding"), "gzip", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn key_frames_are_listed_once_the_recording_has_ended() {
+    let (app, track) = with_track().await;
+    let path = app.at(&format!("/stream/{track}/iframes.m3u8"));
+    app.get(&path, Role::Student).await.problem(404, "nothing-yet");
+    app.fixture.finish(5000).await;
+    let text = app.get(&path, Role::Student).await.text();
+    let ranges: Vec<usize> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-BYTERANGE:")?.strip_suffix("@0")?.parse().ok())
+        .collect();
+    assert_eq!(ranges.len(), 2, "{text}");
+    for (number, bytes) in ranges.into_iter().enumerate() {
+        let segment = app.get(&app.at(&format!("/stream/{track}/{number}.m4s")), Role::Student).await;
+        let first = &read::scan(&segment.body).fragments[0].samples[0];
+        assert_eq!(bytes as u64, first.offset + u64::from(first.size));
+        assert!(first.sync);
+    }
+    let variants = app.get(&app.at("/stream/playlist.m3u8"), Role::Student).await.text();
+    let line = variants.lines().find(|line| line.starts_with("#EXT-X-I-FRAME-STREAM-INF:")).unwrap();
+    assert!(line.contains(&format!("URI=\"{track}/iframes.m3u8\"")) && line.contains("RESOLUTION=640x480"));
+    let voice = app.get(&app.at(&format!("/stream/{}/iframes.m3u8", TrackId::new())), Role::Student).await;
+    assert_eq!(voice.status, 404);
+}

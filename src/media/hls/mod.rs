@@ -1,5 +1,6 @@
 //! HLS playlists (RFC 8216bis): a snapshot in, text out. What is printed is decided elsewhere.
 
+pub mod iframes;
 pub mod media;
 pub mod multivariant;
 

@@ -12,6 +12,23 @@ pub struct Snapshot {
     pub audio: Option<Rendition>,
     /// Every segment of all tracks starts with a key frame.
     pub independent: bool,
+    /// The key frames of the picture alone, of each variant that has ended.
+    pub iframes: Vec<Iframes>,
+}
+
+/// A playlist of key frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Iframes {
+    /// The playlist.
+    pub uri: String,
+    /// RFC 6381 string.
+    pub codec: String,
+    /// Pixels; 0 when not known.
+    pub width: u32,
+    /// Pixels; 0 when not known.
+    pub height: u32,
+    /// Bits in a second at most.
+    pub bandwidth: u64,
 }
 
 /// A picture.
@@ -71,7 +88,22 @@ pub fn render(snapshot: &Snapshot) -> String {
             }
         }
     }
+    snapshot.iframes.iter().for_each(|iframes| key_frames(&mut out, iframes));
     out
+}
+
+/// `EXT-X-I-FRAME-STREAM-INF` (4.3.4.3).
+fn key_frames(out: &mut String, iframes: &Iframes) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={}", iframes.bandwidth.max(1));
+    let codec = quoted(&iframes.codec);
+    if !codec.is_empty() {
+        let _ = write!(out, ",CODECS=\"{codec}\"");
+    }
+    if iframes.width > 0 && iframes.height > 0 {
+        let _ = write!(out, ",RESOLUTION={}x{}", iframes.width, iframes.height);
+    }
+    let _ = writeln!(out, ",URI=\"{}\"", quoted(&iframes.uri));
 }
 
 /// Sound without a picture.

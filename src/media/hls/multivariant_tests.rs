@@ -34,7 +34,12 @@ fn parsed(text: &str) -> m3u8_rs::MasterPlaylist {
 
 #[test]
 fn a_person_with_camera_and_microphone() {
-    let text = render(&Snapshot { video: vec![video()], audio: Some(audio()), independent: true });
+    let text = render(&Snapshot {
+        video: vec![video()],
+        audio: Some(audio()),
+        independent: true,
+        iframes: Vec::new(),
+    });
     insta::assert_snapshot!(text, @r#"
     #EXTM3U
     #EXT-X-VERSION:7
@@ -54,7 +59,8 @@ fn a_person_with_camera_and_microphone() {
 
 #[test]
 fn sound_alone_is_the_variant() {
-    let text = render(&Snapshot { video: Vec::new(), audio: Some(audio()), independent: true });
+    let text =
+        render(&Snapshot { video: Vec::new(), audio: Some(audio()), independent: true, iframes: Vec::new() });
     insta::assert_snapshot!(text, @r#"
     #EXTM3U
     #EXT-X-VERSION:7
@@ -68,7 +74,7 @@ fn sound_alone_is_the_variant() {
 #[test]
 fn a_picture_alone_of_which_little_is_known() {
     let bare = Variant { uri: "v.m3u8".into(), codecs: vec!["vp09.00.31.08".into()], ..Variant::default() };
-    let text = render(&Snapshot { video: vec![bare], audio: None, independent: false });
+    let text = render(&Snapshot { video: vec![bare], audio: None, independent: false, iframes: Vec::new() });
     insta::assert_snapshot!(text, @r#"
     #EXTM3U
     #EXT-X-VERSION:7
@@ -82,7 +88,8 @@ fn a_picture_alone_of_which_little_is_known() {
 fn a_frame_rate_that_is_no_number_is_left_out() {
     for rate in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
         let odd = Variant { frame_rate: Some(rate), ..video() };
-        let text = render(&Snapshot { video: vec![odd], audio: None, independent: false });
+        let text =
+            render(&Snapshot { video: vec![odd], audio: None, independent: false, iframes: Vec::new() });
         assert!(!text.contains("FRAME-RATE"), "{text}");
     }
 }
@@ -90,7 +97,7 @@ fn a_frame_rate_that_is_no_number_is_left_out() {
 #[test]
 fn a_peak_is_never_below_the_average() {
     let odd = Variant { bandwidth: 1000, average_bandwidth: 2000, ..video() };
-    let text = render(&Snapshot { video: vec![odd], audio: None, independent: false });
+    let text = render(&Snapshot { video: vec![odd], audio: None, independent: false, iframes: Vec::new() });
     assert!(text.contains("BANDWIDTH=2000,AVERAGE-BANDWIDTH=2000"), "{text}");
 }
 
@@ -103,7 +110,12 @@ fn names_are_made_harmless_but_stay_names() {
         (" \n ", "Audio"),
     ] {
         let named = Rendition { name: given.into(), ..audio() };
-        let text = render(&Snapshot { video: vec![video()], audio: Some(named), independent: false });
+        let text = render(&Snapshot {
+            video: vec![video()],
+            audio: Some(named),
+            independent: false,
+            iframes: Vec::new(),
+        });
         assert_eq!(parsed(&text).alternatives[0].name, printed);
     }
 }
@@ -111,9 +123,9 @@ fn names_are_made_harmless_but_stay_names() {
 proptest! {
     #[test]
     fn no_name_adds_a_line_or_an_attribute(name in any::<String>()) {
-        let plain = render(&Snapshot { video: vec![video()], audio: Some(audio()), independent: true });
+        let plain = render(&Snapshot { video: vec![video()], audio: Some(audio()), independent: true, iframes: Vec::new() });
         let named = Rendition { name, ..audio() };
-        let text = render(&Snapshot { video: vec![video()], audio: Some(named), independent: true });
+        let text = render(&Snapshot { video: vec![video()], audio: Some(named), independent: true, iframes: Vec::new() });
         prop_assert_eq!(text.lines().count(), plain.lines().count());
         prop_assert_eq!(text.matches('"').count(), plain.matches('"').count());
         prop_assert!(!text.contains('\r'));
@@ -123,7 +135,12 @@ proptest! {
 #[test]
 fn layers_are_variants_with_one_sound() {
     let low = Variant { uri: "low.m3u8".into(), width: 160, height: 90, bandwidth: 50_000, ..video() };
-    let text = render(&Snapshot { video: vec![video(), low], audio: Some(audio()), independent: true });
+    let text = render(&Snapshot {
+        video: vec![video(), low],
+        audio: Some(audio()),
+        independent: true,
+        iframes: Vec::new(),
+    });
     assert_eq!(text.matches("#EXT-X-MEDIA:").count(), 1, "{text}");
     assert_eq!(text.matches("AUDIO=\"audio\"").count(), 2, "{text}");
     assert!(text.find("video.m3u8") < text.find("low.m3u8"), "{text}");

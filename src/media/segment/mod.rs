@@ -3,7 +3,9 @@
 //! A track's samples go in one by one ([`Segmenter::push`]); fragments of about half a second come out, and after
 //! the last fragment of each segment the segment itself. The rules, with the numbers of [`Policy`]:
 //!
-//! 1. A fragment closes as soon as it holds 0.5 s, or with its segment.
+//! 1. No fragment is longer than 0.5 s, because it is a part of low-latency HLS (RFC 8216bis 4.4.3.7): it closes as soon
+//!    as another sample like its last would make it so, before a sample that does, or with its segment. Only a single
+//!    longer sample makes a longer fragment, which no playlist lists as a part.
 //! 2. A segment of video closes at the first sync sample at or past its target of 2 s. A sync sample at most half
 //!    its own duration before the target counts as at the target (by at most a twentieth of the target, since a
 //!    frozen picture can last for seconds), so that key frames every 2 s give segments of 2 s however the

@@ -5,7 +5,7 @@ use crate::time::{Ticks, Timescale};
 /// Lengths in microseconds, fixed when a recording starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// A fragment closes when it is at least this long.
+    /// No fragment of two or more samples is longer.
     pub fragment_micros: i64,
     /// A segment closes at the first chance from here on.
     pub target_micros: i64,

@@ -102,11 +102,13 @@ impl Segmenter {
     /// A sample that breaks a rule, see [`Error`]; the segmenter and `out` are then as they were.
     pub fn push(&mut self, sample: Sample, out: &mut Vec<Output>) -> Result<(), Error> {
         self.check(&sample)?;
-        if !self.ends_before(&sample) {
+        let ends = self.ends_before(&sample);
+        if !ends && !self.overfills(&sample) {
             return self.append(sample, out);
         }
         let (before, length) = (self.clone(), out.len());
-        let result = self.flush(out).and_then(|()| self.append(sample, out));
+        let closed = if ends { self.flush(out) } else { self.close_fragment(out) };
+        let result = closed.and_then(|()| self.append(sample, out));
         if result.is_err() {
             *self = before;
             out.truncate(length);
@@ -195,6 +197,11 @@ impl Segmenter {
         regular || at.duration.0 + i64::from(sample.duration) > self.lengths.longest
     }
 
+    /// Whether the open fragment would be too long with this sample (rule 1).
+    fn overfills(&self, sample: &Sample) -> bool {
+        !self.pending.is_empty() && self.held.0 + i64::from(sample.duration) > self.lengths.fragment
+    }
+
     fn append(&mut self, sample: Sample, out: &mut Vec<Output>) -> Result<(), Error> {
         let (open, number, held) = (self.open, self.number, self.held);
         let duration = Ticks(sample.duration.into());
@@ -212,7 +219,7 @@ impl Segmenter {
         now.at.samples += 1;
         self.held = (held.0 + duration.0, held.1 + sample.data.len() as u64);
         self.pending.push(sample);
-        if self.fragment_is_due()
+        if self.fragment_is_due(duration)
             && let Err(error) = self.close_fragment(out)
         {
             self.pending.pop();
@@ -223,9 +230,10 @@ impl Segmenter {
         Ok(())
     }
 
-    fn fragment_is_due(&self) -> bool {
+    /// Another sample like the last would be too much.
+    fn fragment_is_due(&self, last: Ticks) -> bool {
         let (ticks, bytes) = self.held;
-        ticks >= self.lengths.fragment || bytes >= FULL || self.pending.len() >= MANY
+        ticks + last.0 > self.lengths.fragment || bytes >= FULL || self.pending.len() >= MANY
     }
 
     /// Writes the pending samples. Changes nothing when it fails.

@@ -78,6 +78,27 @@ fn a_fragment_comes_out_as_soon_as_it_is_long_enough() {
 }
 
 #[test]
+fn no_fragment_of_several_samples_is_longer_than_a_part_may_be() {
+    let lengths = |shapes: Vec<(u32, bool)>| {
+        let mut segmenter = video();
+        let mut out = run(&mut segmenter, 0, shapes);
+        segmenter.flush(&mut out).unwrap();
+        fragments(&out).iter().map(|fragment| fragment.duration.0).collect::<Vec<_>>()
+    };
+    // 25 a second: 12 pictures. Timestamps that jitter: the fifteenth would be 10 ticks too much.
+    assert_eq!(lengths((0..50).map(|n| (3600, n == 0)).collect())[..3], [43_200; 3]);
+    assert_eq!(
+        lengths((0..30).map(|n| (3000 + u32::from(n == 14) * 10, n == 0)).collect()),
+        [42_000, 42_010, 6000]
+    );
+    // A picture that stays.
+    assert_eq!(
+        lengths(vec![(3000, true), (3000, false), (90_000, false), (3000, false)]),
+        [6000, 90_000, 3000]
+    );
+}
+
+#[test]
 fn early_key_frames_do_not_cut() {
     let mut segmenter = video();
     let mut out = run(&mut segmenter, 0, frames(75, &[0, 10, 30, 58, 70]));
@@ -341,6 +362,8 @@ proptest! {
             prop_assert!(segment.duration.0 <= lengths.longest);
         }
         prop_assert_eq!(offset, segmenter.offset());
+        let parts = fragments(&out);
+        prop_assert!(parts.iter().all(|f| f.duration.0 <= lengths.fragment || f.entries.len() == 1));
 
         // A segment that ends before the longest ends for a reason.
         for (segment, next) in written.iter().zip(written.iter().skip(1)) {

@@ -17,6 +17,7 @@ impl Recording {
         if self.paused.is_some() {
             return None;
         }
+        self.speaks(None, now, out);
         for index in 0..self.sources.len() {
             self.with_track(index, out, |track, outputs| track.part(Cause::Pause, now, outputs));
         }

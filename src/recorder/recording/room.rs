@@ -40,6 +40,9 @@ impl Recording {
             return;
         }
         let id = participant.id;
+        if self.turn.as_ref().is_some_and(|turn| turn.participant == id) {
+            self.speaks(None, now, out);
+        }
         let theirs = self.sources.iter().filter(|source| source.participant == id);
         let consumers: Vec<String> = theirs.filter_map(|source| source.consumer.clone()).collect();
         for consumer in consumers {

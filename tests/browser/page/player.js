@@ -86,6 +86,43 @@
     return { ...quality(), wallSeconds: (performance.now() - begun) / 1000, ...(readAll ? { frames: numbers } : {}) };
   }
 
+  /** Plays the live edge for some seconds, `settle` seconds after its first picture. */
+  async function watchLive({ seconds, settle }) {
+    const frames = [];
+    let since = null;
+    const seen = (_now, { expectedDisplayTime, mediaTime }) => {
+      since ??= performance.now();
+      if (performance.now() - since >= settle * 1000) {
+        const number = picture.readNumber(picture.pixels(element));
+        frames.push([performance.timeOrigin + expectedDisplayTime, number, mediaTime]);
+      }
+      element.requestVideoFrameCallback(seen);
+    };
+    element.requestVideoFrameCallback(seen);
+    element.play().catch((error) => errors.push({ at: 0, type: 'play', details: error.message, fatal: true }));
+    if (!(await until(() => since !== null || failed(), 15_000)) || failed()) return { frames };
+    await until(() => performance.now() - since >= settle * 1000, settle * 1000 + 1000);
+    const latencies = [];
+    const end = performance.now() + seconds * 1000;
+    let last = { time: element.currentTime, at: performance.now() };
+    let stall = null;
+    while (performance.now() < end && !failed()) {
+      await pause(20);
+      const now = performance.now();
+      if (element.currentTime !== last.time) {
+        if (stall !== null) stalls.push({ at: last.time, len: (now - stall) / 1000 });
+        stall = null;
+        last = { time: element.currentTime, at: now };
+      } else if (now - last.at > 250) {
+        stall ??= last.at;
+      }
+      latencies.push(hls.latency);
+    }
+    if (stall !== null) stalls.push({ at: last.time, len: (performance.now() - stall) / 1000 });
+    latencies.sort((a, b) => a - b);
+    return { frames, hlsLatency: latencies[latencies.length >> 1], rate: element.playbackRate, ...quality() };
+  }
+
   function quality() {
     const { totalVideoFrames, droppedVideoFrames, corruptedVideoFrames } = element.getVideoPlaybackQuality();
     return {
@@ -175,6 +212,7 @@
   globalThis.player = {
     open,
     playThrough,
+    watchLive,
     seek,
     numberIn,
     quality,

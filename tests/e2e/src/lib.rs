@@ -11,6 +11,7 @@
 pub mod application;
 pub mod browser;
 pub mod compare;
+pub mod latency;
 pub mod offset;
 pub mod readers;
 pub mod receiver;

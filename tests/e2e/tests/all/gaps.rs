@@ -11,6 +11,9 @@ use tureen_e2e::stage::{Stage, track};
 use tureen_e2e::stored::{Hash, Stored};
 use tureen_sfu::{Dialect, Fixture, Publisher};
 
+/// What a playlist tells of its end only.
+const OF_THE_EDGE: [&str; 4] =
+    ["#EXT-X-ENDLIST", "#EXT-X-PART:", "#EXT-X-PRELOAD-HINT:", "#EXT-X-RENDITION-REPORT:"];
 /// A stall that a person would see.
 const STALL_SECONDS: f64 = 0.3;
 
@@ -52,8 +55,12 @@ impl Live {
             let Some(path) = own.and_then(|own| own["playlist"].as_str()) else { continue };
             let text = String::from_utf8(self.stage.recorder.get(path).await.to_vec()).unwrap();
             let ended = text.contains("#EXT-X-ENDLIST");
-            let lines: Vec<String> =
-                text.lines().skip(5).filter(|line| !line.contains("ENDLIST")).map(str::to_owned).collect();
+            let lines: Vec<String> = text
+                .lines()
+                .skip_while(|line| !line.starts_with("#EXT-X-MAP"))
+                .filter(|line| !OF_THE_EDGE.iter().any(|tag| line.starts_with(tag)))
+                .map(str::to_owned)
+                .collect();
             let before = self.listed.insert(path.to_owned(), lines.clone()).unwrap_or_default();
             assert!(
                 lines.starts_with(&before),

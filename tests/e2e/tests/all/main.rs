@@ -11,6 +11,7 @@ mod exact;
 mod gaps;
 mod layers;
 mod limits;
+mod live;
 mod loss;
 mod players;
 mod rotation;

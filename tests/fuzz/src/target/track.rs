@@ -31,7 +31,7 @@ impl Stored {
         for output in outputs.drain(..) {
             match output {
                 Output::Run(run) => self.run(*run),
-                Output::Fragment(fragment) => {
+                Output::Fragment { fragment, .. } => {
                     assert!(self.end.is_none_or(|end| fragment.start >= end), "decode time rewinds");
                     assert!(!self.entries.is_empty() || fragment.sync, "the file begins with no key frame");
                     self.end = Some(fragment.start + fragment.duration);

@@ -1,0 +1,369 @@
+//! The media playlist of a track.
+//!
+//! While its participant is being recorded here it is a low-latency one: behind the closed segments come the parts of
+//! the open one, which are its fragments. The open segment is laid out like a closed one, so that whatever breaks before
+//! it is told before its first part.
+
+use super::Error;
+use super::ladder::{self, Layer, Step};
+use super::marks;
+use super::pieces::{self, Break, Map};
+use super::presentation::plays;
+use super::room::{Room, scale};
+use super::timeline::Item;
+use crate::catalog::{Catalog, Segment, Track};
+use crate::id::{RecordingId, TrackId};
+use crate::live;
+use crate::media::Kind;
+use crate::media::hls::media;
+use crate::media::segment::Policy;
+use crate::time::Ticks;
+
+/// Stands for what ends every URI, such as a token, until the playlist is handed out.
+pub(super) const QUERY: &str = "{query}";
+/// Parts are listed this many target durations from the end (RFC 8216bis 4.4.4.9).
+const LISTED: i64 = 3;
+/// Half a microsecond is lost at each end of a part.
+const ROUNDING_MICROS: i64 = 1;
+
+/// What a media playlist says, owned; see [`media::Snapshot`].
+#[derive(Clone, Debug)]
+pub struct Playlist {
+    target_duration: u32,
+    ended: bool,
+    independent: bool,
+    entries: Vec<media::Entry>,
+    marks: Vec<media::Mark>,
+    edge: Option<Edge>,
+    beside: Vec<TrackId>,
+}
+
+/// The end of a low-latency playlist.
+#[derive(Clone, Debug)]
+struct Edge {
+    part_target_micros: i64,
+    open: Option<media::Entry>,
+    hint: String,
+}
+
+/// How far a playlist reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Nothing will be added.
+    pub ended: bool,
+    /// It tells its parts, so that players may wait for the next.
+    pub live: bool,
+    /// Whole segments, fills too. The media sequence number of the open one.
+    pub whole: usize,
+    /// Listed parts of the open segment.
+    pub parts: usize,
+    /// Listed parts of the last whole one.
+    pub last_parts: usize,
+}
+
+/// A playlist's text, to be handed out to many.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// How far it reaches.
+    pub reached: Reached,
+    /// The other tracks that are presented together with it and are live too.
+    pub beside: Vec<TrackId>,
+    whole: String,
+    /// For those who have what a delta update leaves out.
+    delta: Option<String>,
+}
+
+impl Text {
+    /// All of it, or a delta update if that is asked for and possible. `query` ends every URI: empty, or `?token=...`.
+    #[must_use]
+    pub fn with(&self, query: &str, delta: bool) -> String {
+        let text = self.delta.as_ref().filter(|_| delta).unwrap_or(&self.whole);
+        text.replace(QUERY, query)
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.whole.len() + self.delta.as_ref().map_or(0, String::len)
+    }
+}
+
+impl Playlist {
+    /// The text.
+    #[must_use]
+    pub fn render(&self) -> Text {
+        let skippable = media::skippable(&self.entries, self.target_duration);
+        Text {
+            reached: self.reached(),
+            beside: self.beside.clone(),
+            whole: self.text(0),
+            delta: (self.edge.is_some() && skippable > 0).then(|| self.text(skippable)),
+        }
+    }
+
+    fn reached(&self) -> Reached {
+        let open = self.edge.as_ref().and_then(|edge| edge.open.as_ref());
+        Reached {
+            ended: self.ended,
+            live: self.edge.is_some(),
+            whole: self.entries.len(),
+            parts: open.map_or(0, |open| open.parts.len()),
+            last_parts: self.entries.last().map_or(0, |last| last.parts.len()),
+        }
+    }
+
+    fn text(&self, skipped: usize) -> String {
+        let live = self.edge.as_ref().map(|edge| media::Live {
+            part_target_micros: edge.part_target_micros,
+            open: edge.open.as_ref(),
+            hint: &edge.hint,
+            skipped,
+        });
+        media::render(&media::Snapshot {
+            target_duration: self.target_duration,
+            ended: self.ended,
+            independent: self.independent,
+            segments: &self.entries,
+            marks: &self.marks,
+            live,
+        })
+    }
+}
+
+/// Where the playlist of a track is, seen from that of another one of its presentation.
+#[must_use]
+pub fn beside(track: TrackId, query: &str) -> String {
+    format!("../{track}/playlist.m3u8{query}")
+}
+
+/// The media playlist of a track: `EVENT` while its participant is being recorded, then `VOD`.
+///
+/// Segments are read first, then the edge, then all other rows: whatever changes at one of them has been told by then.
+///
+/// # Errors
+/// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingYet`], [`Error::Nothing`].
+pub async fn of(
+    catalog: &Catalog,
+    edge: Option<&live::Edge>,
+    recording: RecordingId,
+    track: TrackId,
+) -> Result<Playlist, Error> {
+    let mut segments = catalog.segments(track).await?;
+    let parts = edge.map(|edge| edge.parts(track));
+    let room = &Room::load(catalog, recording).await?;
+    let track = room.track(track)?;
+    if segments.is_empty() {
+        let ended = room.ended(track.participant) || track.ended_at.is_some();
+        return Err(if ended { Error::Nothing } else { Error::NothingYet });
+    }
+    let picture = match track.kind {
+        Kind::Video => Some(track),
+        Kind::Audio => sounds_with(room, track),
+    };
+    if let Some(picture) = picture.filter(|picture| picture.picture.is_some()) {
+        let layers = stored_layers(catalog, room, picture).await?;
+        return Ok(layered(room, track, &segments, &layers));
+    }
+    let ended = room.ended(track.participant);
+    let parts = parts.filter(|_| !ended);
+    let open = parts.as_deref().and_then(|parts| open_segment(room, track, &segments, parts));
+    let (target_duration, independent) =
+        (target_seconds(&segments, track), segments.iter().all(|own| own.sync));
+    segments.extend(open.clone());
+    let mut list = pieces::pieces(room, track, &segments);
+    if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
+        pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
+    }
+    let list: Vec<Step<'_>> = list.into_iter().map(|piece| Step { track, piece }).collect();
+    let mut entries = entries(room, track, &list, target_duration);
+    let marks = marks::put(room, track, &list, &mut entries);
+    let edge = parts.map(|parts| {
+        let next = segments.last().map_or(0, |last| last.number + u32::from(open.is_none()));
+        let part_target_micros = room.recording.part.0;
+        list_parts(&mut entries, &list, &parts, part_target_micros, target_duration);
+        let told =
+            u32::try_from(parts.iter().filter(|part| part.segment == next).count()).unwrap_or(u32::MAX);
+        // It is closed, but its row was not there yet.
+        let closed = parts.last().is_some_and(|last| last.segment > next);
+        let (next, told) = if closed { (next.saturating_add(1), 0) } else { (next, told) };
+        Edge {
+            part_target_micros,
+            open: open.is_some().then(|| entries.pop()).flatten(),
+            hint: format!("{next}.{told}.m4s{QUERY}"),
+        }
+    });
+    let beside = if edge.is_some() { presented_with(room, track) } else { Vec::new() };
+    Ok(Playlist { target_duration, ended, independent, entries, marks, edge, beside })
+}
+
+/// The other tracks of the presentation that a track is of.
+fn presented_with(room: &Room, track: &Track) -> Vec<TrackId> {
+    let presented = room.presented(track.participant, plays);
+    let all: Vec<TrackId> =
+        [presented.video, presented.audio].into_iter().flatten().map(|own| own.id).collect();
+    if !all.contains(&track.id) {
+        return Vec::new();
+    }
+    all.into_iter().filter(|other| *other != track.id).collect()
+}
+
+/// The segment behind the last closed one, as far as its fragments are stored.
+fn open_segment(room: &Room, track: &Track, segments: &[Segment], parts: &[live::Part]) -> Option<Segment> {
+    let number = segments.last().map(|last| last.number.saturating_add(1))?;
+    let mut own = parts.iter().filter(|part| part.segment == number);
+    let first = own.clone().next().filter(|part| part.number == 0)?;
+    let run = room.runs_of(track.id).find(|run| run.number == first.run)?;
+    let micros = (first.start - run.first).to_micros(scale(track));
+    let (end, bytes) = own.next_back().map_or((first.start + first.duration, first.range.end), |last| {
+        (last.start + last.duration, last.range.end)
+    });
+    Some(Segment {
+        track: track.id,
+        run: first.run,
+        number,
+        start: first.start,
+        duration: end - first.start,
+        range: first.range.start..bytes,
+        samples: 0,
+        sync: first.sync,
+        wall: run.wall.plus(micros),
+    })
+}
+
+/// Gives the segments at the end their parts. A part that is too long, because a single picture lasted so long, is not
+/// listed, nor is what follows it in its segment.
+fn list_parts(
+    entries: &mut [media::Entry],
+    steps: &[Step<'_>],
+    parts: &[live::Part],
+    target_micros: i64,
+    target_duration: u32,
+) {
+    let mut behind = 0;
+    for (entry, Step { track, piece }) in entries.iter_mut().zip(steps).rev() {
+        if behind > i64::from(target_duration) * LISTED * 1_000_000 {
+            return;
+        }
+        behind += entry.duration_micros;
+        let Item::Segment(segment) = piece.item else { continue };
+        let micros = |ticks: Ticks| ticks.to_micros(scale(track));
+        let own = parts.iter().filter(|part| part.segment == segment.number);
+        let first = parts.iter().find(|part| part.segment == segment.number);
+        if first.is_none_or(|first| first.number > 0 || first.start != segment.start) {
+            continue;
+        }
+        let listed = own
+            .map(|part| (part, micros(part.start + part.duration) - micros(part.start)))
+            .take_while(|(_, micros)| *micros <= target_micros + ROUNDING_MICROS);
+        entry.parts = listed
+            .map(|(part, micros)| media::Part {
+                uri: format!("{}.{}.m4s{QUERY}", part.segment, part.number),
+                duration_micros: micros.min(target_micros),
+                independent: part.sync,
+            })
+            .collect();
+    }
+}
+
+/// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
+fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
+    let presented = room.presented(track.participant, plays).audio.is_some_and(|own| own.id == track.id);
+    pieces::picture_of(room, track, plays).filter(|_| presented)
+}
+
+/// The layers of a picture with their segments, smallest first.
+async fn stored_layers<'a>(
+    catalog: &Catalog,
+    room: &'a Room,
+    picture: &'a Track,
+) -> Result<Vec<(&'a Track, Vec<Segment>)>, Error> {
+    let mut layers = Vec::new();
+    for layer in room.layers(picture) {
+        let mut segments = catalog.segments(layer.id).await?;
+        // Of a run that began since the room was read nothing else is known.
+        let newest = room.runs_of(layer.id).last().map(|run| run.number);
+        segments.retain(|segment| Some(segment.run) <= newest);
+        layers.push((layer, segments));
+    }
+    Ok(layers)
+}
+
+/// The playlist of a layer, or of the sound beside the layers. It lists no parts: which layer stands in for one that
+/// stops is known only when a segment is whole.
+fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, Vec<Segment>)]) -> Playlist {
+    let ended = room.ended(track.participant);
+    let layers: Vec<Layer<'_>> = stored
+        .iter()
+        .map(|(layer, segments)| Layer {
+            track: layer,
+            pieces: if segments.is_empty() { Vec::new() } else { pieces::pieces(room, layer, segments) },
+            known: room.known_micros(layer),
+        })
+        .collect();
+    let mut views = ladder::views(&layers, ended);
+    let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
+    let (target_duration, independent) =
+        all.fold((target_seconds(segments, track), true), |(target, independent), (layer, own)| {
+            (target.max(target_seconds(std::slice::from_ref(own), layer)), independent && own.sync)
+        });
+    let own = layers.iter().position(|layer| layer.track.id == track.id);
+    let list = match own {
+        Some(own) if own < views.len() => views.swap_remove(own),
+        _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
+    };
+    let mut entries = entries(room, track, &list, target_duration);
+    let marks = marks::put(room, track, &list, &mut entries);
+    Playlist { target_duration, ended, independent, entries, marks, edge: None, beside: Vec::new() }
+}
+
+/// The recorder's promise, unless a segment broke it.
+pub(super) fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
+    let longest = segments.iter().map(|segment| segment.duration.to_micros(scale(track))).max().unwrap_or(0);
+    let rounded = u32::try_from((longest + 500_000) / 1_000_000).unwrap_or(u32::MAX);
+    Policy::default().target_duration().max(rounded)
+}
+
+/// An entry reaches from the end of the one before it to its own end, so that the sum of the durations stays equal to
+/// the media's own clock over the short gaps that are not filled. A date then belongs to that start. Fills behind fills
+/// need no date of their own: there may be thousands.
+fn entries(room: &Room, track: &Track, steps: &[Step<'_>], target_duration: u32) -> Vec<media::Entry> {
+    let longest = i64::from(target_duration) * 1_000_000 + 499_999;
+    let mut reached = room.zero(track).to_micros(scale(track));
+    let mut filled = false;
+    let mut list = Vec::with_capacity(steps.len());
+    for Step { track: of, piece } in steps {
+        // What stands in for this track lies beside it.
+        let folder = if of.id == track.id { String::new() } else { format!("../{}/", of.id) };
+        let uri = match piece.item {
+            Item::Segment(segment) => format!("{folder}{}.m4s{QUERY}", segment.number),
+            Item::Fill(fill) => match fill.after {
+                Some(after) => format!("{folder}fill-{after}-{}.m4s{QUERY}", fill.number),
+                None => format!("{folder}lead-{}.m4s{QUERY}", fill.number),
+            },
+        };
+        let duration_micros = (piece.end - reached).clamp(1, longest);
+        let start = piece.end - duration_micros;
+        let fill = matches!(piece.item, Item::Fill(_));
+        list.push(media::Entry {
+            uri,
+            map: match piece.map {
+                Map::Run(run) => format!("{folder}init-{run}.mp4{QUERY}"),
+                Map::Black => format!("{folder}black.mp4{QUERY}"),
+            },
+            duration_micros,
+            // Behind a pause the short gap before the entry belongs to neither side of it.
+            wall: room.wall(if piece.broken == Some(Break::Pause) { piece.start } else { start }),
+            dated: !(fill && filled) || piece.broken.is_some(),
+            discontinuity: piece.broken.is_some(),
+            parts: Vec::new(),
+            marks: Vec::new(),
+        });
+        filled = fill;
+        reached = piece.end;
+    }
+    list
+}
+
+#[cfg(test)]
+#[path = "playlist_tests.rs"]
+mod tests;

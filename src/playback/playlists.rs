@@ -1,0 +1,298 @@
+//! Media playlists as texts that are made once and handed out to all who ask, and what players of low-latency HLS may
+//! wait for (RFC 8216bis 6.2.5).
+
+use super::playlist::{self, QUERY, Reached, Text, beside};
+use super::room::Room;
+use super::{Error, presentation, trick};
+use crate::catalog::Catalog;
+use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::live::Hub;
+use crate::media::hls::{media, multivariant};
+use crate::storage::Store;
+use crate::time::WallTime;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of texts that are kept.
+const KEPT_BYTES: u64 = 32 << 20;
+/// About how many texts that is.
+const KEPT: usize = 1000;
+/// Nobody waits longer than three target durations (RFC 8216bis 6.2.5.2).
+const PATIENCE: Duration = Duration::from_secs(12);
+/// A client that asks for more than the next but one segment is mistaken (RFC 8216bis 6.2.5.2).
+const AHEAD: u64 = 2;
+
+/// What a request for a playlist may say beside its name (RFC 8216bis 6.2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// `_HLS_msn`: wait for the segment of this media sequence number.
+    pub segment: Option<u64>,
+    /// `_HLS_part`: or only for this part of it.
+    pub part: Option<u64>,
+    /// `_HLS_skip`: a delta update will do.
+    pub delta: bool,
+}
+
+/// The playlists of all recordings.
+#[derive(Clone, Debug)]
+pub struct Playlists(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    catalog: Catalog,
+    edges: Hub,
+    store: Store,
+    texts: Cache<(TrackId, Version), Arc<Text>, Bytes>,
+    /// Multivariant playlists of ended recordings.
+    variants: Cache<(RecordingId, Option<ParticipantId>, Version), Arc<String>, Bytes>,
+    /// I-frame playlists of ended recordings, and what they take.
+    tricks: Cache<(TrackId, Version), Arc<(String, u64)>, Bytes>,
+    patience: Duration,
+}
+
+/// What a text was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Version {
+    /// Of a recording that runs here: how often its edge was told something.
+    Running(u64),
+    /// Of one that has ended: when its row was last changed.
+    Ended(WallTime),
+}
+
+#[derive(Clone, Debug)]
+struct Bytes;
+
+impl Weighter<(TrackId, Version), Arc<Text>> for Bytes {
+    fn weight(&self, _: &(TrackId, Version), text: &Arc<Text>) -> u64 {
+        text.weight().max(1) as u64
+    }
+}
+
+impl Weighter<(RecordingId, Option<ParticipantId>, Version), Arc<String>> for Bytes {
+    fn weight(&self, _: &(RecordingId, Option<ParticipantId>, Version), text: &Arc<String>) -> u64 {
+        text.len().max(1) as u64
+    }
+}
+
+impl Weighter<(TrackId, Version), Arc<(String, u64)>> for Bytes {
+    fn weight(&self, _: &(TrackId, Version), trick: &Arc<(String, u64)>) -> u64 {
+        trick.0.len().max(1) as u64
+    }
+}
+
+impl Playlists {
+    /// None yet.
+    #[must_use]
+    pub fn new(catalog: Catalog, store: Store, edges: Hub) -> Self {
+        Self::patient(catalog, store, edges, PATIENCE)
+    }
+
+    /// The same; nobody waits longer than this.
+    #[must_use]
+    pub fn patient(catalog: Catalog, store: Store, edges: Hub, patience: Duration) -> Self {
+        let texts = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
+        let variants = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
+        let tricks = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
+        Self(Arc::new(Shared { catalog, edges, store, texts, variants, tricks, patience }))
+    }
+
+    /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
+    /// ends every URI.
+    ///
+    /// # Errors
+    /// As [`presentation::multivariant`]; [`Error::NoRecording`].
+    pub async fn multivariant(
+        &self,
+        recording: RecordingId,
+        participant: Option<ParticipantId>,
+        query: &str,
+    ) -> Result<String, Error> {
+        let shared = &self.0;
+        let version = self.ended(recording).await?;
+        let make = async {
+            let room = Room::load(&shared.catalog, recording).await?;
+            let mut snapshot = presentation::multivariant(&shared.catalog, &room, participant, QUERY).await?;
+            if version.is_some() {
+                self.add_iframes(&room, &mut snapshot).await;
+            }
+            Ok::<_, Error>(Arc::new(multivariant::render(&snapshot)))
+        };
+        let text = match version {
+            Some(version) => {
+                shared.variants.get_or_insert_async(&(recording, participant, version), make).await?
+            }
+            None => make.await?,
+        };
+        Ok(text.replace(QUERY, query))
+    }
+
+    /// The key frames of each picture.
+    async fn add_iframes(&self, room: &Room, snapshot: &mut multivariant::Snapshot) {
+        for picture in &snapshot.video {
+            let Some(track) = room.tracks.iter().find(|own| picture.uri.starts_with(&own.id.to_string()))
+            else {
+                continue;
+            };
+            // A picture without a key frame of its own is shown all the same.
+            let Ok((_, bandwidth)) = self.iframes(room.recording.id, track.id, QUERY).await else { continue };
+            snapshot.iframes.push(multivariant::Iframes {
+                uri: format!("{}/iframes.m3u8{QUERY}", track.id),
+                codec: picture.codecs.first().cloned().unwrap_or_default(),
+                width: picture.width,
+                height: picture.height,
+                bandwidth,
+            });
+        }
+    }
+
+    /// The I-frame playlist of a track whose recording has ended, and the bits in a second that it takes at most.
+    /// `query` ends every URI.
+    ///
+    /// # Errors
+    /// [`Error::NothingYet`] while it runs; [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoBlack`] for sound.
+    pub async fn iframes(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+        query: &str,
+    ) -> Result<(String, u64), Error> {
+        let shared = &self.0;
+        let version = self.ended(recording).await?.ok_or(Error::NothingYet)?;
+        let make = async { trick::of(&shared.catalog, &shared.store, recording, track).await.map(Arc::new) };
+        let made = shared.tricks.get_or_insert_async(&(track, version), make).await?;
+        Ok((made.0.replace(QUERY, query), made.1))
+    }
+
+    /// What a text of a recording is made of when it has ended.
+    async fn ended(&self, recording: RecordingId) -> Result<Option<Version>, Error> {
+        let row = self.0.catalog.recording(recording).await?.filter(|row| row.deleted_at.is_none());
+        let row = row.ok_or(Error::NoRecording)?;
+        Ok((!row.status.is_running()).then_some(Version::Ended(row.updated_at)))
+    }
+
+    /// The media playlist of a track, once it has what the directives want. `query` ends every URI.
+    ///
+    /// # Errors
+    /// As [`playlist::of`]; [`Error::PartOfNothing`], [`Error::TooFarAhead`], [`Error::NotInTime`].
+    pub async fn media(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+        directives: Directives,
+        query: &str,
+    ) -> Result<String, Error> {
+        if directives.part.is_some() && directives.segment.is_none() {
+            return Err(Error::PartOfNothing);
+        }
+        let text = tokio::time::timeout(self.0.patience, self.wait(recording, track, directives));
+        let text = text.await.map_err(|_| Error::NotInTime)??;
+        let mut out = text.with(query, directives.delta);
+        for other in &text.beside {
+            // What cannot be told is left out.
+            let Ok(Some(reached)) = self.now(recording, *other).await.map(|(text, _)| reported(&text)) else {
+                continue;
+            };
+            out.push_str(&media::report(&beside(*other, query), reached.0, reached.1));
+        }
+        Ok(out)
+    }
+
+    async fn wait(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+        directives: Directives,
+    ) -> Result<Arc<Text>, Error> {
+        loop {
+            let (text, watch) = self.now(recording, track).await?;
+            if has(&text.reached, directives)? {
+                return Ok(text);
+            }
+            match watch {
+                // When it is gone the recording has ended, and its rows say so.
+                Some(mut watch) => drop(watch.changed().await),
+                None => return Ok(text),
+            }
+        }
+    }
+
+    /// The text as it is now, and what changes when it does.
+    async fn now(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+    ) -> Result<(Arc<Text>, Option<tokio::sync::watch::Receiver<u64>>), Error> {
+        let shared = &self.0;
+        let edge = shared.edges.get(recording);
+        let watch = edge.as_ref().map(|edge| edge.watch(track));
+        let version = match &watch {
+            // Read before the rows: what is told meanwhile makes another version.
+            Some(watch) => Some(Version::Running(*watch.borrow())),
+            None => self.ended(recording).await?,
+        };
+        let make = async {
+            let made = playlist::of(&shared.catalog, edge.as_ref(), recording, track).await?;
+            Ok::<_, Error>(Arc::new(made.render()))
+        };
+        let text = match version {
+            Some(version) => shared.texts.get_or_insert_async(&(track, version), make).await?,
+            None => make.await?,
+        };
+        Ok((text, watch))
+    }
+}
+
+/// Last media sequence number, and the last part of it.
+fn reported(text: &Text) -> Option<(usize, Option<usize>)> {
+    let reached = &text.reached;
+    match reached.parts.checked_sub(1) {
+        Some(part) => Some((reached.whole, Some(part))),
+        None => Some((reached.whole.checked_sub(1)?, reached.last_parts.checked_sub(1))),
+    }
+}
+
+/// Whether a playlist that reaches so far is what was waited for.
+fn has(reached: &Reached, directives: Directives) -> Result<bool, Error> {
+    let Some(segment) = directives.segment.filter(|_| reached.live && !reached.ended) else {
+        return Ok(true);
+    };
+    let (whole, parts) = (reached.whole as u64, reached.parts as u64);
+    let last = if parts > 0 { whole } else { whole.saturating_sub(1) };
+    if segment > last.saturating_add(AHEAD) {
+        return Err(Error::TooFarAhead { segment, last });
+    }
+    Ok(segment < whole || (segment == whole && directives.part.is_some_and(|part| part < parts)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reached(whole: usize, parts: usize) -> Reached {
+        Reached { ended: false, live: true, whole, parts, last_parts: 4 }
+    }
+
+    fn asked(segment: u64, part: Option<u64>) -> Directives {
+        Directives { segment: Some(segment), part, delta: false }
+    }
+
+    #[test]
+    fn what_is_waited_for() {
+        let now = reached(10, 2);
+        assert!(has(&now, Directives::default()).unwrap());
+        assert!(has(&now, asked(9, None)).unwrap() && !has(&now, asked(10, None)).unwrap());
+        assert!(has(&now, asked(10, Some(1))).unwrap() && !has(&now, asked(10, Some(2))).unwrap());
+        // More parts than the segment had: the next segment's first will do.
+        assert!(has(&now, asked(9, Some(40))).unwrap());
+        assert!(!has(&now, asked(11, Some(0))).unwrap() && !has(&now, asked(12, None)).unwrap());
+        assert!(matches!(has(&now, asked(13, None)), Err(Error::TooFarAhead { segment: 13, last: 10 })));
+        assert!(has(&reached(10, 0), asked(12, None)).is_err(), "the open segment has no part yet");
+        assert!(has(&now, asked(u64::MAX, Some(u64::MAX))).is_err());
+        // What grows no more, or not part by part, is answered at once.
+        let ended = Reached { ended: true, ..now };
+        let plain = Reached { live: false, ..now };
+        assert!(has(&ended, asked(99, None)).unwrap() && has(&plain, asked(99, Some(1))).unwrap());
+    }
+}

@@ -1,0 +1,101 @@
+//! I-frame playlists (RFC 8216 4.3.3.6): each key frame that begins a segment as a range of that segment's bytes, so that
+//! players can show pictures while they wind. No bytes are stored for them.
+
+use super::Error;
+use super::pieces::{self, Map};
+use super::playlist::{QUERY, target_seconds};
+use super::room::Room;
+use super::timeline::Item;
+use crate::catalog::{Catalog, Segment, Track};
+use crate::id::{RecordingId, TrackId};
+use crate::media::Kind;
+use crate::media::fmp4::index::{ENTRY, Entry};
+use crate::media::hls::iframes;
+use crate::storage::{Key, Store};
+use std::collections::HashMap;
+
+/// Entries of the index that are read at once.
+const BLOCK: u64 = 1 << 16;
+
+/// The I-frame playlist of a track, and the bits in a second that it takes at most.
+///
+/// # Errors
+/// [`Error::NoRecording`], [`Error::NoTrack`]; [`Error::NoBlack`] for sound; [`Error::Nothing`] without a key frame.
+pub(super) async fn of(
+    catalog: &Catalog,
+    store: &Store,
+    recording: RecordingId,
+    track: TrackId,
+) -> Result<(String, u64), Error> {
+    let segments = catalog.segments(track).await?;
+    let room = Room::load(catalog, recording).await?;
+    let track = room.track(track)?;
+    if track.kind == Kind::Audio {
+        return Err(Error::NoBlack);
+    }
+    let heads = heads(store, track, &segments).await?;
+    let mut list: Vec<iframes::Entry> = Vec::new();
+    for piece in pieces::pieces(&room, track, &segments) {
+        let micros = piece.end - piece.start;
+        let (uri, bytes) = match piece.item {
+            Item::Segment(segment) => match heads.get(&segment.number) {
+                Some(bytes) => (format!("{}.m4s{QUERY}", segment.number), Some(*bytes)),
+                None => {
+                    // It begins without a key frame: the one before stays.
+                    if let Some(before) = list.last_mut() {
+                        before.duration_micros += micros;
+                    }
+                    continue;
+                }
+            },
+            Item::Fill(fill) => match fill.after {
+                Some(after) => (format!("fill-{after}-{}.m4s{QUERY}", fill.number), None),
+                None => (format!("lead-{}.m4s{QUERY}", fill.number), None),
+            },
+        };
+        list.push(iframes::Entry {
+            uri,
+            bytes,
+            map: match piece.map {
+                Map::Run(run) => format!("init-{run}.mp4{QUERY}"),
+                Map::Black => format!("black.mp4{QUERY}"),
+            },
+            duration_micros: micros,
+            wall: room.wall(piece.start),
+            discontinuity: piece.broken.is_some(),
+        });
+    }
+    if list.is_empty() {
+        return Err(Error::Nothing);
+    }
+    let target = list.iter().map(|entry| entry.duration_micros).max().unwrap_or(0);
+    let target = target_seconds(&segments, track)
+        .max(u32::try_from((target + 500_000) / 1_000_000).unwrap_or(u32::MAX));
+    let peak = list.iter().filter_map(|entry| entry.bits_per_second()).max().unwrap_or(0);
+    Ok((iframes::render(target, &list), peak))
+}
+
+/// How many bytes of each segment reach to the end of the key frame that it begins with.
+async fn heads(store: &Store, track: &Track, segments: &[Segment]) -> Result<HashMap<u32, u64>, Error> {
+    let key = Key::index(track.recording, track.id);
+    let entries = store.len(&key).await? / ENTRY as u64;
+    let wanted: Vec<&Segment> = segments.iter().filter(|segment| segment.sync).collect();
+    let mut wanted = wanted.into_iter().peekable();
+    let mut found = HashMap::new();
+    let mut at = 0;
+    while at < entries && wanted.peek().is_some() {
+        let upto = entries.min(at + BLOCK);
+        let bytes = store.read(&key, at * ENTRY as u64..upto * ENTRY as u64).await?;
+        for entry in bytes.as_chunks::<ENTRY>().0.iter().map(Entry::decode) {
+            while wanted.next_if(|segment| segment.range.end <= entry.offset).is_some() {}
+            let Some(segment) = wanted.next_if(|segment| segment.range.start <= entry.offset) else {
+                continue;
+            };
+            if entry.sync() {
+                found.insert(segment.number, entry.end() - segment.range.start);
+            }
+        }
+        at = upto;
+    }
+    Ok(found)
+}
