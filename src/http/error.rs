@@ -160,7 +160,9 @@ impl From<playback::Error> for Problem {
             E::NotPlayable { .. } => missing("not-playable"),
             E::Catalog(error) => error.into(),
             E::Storage(error) => error.into(),
-            E::Damaged { .. } => Self::internal(&error),
+            E::Changed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail)
+                .header(header::RETRY_AFTER, "1"),
+            E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => Self::internal(&error),
         }
     }
 }
