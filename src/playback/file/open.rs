@@ -57,6 +57,13 @@ impl Files {
         wanted: &Wanted,
         known: &[&str],
     ) -> Result<Opened, Error> {
+        match self.once(recording, wanted, known).await {
+            Err(Error::Changed) => self.once(recording, wanted, known).await,
+            other => other,
+        }
+    }
+
+    async fn once(&self, recording: RecordingId, wanted: &Wanted, known: &[&str]) -> Result<Opened, Error> {
         let room = Room::load(&self.source.catalog, recording).await?;
         let tracks = select::tracks(&room, &wanted.which)
             .map_err(|error| select::instead(&room, &wanted.which, error))?;

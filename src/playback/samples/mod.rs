@@ -28,7 +28,7 @@ use super::timeline::{Fill, Item};
 use super::{Error, black};
 use crate::catalog::{Catalog, Run, Segment, Shown, Track};
 use crate::id::{RecordingId, TrackId};
-use crate::media::Codec;
+use crate::media::{Codec, Kind};
 use crate::storage::{Key, Store};
 use crate::time::{Ticks, Timescale};
 use bytes::Bytes;
@@ -200,7 +200,7 @@ impl View {
     }
 
     /// Takes a part: from `start` for `duration`, both in microseconds since the participant's zero. It begins with the
-    /// last key frame at or before `start` and ends with the sample that lasts until the end or beyond. What is to be
+    /// last key frame at or before `start` (shortened if it still stands then) and ends with the sample that lasts until the end or beyond. What is to be
     /// shown of it is from [`Self::start`] to [`Self::end`]: exactly what was asked for, as far as there is any.
     ///
     /// # Errors
@@ -209,7 +209,14 @@ impl View {
         let ticks = |micros| Ticks::from_micros(micros, self.scale());
         let from = ticks(start.max(0)).max(self.start);
         let to = duration.map_or(self.end, |length| ticks(start.saturating_add(length))).min(self.end);
-        let first = if from < to { self.reader(store).key_before(from).await? } else { from };
+        let mut first = from;
+        if from < to
+            && let Some(key) = self.reader(store).key_before(from).await?
+        {
+            // A picture that stands there begins when it is wanted; a packet of sound cannot be begun in its middle.
+            let stands = self.codec.kind() == Kind::Video && key.at + Ticks(key.duration.into()) > from;
+            first = if stands { from } else { key.at };
+        }
         (self.first, self.start, self.end) = (first, from, to.max(from));
         Ok(())
     }
