@@ -5,11 +5,13 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Auto, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+    AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing,
+    Webhooks,
 };
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::playback::fetch::Source;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
@@ -44,10 +46,12 @@ pub(super) struct Options {
     webhooks: Webhooks,
     #[command(flatten)]
     media: Media,
+    #[command(flatten)]
+    downloads: Downloads,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks, media } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks, media, downloads } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -69,12 +73,16 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     announce(bound, &secret);
 
     let closed = CancellationToken::new();
+    let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
+    let source =
+        Source { catalog: catalog.clone(), store: store.clone(), rows: rows.clone(), edges: edges.clone() };
     let app = App {
         catalog: catalog.clone(),
+        files: downloads.files(source),
         store: store.clone(),
         recorder: recorder.clone(),
-        rows: Rows::new(catalog.clone()),
-        playlists: Playlists::new(catalog.clone(), store, recorder.edges().clone()),
+        rows,
+        playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),

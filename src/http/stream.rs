@@ -101,7 +101,7 @@ fn no_file(id: RecordingId, name: &str) -> Problem {
 
 fn playlist(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
     let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
-    ([(header::LINK, manifest)], range::text(text, PLAYLIST_TYPE, headers)).into_response()
+    ([(header::LINK, manifest)], range::document(text, PLAYLIST_TYPE, headers)).into_response()
 }
 
 /// The files of a track. Parsed strictly: there is one name for each.

@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod fmp4;
 pub mod hls;
+pub mod mp4;
 pub mod rtp;
 pub mod segment;
 pub mod timeline;

@@ -10,6 +10,7 @@
 pub mod bandwidth;
 pub mod black;
 pub mod fetch;
+pub mod file;
 pub mod fill;
 mod ladder;
 mod marks;
@@ -19,10 +20,13 @@ pub mod playlists;
 pub mod presentation;
 pub mod room;
 pub mod rows;
+pub mod samples;
 pub mod support;
 pub mod timeline;
 mod trick;
 
+#[cfg(test)]
+pub(crate) mod film;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -87,6 +91,56 @@ pub enum Error {
         codecs: String,
         /// Where it does play.
         note: &'static str,
+    },
+    /// The sample index does not hold what a segment's row says.
+    #[error("the sample index of track {track} does not agree with its segment {segment}")]
+    Index {
+        /// The track.
+        track: TrackId,
+        /// Number of the segment.
+        segment: u32,
+    },
+    /// What is asked for needs more than one file.
+    #[error("{who} is recorded in {codecs}: one file cannot hold both as one picture, so name a track")]
+    SeveralFiles {
+        /// Whose picture.
+        who: String,
+        /// Its codecs.
+        codecs: String,
+        /// The tracks that there are.
+        tracks: Vec<TrackId>,
+    },
+    /// The container does not take a codec.
+    #[error("{codec} cannot be in {container}: {instead}")]
+    NotInContainer {
+        /// The codec.
+        codec: &'static str,
+        /// The container that was asked for.
+        container: &'static str,
+        /// What does.
+        instead: &'static str,
+        /// The tracks that there are.
+        tracks: Vec<TrackId>,
+    },
+    /// The part that is asked for has no media.
+    #[error("the part from {start} s on has no media: the recording has {length} s")]
+    Outside {
+        /// Where it begins, in seconds.
+        start: f64,
+        /// How long the selection is, in seconds.
+        length: f64,
+    },
+    /// More tables than a file may have.
+    #[error("what is asked for is too long for one file: {0}")]
+    TooLong(#[from] media::mp4::Error),
+    /// Rows changed while they were read.
+    #[error("the recording has just changed: ask again")]
+    Changed,
+    /// What a file consists of is not as long as it says: a defect.
+    #[error("the parts of a file do not make up its bytes at {at}")]
+    Layout {
+        /// Where.
+        at: u64,
     },
     /// Rows could not be read.
     #[error(transparent)]

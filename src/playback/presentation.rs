@@ -38,7 +38,10 @@ pub(super) fn plays(track: &Track) -> bool {
     support::of(track.codec).hls_js
 }
 
-fn choose(room: &Room, participant: Option<ParticipantId>) -> Result<(&Participant, Presented<'_>), Error> {
+pub(super) fn choose(
+    room: &Room,
+    participant: Option<ParticipantId>,
+) -> Result<(&Participant, Presented<'_>), Error> {
     let candidates: Vec<&Participant> = match participant {
         Some(id) => vec![room.participant(id)?],
         None => room.participants.iter().collect(),

@@ -1,6 +1,7 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod auth;
+mod download;
 mod events;
 mod low_latency;
 mod rows;
@@ -14,6 +15,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
 use crate::live::Hub;
 use crate::media::segment::Policy;
+use crate::playback::fetch::Source;
+use crate::playback::file::Files;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
@@ -91,8 +94,16 @@ impl TestApp {
         let (catalog, store) = (fixture.catalog.clone(), fixture.store.clone());
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
+        let rows = Rows::new(catalog.clone());
+        let source = Source {
+            catalog: catalog.clone(),
+            store: store.clone(),
+            rows: rows.clone(),
+            edges: edges.clone(),
+        };
         let app = App {
-            rows: Rows::new(catalog.clone()),
+            files: Files::new(source, 1 << 20),
+            rows,
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,
