@@ -154,13 +154,15 @@ impl From<playback::Error> for Problem {
             | E::NoTrack(_)
             | E::NoInit(_)
             | E::NoSegment(_)
+            | E::NothingAt(_)
             | E::NoBlack
             | E::Nothing => missing("not-found"),
             E::NothingYet => missing("nothing-yet").header(header::RETRY_AFTER, "2"),
             E::NotPlayable { .. } => missing("not-playable"),
+            E::NotWebM(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-webm", detail),
             E::Catalog(error) => error.into(),
             E::Storage(error) => error.into(),
-            E::Damaged { .. } => Self::internal(&error),
+            E::WebM(_) | E::Damaged { .. } => Self::internal(&error),
         }
     }
 }

@@ -7,6 +7,7 @@ mod assets;
 mod authenticate;
 mod bridge;
 mod consent;
+mod dash;
 mod delete;
 mod describe;
 mod error;
@@ -132,6 +133,7 @@ fn recordings() -> Router<App> {
         .route("/{id}/events", get(events::list))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
+        .route("/{id}/stream/manifest.mpd", get(dash::manifest))
         .route("/{id}/stream/{*file}", get(stream::file))
 }
 

@@ -45,7 +45,7 @@ pub(super) fn respond(
     }
 }
 
-fn matches(tags: &str, own: &str) -> bool {
+pub(super) fn matches(tags: &str, own: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == own)
 }
 

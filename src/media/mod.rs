@@ -4,11 +4,13 @@
 //! [`timeline`] -> [`Sample`] -> [`segment`] -> [`fmp4::fragment::Fragment`].
 
 pub mod codec;
+pub mod dash;
 pub mod fmp4;
 pub mod hls;
 pub mod rtp;
 pub mod segment;
 pub mod timeline;
+pub mod webm;
 
 use crate::time::{Moment, NtpTime, Ticks, Timescale};
 use bytes::Bytes;

@@ -73,6 +73,34 @@ impl Fixture {
             layer: None,
             picture: None,
         };
+        self.stored(new, segments).await
+    }
+
+    /// A layer of a picture, the first of which gives it its name.
+    pub(crate) async fn layer(
+        &self,
+        participant: ParticipantId,
+        layer: u8,
+        picture: Option<TrackId>,
+        segments: &[(u32, i64, i64)],
+    ) -> TrackId {
+        let id = TrackId::new();
+        let new = NewTrack {
+            id,
+            recording: self.recording,
+            participant,
+            kind: Kind::Video,
+            source: "camera".to_owned(),
+            codec: Codec::H264,
+            producer_id: "producer".to_owned(),
+            layer: Some(layer),
+            picture: picture.or(Some(id)),
+        };
+        self.stored(new, segments).await
+    }
+
+    async fn stored(&self, new: NewTrack, segments: &[(u32, i64, i64)]) -> TrackId {
+        let codec = new.codec;
         let (media, index) = (Key::media(self.recording, new.id), Key::index(self.recording, new.id));
         let mut media = self.store.create(&media).await.unwrap();
         let mut entries = Vec::new();

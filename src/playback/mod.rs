@@ -9,6 +9,7 @@
 
 pub mod bandwidth;
 pub mod black;
+pub mod dash;
 pub mod fetch;
 pub mod fill;
 mod ladder;
@@ -17,6 +18,7 @@ pub mod presentation;
 pub mod room;
 pub mod support;
 pub mod timeline;
+pub mod webm;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -44,6 +46,12 @@ pub enum Error {
     /// The track has no such segment.
     #[error("the track has no segment {0}")]
     NoSegment(u32),
+    /// Nothing of the track's view begins at this tick.
+    #[error("nothing of the track begins at tick {0}")]
+    NothingAt(u64),
+    /// WebM does not hold what the track carries.
+    #[error("WebM does not hold {0}: ask for MP4")]
+    NotWebM(&'static str),
     /// The track has no pictures.
     #[error("the track has no black picture")]
     NoBlack,
@@ -67,6 +75,9 @@ pub enum Error {
     /// Bytes could not be read.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// It could not be written as WebM.
+    #[error(transparent)]
+    WebM(#[from] media::webm::Error),
     /// Stored bytes are not what their rows say.
     #[error("stored media of track {track} is damaged")]
     Damaged {

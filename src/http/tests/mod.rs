@@ -1,6 +1,7 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod auth;
+mod dash;
 mod events;
 mod rows;
 mod start;

@@ -1,0 +1,3 @@
+//! The stored media as WebM.
+
+pub mod segment;
