@@ -9,13 +9,13 @@ use bytes::Bytes;
 
 /// 20 ms of nothing: configuration 31 (CELT, full band, 20 ms), mono, one frame (RFC 6716 3.1), as mediasoup and
 /// browsers send it for discontinuous transmission.
-const SILENCE: &[u8] = &[0xf8, 0xff, 0xfe];
+pub(super) const SILENCE: &[u8] = &[0xf8, 0xff, 0xfe];
 /// Its length at 48 kHz.
-const SILENCE_TICKS: i64 = 960;
+pub(super) const SILENCE_TICKS: i64 = 960;
 /// How long a key frame stands before it comes again. Chromium takes a hole of up to twice the longest picture for
 /// buffered, so with pictures as long as a fill a segment that is not loaded yet would be skipped after a seek (seen
 /// with pictures of 2 s, not with these).
-const STILL_MICROS: i64 = 500_000;
+pub(super) const STILL_MICROS: i64 = 500_000;
 
 /// A fragment of silence.
 ///

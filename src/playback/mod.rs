@@ -11,15 +11,19 @@ pub mod bandwidth;
 pub mod black;
 pub mod dash;
 pub mod fetch;
+pub mod file;
 pub mod fill;
 mod ladder;
 mod pieces;
 pub mod presentation;
 pub mod room;
+pub mod samples;
 pub mod support;
 pub mod timeline;
 pub mod webm;
 
+#[cfg(test)]
+pub(crate) mod film;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -68,6 +72,23 @@ pub enum Error {
         codecs: String,
         /// Where it does play.
         note: &'static str,
+    },
+    /// The sample index does not hold what a segment's row says.
+    #[error("the sample index of track {track} does not agree with its segment {segment}")]
+    Index {
+        /// The track.
+        track: TrackId,
+        /// Number of the segment.
+        segment: u32,
+    },
+    /// Rows changed while they were read.
+    #[error("the recording has just changed: ask again")]
+    Changed,
+    /// What a file consists of is not as long as it says: a defect.
+    #[error("the parts of a file do not make up its bytes at {at}")]
+    Layout {
+        /// Where.
+        at: u64,
     },
     /// Rows could not be read.
     #[error(transparent)]
