@@ -162,11 +162,10 @@ impl From<playback::Error> for Problem {
             E::NotWebM(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-webm", detail),
             E::Catalog(error) => error.into(),
             E::Storage(error) => error.into(),
-            E::Changed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail)
-                .header(header::RETRY_AFTER, "1"),
-            E::WebM(_) | E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => {
-                Self::internal(&error)
+            E::Changed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail).header(header::RETRY_AFTER, "1")
             }
+            E::WebM(_) | E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => Self::internal(&error),
         }
     }
 }
