@@ -1,6 +1,8 @@
 //! What lies in front of the clusters: the EBML head, and of the segment its information and its tracks.
 
+use super::layout::Cue;
 use super::{Error, ebml};
+use crate::media::fmp4::read;
 use crate::media::{Codec, Kind, Rotation};
 
 const EBML: u32 = 0x1a45_dfa3;
@@ -169,4 +171,73 @@ fn opus_head(channels: u8) -> Vec<u8> {
     head.extend_from_slice(&48_000_u32.to_le_bytes());
     head.extend_from_slice(&[0, 0, 0]); // gain, mapping family
     head
+}
+
+const SEEK_HEAD: u32 = 0x114d_9b74;
+const CUES: u32 = 0x1c53_bb6b;
+/// Bytes of a seek head of three places: each identifier and each position has a fixed length.
+const SEEK_HEAD_LEN: u64 = 5 + 3 * SEEK_LEN;
+const SEEK_LEN: u64 = 3 + 7 + 11;
+
+/// Everything in front of the clusters of a file: what a stream has, how long it is, and where players can jump to.
+///
+/// # Errors
+/// As [`tracks`].
+pub fn file(entries: &[Entry], millis: i64, clusters: u64, cues: &[Cue]) -> Result<Vec<u8>, Error> {
+    let (info, tracks) = (info(Some(millis)), tracks(entries)?);
+    let (info_len, tracks_len) = (info.len() as u64, tracks.len() as u64);
+    // Their length does not depend on what they say.
+    let cues_len = self::cues(cues, 0).len() as u64;
+    let places = [SEEK_HEAD_LEN, SEEK_HEAD_LEN + info_len, SEEK_HEAD_LEN + info_len + tracks_len];
+    let [_, _, before_cues] = places;
+    let first = before_cues + cues_len;
+    let mut out = ebml_head();
+    ebml::id(&mut out, SEGMENT);
+    ebml::size_in(&mut out, first + clusters, 8);
+    ebml::master(&mut out, SEEK_HEAD, |out| {
+        for (element, place) in [INFO, TRACKS, CUES].into_iter().zip(places) {
+            ebml::master(out, 0x4dbb, |out| {
+                ebml::binary(out, 0x53ab, &element.to_be_bytes()); // SeekID
+                ebml::uint_fixed(out, 0x53ac, place); // SeekPosition
+            });
+        }
+    });
+    out.extend(info);
+    out.extend(tracks);
+    out.extend(self::cues(cues, first));
+    Ok(out)
+}
+
+/// `Cues` (RFC 9559 5.1.5), the first cluster being `first` bytes behind the start of the segment's body.
+fn cues(cues: &[Cue], first: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    ebml::master(&mut out, CUES, |out| {
+        for cue in cues {
+            ebml::master(out, 0xbb, |out| {
+                ebml::uint_fixed(out, 0xb3, cue.at); // CueTime
+                ebml::master(out, 0xb7, |out| {
+                    ebml::uint(out, 0xf7, cue.track.into()); // CueTrack
+                    ebml::uint_fixed(out, 0xf1, first + cue.cluster); // CueClusterPosition
+                });
+            });
+        }
+    });
+    out
+}
+
+/// The body of the `av1C` box of an init segment: what `CodecPrivate` of AV1 holds.
+///
+/// # Errors
+/// [`Error::Missing`].
+pub fn av1_configuration(init: &[u8]) -> Result<Vec<u8>, Error> {
+    let found = || {
+        let moov = read::walk(init).find(|found| &found.kind == b"moov")?;
+        let media = moov.child(b"trak")?.child(b"mdia")?.child(b"minf")?;
+        let list = media.child(b"stbl")?.child(b"stsd")?;
+        // Of the list version, flags and count come first (8.5.2), of the entry its fixed fields (12.1.3).
+        let entry = read::walk(list.body.get(8..)?).find(|entry| &entry.kind == b"av01")?;
+        let own = read::walk(entry.body.get(78..)?).find(|own| &own.kind == b"av1C")?;
+        Some(own.body.to_vec())
+    };
+    found().ok_or(Error::Missing("av1C"))
 }

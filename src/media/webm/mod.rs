@@ -13,6 +13,7 @@
 pub mod cluster;
 pub mod ebml;
 pub mod head;
+pub mod layout;
 #[cfg(test)]
 mod tests;
 

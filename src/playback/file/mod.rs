@@ -9,6 +9,7 @@ pub mod cache;
 mod read;
 #[cfg(test)]
 mod tests;
+pub mod webm;
 
 pub use read::{WINDOW, stream};
 

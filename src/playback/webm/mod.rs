@@ -1,3 +1,0 @@
-//! The stored media as WebM.
-
-pub mod segment;
