@@ -4,6 +4,8 @@ mod sfu;
 
 pub use sfu::{Sfus, trusting};
 
+use crate::playback::fetch::Source;
+use crate::playback::file::Files;
 use crate::reach;
 use std::fs;
 use std::io::{self, Write};
@@ -232,6 +234,22 @@ impl Webhooks {
     #[must_use]
     pub fn retry_for(&self) -> Duration {
         Duration::from_secs(self.webhook_retry_for)
+    }
+}
+
+/// What downloads may hold.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Downloads {
+    /// MiB of sample tables of downloaded files that are kept for the next request
+    #[arg(long, env = "MOOV_CACHE_MIB", value_name = "MIB", default_value_t = 64)]
+    pub moov_cache_mib: usize,
+}
+
+impl Downloads {
+    /// The files of all recordings.
+    #[must_use]
+    pub fn files(&self, source: Source) -> Files {
+        Files::new(source, self.moov_cache_mib.saturating_mul(1 << 20))
     }
 }
 

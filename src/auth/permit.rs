@@ -3,8 +3,10 @@ use super::{Claims, Role};
 /// What a bearer wants to do with recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// See rows, watch, download.
+    /// See rows, watch.
     View,
+    /// Take a file away.
+    Download,
     /// Start a recording.
     Start,
     /// Stop a recording.
@@ -31,7 +33,7 @@ pub struct Denied {
 /// [`Denied`] when not.
 pub fn permit(bearer: &Claims, action: Action) -> Result<(), Denied> {
     let allowed = match (bearer.role, action) {
-        (Role::Teacher | Role::Admin, _) | (Role::Student, Action::View) => true,
+        (Role::Teacher | Role::Admin, _) | (Role::Student, Action::View | Action::Download) => true,
         (Role::Student | Role::Unknown, _) => false,
     };
     if allowed { Ok(()) } else { Err(Denied { role: bearer.role }) }
@@ -45,11 +47,18 @@ mod tests {
     #[test]
     fn who_may_do_what() {
         let may = |role, action| permit(&Claims::new("u", "", role, WallTime(0), 1), action).is_ok();
-        let all =
-            [Action::View, Action::Start, Action::Stop, Action::Delete, Action::Purge, Action::Webhooks];
+        let all = [
+            Action::View,
+            Action::Download,
+            Action::Start,
+            Action::Stop,
+            Action::Delete,
+            Action::Purge,
+            Action::Webhooks,
+        ];
         for action in all {
             assert!(may(Role::Admin, action) && may(Role::Teacher, action));
-            assert_eq!(may(Role::Student, action), action == Action::View);
+            assert_eq!(may(Role::Student, action), [Action::View, Action::Download].contains(&action));
             assert!(!may(Role::Unknown, action));
         }
     }

@@ -5,11 +5,12 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Auto, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
+    AtShutdown, Auto, Downloads, Listen, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing, Webhooks,
 };
 use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
+use crate::playback::fetch::Source;
 use crate::reach::Reach;
 use crate::recorder::{Shutdown, Supervisor, auto};
 use crate::sfu::bridge::Lobby;
@@ -40,10 +41,12 @@ pub(super) struct Options {
     auto: Auto,
     #[command(flatten)]
     webhooks: Webhooks,
+    #[command(flatten)]
+    downloads: Downloads,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks, downloads } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -66,6 +69,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let closed = CancellationToken::new();
     let app = App {
         catalog: catalog.clone(),
+        files: downloads.files(Source { catalog: catalog.clone(), store: store.clone() }),
         store,
         recorder: recorder.clone(),
         mediasoup,

@@ -2,6 +2,7 @@
 //!
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
+use crate::id::TrackId;
 use crate::{auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
@@ -56,9 +57,15 @@ impl Problem {
         Self::from(playback::Error::NoRecording)
     }
 
-    pub(super) fn unsatisfiable(len: usize) -> Self {
+    pub(super) fn unsatisfiable(len: u64) -> Self {
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", format!("the file has {len} bytes"))
             .header(header::CONTENT_RANGE, &format!("bytes */{len}"))
+    }
+
+    /// Of what a client has a part there is no more.
+    pub(super) fn changed() -> Self {
+        let detail = "what If-Match names is not what there is now";
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail)
     }
 
     /// Our own fault: told in the log, where it is needed, and not to the client.
@@ -159,15 +166,28 @@ impl From<playback::Error> for Problem {
             | E::Nothing => missing("not-found"),
             E::NothingYet => missing("nothing-yet").header(header::RETRY_AFTER, "2"),
             E::NotPlayable { .. } => missing("not-playable"),
-            E::NotWebM(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-webm", detail),
             E::Catalog(error) => error.into(),
             E::Storage(error) => error.into(),
+            E::SeveralFiles { ref tracks, .. } => Self::new(StatusCode::CONFLICT, "several-files", detail)
+                .with("field", "track")
+                .with("tracks", names(tracks)),
+            E::NotInContainer { ref tracks, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-in-container", detail)
+                    .with("field", "format")
+                    .with("tracks", names(tracks))
+            }
+            E::Outside { .. } => Self::field("start", detail),
+            E::TooLong(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too-long", detail),
             E::Changed => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail).header(header::RETRY_AFTER, "1")
             }
             E::WebM(_) | E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => Self::internal(&error),
         }
     }
+}
+
+fn names(tracks: &[TrackId]) -> Vec<String> {
+    tracks.iter().map(ToString::to_string).collect()
 }
 
 impl From<recorder::Error> for Problem {

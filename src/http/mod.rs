@@ -10,6 +10,7 @@ mod consent;
 mod dash;
 mod delete;
 mod describe;
+mod download;
 mod error;
 mod events;
 mod extract;
@@ -27,6 +28,7 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
+use crate::playback::file::Files;
 use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
@@ -65,6 +67,8 @@ pub struct App {
     pub catalog: Catalog,
     /// Files.
     pub store: Store,
+    /// Files that are computed.
+    pub files: Files,
     /// Running recordings.
     pub recorder: Supervisor,
     /// The SFU service of recordings without a source.
@@ -131,6 +135,7 @@ fn recordings() -> Router<App> {
         .route("/{id}/participants/{peer_id}/include", post(consent::include))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/events", get(events::list))
+        .route("/{id}/download", get(download::download))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
         .route("/{id}/stream/manifest.mpd", get(dash::manifest))
@@ -161,9 +166,16 @@ fn cors(origins: &Origins) -> CorsLayer {
             header::CONTENT_TYPE,
             header::RANGE,
             header::IF_NONE_MATCH,
+            header::IF_RANGE,
             HeaderName::from_static("last-event-id"),
         ])
-        .expose_headers([header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG, REQUEST_ID])
+        .expose_headers([
+            header::CONTENT_RANGE,
+            header::CONTENT_DISPOSITION,
+            header::ACCEPT_RANGES,
+            header::ETAG,
+            REQUEST_ID,
+        ])
         .max_age(Duration::from_secs(3600));
     match origins {
         Origins::AnyToRead => layer.allow_origin(Any).allow_methods([Method::GET, Method::HEAD]),

@@ -33,7 +33,7 @@ pub(crate) fn steady(codec: Codec, run: u32, start: i64, seconds: u32) -> Vec<Sh
             Kind::Audio => (0..100).map(|n| (960, true, 30 + (n * 7 + number as usize) % 40)).collect(),
             Kind::Video => (0..60)
                 .map(|n: usize| {
-                    let jitter = if n % 2 == 0 { 2970 } else { 3030 };
+                    let jitter = if n.is_multiple_of(2) { 2970 } else { 3030 };
                     (jitter, n == 0, if n == 0 { 2000 } else { 100 + (n * 13 + number as usize) % 200 })
                 })
                 .collect(),

@@ -53,9 +53,6 @@ pub enum Error {
     /// Nothing of the track's view begins at this tick.
     #[error("nothing of the track begins at tick {0}")]
     NothingAt(u64),
-    /// WebM does not hold what the track carries.
-    #[error("WebM does not hold {0}: ask for MP4")]
-    NotWebM(&'static str),
     /// The track has no pictures.
     #[error("the track has no black picture")]
     NoBlack,
@@ -81,6 +78,39 @@ pub enum Error {
         /// Number of the segment.
         segment: u32,
     },
+    /// What is asked for needs more than one file.
+    #[error("{who} is recorded in {codecs}: one file cannot hold both as one picture, so name a track")]
+    SeveralFiles {
+        /// Whose picture.
+        who: String,
+        /// Its codecs.
+        codecs: String,
+        /// The tracks that there are.
+        tracks: Vec<TrackId>,
+    },
+    /// The container does not take a codec.
+    #[error("{codec} cannot be in {container}: {instead}")]
+    NotInContainer {
+        /// The codec.
+        codec: &'static str,
+        /// The container that was asked for.
+        container: &'static str,
+        /// What does.
+        instead: &'static str,
+        /// The tracks that there are.
+        tracks: Vec<TrackId>,
+    },
+    /// The part that is asked for has no media.
+    #[error("the part from {start} s on has no media: the recording has {length} s")]
+    Outside {
+        /// Where it begins, in seconds.
+        start: f64,
+        /// How long the selection is, in seconds.
+        length: f64,
+    },
+    /// More tables than a file may have.
+    #[error("what is asked for is too long for one file: {0}")]
+    TooLong(#[from] media::mp4::Error),
     /// Rows changed while they were read.
     #[error("the recording has just changed: ask again")]
     Changed,

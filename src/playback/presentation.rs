@@ -38,7 +38,7 @@ pub async fn multivariant(
     Ok(snapshot)
 }
 
-fn plays(track: &Track) -> bool {
+pub(super) fn plays(track: &Track) -> bool {
     support::of(track.codec).hls_js
 }
 

@@ -18,7 +18,7 @@ impl Source {
     /// The head in front of the clusters of a run.
     ///
     /// # Errors
-    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoInit`], [`Error::NotWebM`].
+    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoInit`], [`Error::NotInContainer`].
     pub async fn init_webm(
         &self,
         recording: RecordingId,
@@ -37,7 +37,7 @@ impl Source {
     /// The head in front of the clusters of black pictures.
     ///
     /// # Errors
-    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoBlack`], [`Error::NotWebM`].
+    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NoBlack`], [`Error::NotInContainer`].
     pub async fn black_webm(&self, recording: RecordingId, track: TrackId) -> Result<Fetched, Error> {
         let stored = self.black(recording, track).await?;
         let (width, height) = black::SIZE;
@@ -49,7 +49,7 @@ impl Source {
     /// The segment or fill that begins at a tick ([`Source::at`]) as clusters.
     ///
     /// # Errors
-    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingAt`], [`Error::NotWebM`], [`Error::Damaged`].
+    /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingAt`], [`Error::NotInContainer`], [`Error::Damaged`].
     pub async fn at_webm(&self, recording: RecordingId, track: TrackId, time: u64) -> Result<Fetched, Error> {
         let codec = self.codec(recording, track).await?;
         let fetched = self.at(recording, track, time).await?;
@@ -63,10 +63,15 @@ impl Source {
         let row = tracks.iter().find(|row| row.id == track).ok_or(Error::NoTrack(track))?;
         match row.codec {
             codec @ (Codec::Vp8 | Codec::Vp9 | Codec::Opus) => Ok(codec),
-            Codec::H264 => Err(Error::NotWebM("H264")),
-            Codec::Av1 => Err(Error::NotWebM("AV1 in segments")),
+            Codec::H264 => Err(refused("H264", vec![track])),
+            Codec::Av1 => Err(refused("AV1", vec![track])),
         }
     }
+}
+
+/// What is said of what is there in MP4 only.
+pub(super) fn refused(codec: &'static str, tracks: Vec<TrackId>) -> Error {
+    Error::NotInContainer { codec, container: "WebM", instead: "MP4 holds it", tracks }
 }
 
 /// A run as a head tells it, without what its decoder needs besides.

@@ -1,12 +1,15 @@
-// mp4box.mjs FILE...: what mp4box.js (GPAC's parser) reads from an MP4. Several files are read as one,
-// in order: an init segment and its segments. Prints one line of JSON.
+// mp4box.mjs [--hashes] FILE...: what mp4box.js (GPAC's parser) reads from an MP4. Several files are read as
+// one, in order: an init segment and its segments. Prints one line of JSON; with --hashes also the SHA-256 of
+// the bytes that it finds for each sample.
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createFile, MP4BoxBuffer } from 'mp4box';
 import { readArgs, report } from './lib/args.mjs';
 
-const { positionals } = readArgs({}, 'usage: mp4box.mjs FILE...');
+const usage = 'usage: mp4box.mjs [--hashes] FILE...';
+const { values, positionals } = readArgs({ hashes: { type: 'boolean', default: false } }, usage);
 if (positionals.length === 0) {
-  console.error('usage: mp4box.mjs FILE...');
+  console.error(usage);
   process.exit(2);
 }
 
@@ -18,9 +21,11 @@ await report(async () => {
   file.onReady = (read) => {
     info = read;
   };
+  const whole = [];
   let offset = 0;
   for (const path of positionals) {
     const bytes = await readFile(path);
+    if (values.hashes) whole.push(bytes);
     file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(new Uint8Array(bytes).buffer, offset));
     offset += bytes.byteLength;
   }
@@ -33,9 +38,23 @@ await report(async () => {
     bytes: offset,
     boxes: file.boxes.map((box) => box.type),
     errors,
-    tracks: info.tracks.map((track) => describe(track, file.getTrackSamplesInfo(track.id))),
+    tracks: info.tracks.map((track) => {
+      const samples = file.getTrackSamplesInfo(track.id);
+      return {
+        ...describe(track, samples),
+        entries: new Set(samples.map((sample) => sample.description_index)).size,
+        edits: track.edits ?? [],
+        ...(values.hashes ? { hashes: hashes(samples, Buffer.concat(whole)) } : {}),
+      };
+    }),
   };
 });
+
+function hashes(samples, whole) {
+  return samples.map(({ offset, size }) =>
+    createHash('sha256').update(whole.subarray(offset, offset + size)).digest('hex'),
+  );
+}
 
 function describe(track, samples) {
   const ticks = samples.reduce((sum, sample) => sum + sample.duration, 0);

@@ -88,9 +88,9 @@ async fn refusals() {
     let ada = app.fixture.participant("Ada", 0).await;
     let track = app.fixture.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
     for (name, status, problem) in [
-        ("at-0.webm", 422, "not-webm"),
-        ("init-0.webm", 422, "not-webm"),
-        ("black.webm", 422, "not-webm"),
+        ("at-0.webm", 422, "not-in-container"),
+        ("init-0.webm", 422, "not-in-container"),
+        ("black.webm", 422, "not-in-container"),
         ("at-1.m4s", 404, "not-found"),
         ("at-00.m4s", 404, "not-found"),
         ("init-9.webm", 404, "not-found"),
@@ -111,4 +111,39 @@ async fn the_room_manifest_names_the_description_of_each_participant() {
     assert_eq!(app.get(path, Role::Student).await.status, 200);
     assert!(body["participants"][0]["playlist"].is_null(), "VP8 has no HLS");
     assert!(body["participants"][1]["dash"].is_null(), "nothing of Bob is there");
+}
+
+#[tokio::test]
+async fn a_download_may_be_webm() {
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 0).await;
+    let shots = crate::playback::film::steady(Codec::Vp8, 0, 0, 10);
+    app.fixture.film(ada, Codec::Vp8, "camera", &shots).await;
+    let shots = crate::playback::film::steady(Codec::Opus, 0, 0, 10);
+    app.fixture.film(ada, Codec::Opus, "microphone", &shots).await;
+    let bob = app.fixture.participant("Bob", 0).await;
+    app.fixture.track(bob, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    app.fixture.finish(10_000).await;
+    let path = app.at(&format!("/download?format=webm&participant={ada}"));
+    let whole = app.get(&path, Role::Teacher).await;
+    assert_eq!((whole.status.as_u16(), whole.header("content-type")), (200, "video/webm"));
+    assert!(whole.header("content-disposition").contains("Lesson - Ada.webm"));
+    assert_eq!(whole.body[..4], [0x1a, 0x45, 0xdf, 0xa3]);
+    let part = app.get_with(&path, Role::Teacher, &[("range", "bytes=1000-4999")]).await;
+    assert_eq!((part.status.as_u16(), &part.body[..]), (206, &whole.body[1000..5000]));
+    assert_eq!(part.header("etag"), whole.header("etag"));
+    // A part begins with the key frame before it.
+    let clip = app.get(&format!("{path}&start=5&duration=2"), Role::Teacher).await;
+    let mut file = matroska_demuxer::MatroskaFile::open(std::io::Cursor::new(clip.body.to_vec())).unwrap();
+    let mut frame = matroska_demuxer::Frame::default();
+    let mut times = Vec::new();
+    while file.next_frame(&mut frame).unwrap() {
+        times.push((frame.track, frame.timestamp));
+    }
+    assert_eq!(times[0], (1, 0));
+    assert_eq!(times.iter().filter(|(track, _)| *track == 1).count(), 90, "from 4 s to 7 s");
+    assert_eq!(times.iter().filter(|(track, _)| *track == 2).count(), 150);
+    let refused = app.get(&app.at(&format!("/download?format=webm&participant={bob}")), Role::Teacher).await;
+    let body = refused.problem(422, "not-in-container");
+    assert!(body["detail"].as_str().unwrap().contains("MP4"), "{body}");
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod dash;
+mod download;
 mod events;
 mod rows;
 mod start;
@@ -12,6 +13,8 @@ use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
+use crate::playback::fetch::Source;
+use crate::playback::file::Files;
 use crate::playback::fixture::Fixture;
 use crate::reach::Reach;
 use axum::body::{Body, Bytes, to_bytes};
@@ -82,9 +85,11 @@ impl TestApp {
 
     async fn reaching(reach: Reach, origins: Origins) -> Self {
         let fixture = Fixture::new().await;
+        let source = Source { catalog: fixture.catalog.clone(), store: fixture.store.clone() };
         let app = App {
             catalog: fixture.catalog.clone(),
             store: fixture.store.clone(),
+            files: Files::new(source, 1 << 20),
             recorder: supervisor(fixture.catalog.clone(), fixture.store.clone(), reach.clone(), 8),
             mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),

@@ -2,7 +2,7 @@
 //! and that person's sound. Segments are told one by one (`SegmentTimeline`, 5.3.9.6) and asked for by their time.
 
 use super::xml::Xml;
-use crate::media::Kind;
+use crate::media::{Container, Kind};
 use crate::time::{Timescale, WallTime};
 
 /// Everything that a description says.
@@ -57,16 +57,6 @@ pub struct AdaptationSet {
     pub independent: bool,
     /// The choices.
     pub representations: Vec<Representation>,
-}
-
-/// What segments are packed in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Container {
-    /// Fragmented MP4.
-    #[default]
-    Mp4,
-    /// Clusters of WebM: the only one in which browsers play VP8.
-    WebM,
 }
 
 /// One track, or one layer.

@@ -123,7 +123,7 @@ fn brands(codec: Codec) -> Ftyp {
 
 /// The matrix of `tkhd` (8.3.2, 6.2.2) that turns a picture clockwise and moves it back to where it was: x' = ax + cy + x,
 /// y' = bx + dy + y, with y downwards. Factors have 16 bits behind the point.
-fn matrix(rotation: Rotation, width: u32, height: u32) -> Matrix {
+pub(in crate::media) fn matrix(rotation: Rotation, width: u32, height: u32) -> Matrix {
     const ONE: i32 = 1 << 16;
     let side = |pixels: u32| i32::from(u16::try_from(pixels).unwrap_or(u16::MAX)).wrapping_shl(16);
     let (width, height) = (side(width), side(height));
@@ -195,7 +195,7 @@ fn track(config: &codec::Config, rotation: Rotation, created: u64) -> Trak {
 /// A picture that is turned by a quarter is declared a pixel wider by the shape of its pixels (12.1.4). Chromium turns
 /// each picture as its own init segment says, but asks anew how wide and high they are only when their size changes: a
 /// phone that is turned in mid-call would be squeezed into the shape from before.
-pub(super) fn entry(entry: &mp4_atom::Codec, rotation: Rotation) -> mp4_atom::Codec {
+pub(in crate::media) fn entry(entry: &mp4_atom::Codec, rotation: Rotation) -> mp4_atom::Codec {
     let mut entry = entry.clone();
     let quarter = matches!(rotation, Rotation::Right | Rotation::Left);
     let visual = |visual: &mut mp4_atom::Visual, pasp: &mut Option<Pasp>| {

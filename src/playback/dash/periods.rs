@@ -2,9 +2,8 @@
 
 use super::View;
 use crate::catalog::{Run, Track};
-use crate::media::Codec;
-use crate::media::Kind;
-use crate::media::dash::mpd::{AdaptationSet, Container, Period, Representation, Span};
+use crate::media::dash::mpd::{AdaptationSet, Period, Representation, Span};
+use crate::media::{Codec, Container, Kind};
 use crate::playback::bandwidth::Bandwidth;
 use crate::playback::black;
 use crate::playback::ladder::Step;

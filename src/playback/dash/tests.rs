@@ -1,9 +1,8 @@
 use super::*;
 use crate::catalog::{Cause, Gap, Pause, Shown};
-use crate::media::Codec;
-use crate::media::Kind;
-use crate::media::dash::mpd::{AdaptationSet, Container, Representation};
+use crate::media::dash::mpd::{AdaptationSet, Representation};
 use crate::media::fmp4::read;
+use crate::media::{Codec, Container, Kind};
 use crate::playback::fetch::Source;
 use crate::playback::fixture::{Fixture, START};
 use crate::time::Ticks;
@@ -255,7 +254,10 @@ async fn what_begins_nowhere_is_not_found() {
     for time in [1, 90_000, 360_000, u64::MAX, i64::MAX as u64] {
         assert!(matches!(source.at(it.recording, video, time).await, Err(Error::NothingAt(_))), "{time}");
     }
-    assert!(matches!(source.at_webm(it.recording, video, 0).await, Err(Error::NotWebM("H264"))));
+    assert!(matches!(
+        source.at_webm(it.recording, video, 0).await,
+        Err(Error::NotInContainer { codec: "H264", .. })
+    ));
     let other = source.at(RecordingId::new(), video, 0).await;
     assert!(matches!(other, Err(Error::NoTrack(_))));
     let stranger = described(&it, Some(ParticipantId::new())).await;

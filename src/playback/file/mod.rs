@@ -3,14 +3,22 @@
 //! A [`Layout`] says of which parts such a file consists: bytes that it holds or makes (boxes, tables, headers), and
 //! ranges of stored files. [`File`] adds what HTTP says of it. [`stream()`] reads a range, [`WINDOW`] bytes at a time and
 //! only as fast as they are taken, so that a download holds less than 2 MiB whatever its length; when nobody takes them
-//! any more nothing is read. Nothing here knows of a container or of HTTP.
+//! any more nothing is read. Neither knows of a container or of HTTP.
+//!
+//! [`Files::open`] is how a request comes to a file: [`select`] says which tracks and which part of them, a snapshot holds
+//! a running recording still, and [`cache`] keeps what was made for the next range. What is made, and how, is
+//! the business of one module for each container.
 
 pub mod cache;
+mod mp4;
+mod open;
 mod read;
+pub mod select;
 #[cfg(test)]
 mod tests;
 pub mod webm;
 
+pub use open::{Files, Opened};
 pub use read::{WINDOW, stream};
 
 use super::Error;
@@ -83,6 +91,4 @@ pub struct File {
     pub settled: bool,
     /// Its media type.
     pub media_type: &'static str,
-    /// What to call it when it is saved.
-    pub name: String,
 }

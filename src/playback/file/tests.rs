@@ -138,7 +138,6 @@ fn file(tag: &str, bytes: usize) -> File {
         modified: None,
         settled: true,
         media_type: "video/mp4",
-        name: String::new(),
     }
 }
 
@@ -188,7 +187,7 @@ async fn what_could_not_be_made_is_tried_again() {
     assert!(matches!(failed, Err(Error::Changed)));
     assert!(cache.get("a", || async { Ok(file("a", 1)) }).await.is_ok());
     // Whoever asked and went away leaves nothing behind.
-    let mut gone = Box::pin(cache.get("b", || std::future::pending()));
+    let mut gone = Box::pin(cache.get("b", std::future::pending));
     assert!(futures_util::poll!(&mut gone).is_pending());
     drop(gone);
     assert!(cache.get("b", || async { Ok(file("b", 1)) }).await.is_ok());

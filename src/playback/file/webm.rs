@@ -1,21 +1,46 @@
 //! WebM as a layout: what lies in front of the clusters is held, and 16 bytes for each sample; samples are stored.
 //!
-//! WebM has no edit lists: a part of a recording begins with a key frame.
+//! WebM has no edit lists: a part of a recording begins with the key frame at or before its start, whatever was asked for.
 
-use super::{Layout, Part};
+use super::mp4::views;
+use super::select::{self, Selection};
+use super::{File, Layout, Part};
 use crate::catalog::Run;
 use crate::media::webm::head::{self, Entry};
 use crate::media::webm::layout::{Clusters, Piece, Sample};
 use crate::media::{Codec, Kind};
+use crate::playback::fetch::Source;
 use crate::playback::room::Room;
-use crate::playback::samples::{self, Data, Parameters, Reader, View};
-use crate::playback::{Error, black};
+use crate::playback::samples::{self, Data, Parameters, Reader, Snapshot, View};
+use crate::playback::{Error, black, webm};
 use crate::storage::{Key, Store};
 use crate::time::Ticks;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
+
+/// Makes the file of a selection; `room` is restricted to the snapshot.
+pub(super) async fn build(
+    source: &Source,
+    room: &Room,
+    selection: &Selection,
+    snapshot: &Snapshot,
+    tag: String,
+) -> Result<File, Error> {
+    let whole = Selection { exact: false, ..selection.clone() };
+    let (views, start) = views(source, room, &whole, snapshot).await?;
+    let made = WebM::of(&source.store, room, &views, start).await?;
+    let webm = made.ok_or_else(|| select::outside(room, selection.zero, selection.start))?;
+    Ok(File {
+        media_type: webm.media_type(),
+        layout: Arc::new(webm),
+        tag,
+        modified: room.recording.stopped_at.filter(|_| snapshot.ended),
+        settled: snapshot.ended,
+    })
+}
 
 /// The whole of it.
 #[derive(Debug)]
@@ -31,15 +56,15 @@ impl WebM {
     /// begins from there, in microseconds. What begins before is taken to begin there. `None` when there is no sample.
     ///
     /// # Errors
-    /// [`Error::NotWebM`] for H264, [`Error::Index`], [`Error::Storage`].
+    /// [`Error::NotInContainer`] for H264, [`Error::Index`], [`Error::Storage`].
     pub async fn of(
         store: &Store,
         room: &Room,
         views: &[(View, i64)],
         start: i64,
     ) -> Result<Option<Self>, Error> {
-        if views.iter().any(|(view, _)| view.codec() == Codec::H264) {
-            return Err(Error::NotWebM("H264"));
+        if let Some((view, _)) = views.iter().find(|(view, _)| view.codec() == Codec::H264) {
+            return Err(webm::refused("H264", vec![view.track()]));
         }
         let pictures = views.iter().any(|(view, _)| view.codec().kind() == Kind::Video);
         let mut tracks: Vec<Track<'_>> = Vec::new();

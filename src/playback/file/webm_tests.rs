@@ -167,7 +167,10 @@ async fn sound_alone_is_audio_and_h264_is_refused() {
     let (video, _) = it.film(ada, Codec::H264, "camera", &steady(Codec::H264, 0, 0, 10)).await;
     it.finish(10_000).await;
     let (room, both) = views(&it, &[video, audio]).await;
-    assert!(matches!(WebM::of(&it.store, &room, &both, 0).await, Err(Error::NotWebM("H264"))));
+    assert!(matches!(
+        WebM::of(&it.store, &room, &both, 0).await,
+        Err(Error::NotInContainer { codec: "H264", .. })
+    ));
     assert!(WebM::of(&it.store, &room, &[], 0).await.unwrap().is_none());
     let made = made(it, &[audio]).await;
     assert_eq!(made.file.media_type(), "audio/webm");

@@ -23,7 +23,7 @@ pub use snapshot::{Closed, Snapshot};
 
 use super::ladder::{self, Layer, Step};
 use super::pieces::{self, Map};
-use super::room::{Room, scale};
+use super::room::Room;
 use super::timeline::{Fill, Item};
 use super::{Error, black};
 use crate::catalog::{Catalog, Run, Segment, Shown, Track};

@@ -26,7 +26,7 @@ pub struct Closed {
 pub struct Snapshot {
     /// The recording has ended: nothing is left out.
     pub ended: bool,
-    /// In the order of the room's tracks.
+    /// The tracks that were wanted, then other layers of their pictures.
     pub closed: Vec<Closed>,
 }
 
@@ -35,9 +35,10 @@ impl Snapshot {
     #[must_use]
     pub fn now(room: &Room, wanted: &[TrackId]) -> Self {
         let pictures: Vec<TrackId> = wanted.iter().filter_map(|id| room.track(*id).ok()?.picture).collect();
-        let of = room.tracks.iter().filter(|track| {
-            wanted.contains(&track.id) || track.picture.is_some_and(|own| pictures.contains(&own))
-        });
+        let named = wanted.iter().filter_map(|id| room.track(*id).ok());
+        let of = named.chain(room.tracks.iter().filter(|track| {
+            !wanted.contains(&track.id) && track.picture.is_some_and(|own| pictures.contains(&own))
+        }));
         let closed = of.map(|track| Closed {
             track: track.id,
             segments: room.totals_of(track.id).map_or(0, |totals| totals.segments),

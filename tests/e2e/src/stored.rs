@@ -51,6 +51,13 @@ impl Stored {
         times
     }
 
+    /// SHA-256 of the bytes of every sample, in hexadecimal.
+    #[must_use]
+    pub fn sample_hashes(&self) -> Vec<String> {
+        let hex = |bytes: Hash| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.samples().map(|sample| hex(hash(sample))).collect()
+    }
+
     /// Hashes of the units of every sample.
     #[must_use]
     pub fn hashes(&self, codec: Codec) -> Vec<Vec<Hash>> {

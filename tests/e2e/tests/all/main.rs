@@ -6,6 +6,7 @@ mod bad_input;
 mod bridge;
 mod crash;
 mod dash;
+mod download;
 mod drivers;
 mod events;
 mod exact;

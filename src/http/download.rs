@@ -1,0 +1,204 @@
+//! `GET /api/v1/recordings/{id}/download`: one file of a recording, or of a part of it.
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer, Place, recording_id};
+use super::list::wall;
+use super::range;
+use crate::auth::{Action, permit};
+use crate::id::TrackId;
+use crate::media::Container;
+use crate::playback::file::select::{Moment, Wanted, Which};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use serde::Deserialize;
+
+/// Times beyond this, in seconds, are of no recording: 30 years.
+const LONGEST_SECONDS: f64 = 1e9;
+/// Tracks that one file may hold.
+const MOST_TRACKS: usize = 64;
+/// Characters of a file's name, without its extension: file systems take 255 bytes.
+const LONGEST_NAME: usize = 60;
+
+/// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Download {
+    format: String,
+    track: String,
+    participant: String,
+    start: String,
+    end: String,
+    duration: String,
+    exact: String,
+}
+
+pub(super) async fn download(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(arguments): Arguments<Download>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::Download)?;
+    let wanted = wanted(&arguments)?;
+    let known = range::tags(&headers);
+    let container = match arguments.format.as_str() {
+        "" | "mp4" => Container::Mp4,
+        "webm" => Container::WebM,
+        _ => return Err(Problem::field("format", "must be mp4 or webm")),
+    };
+    let opened = app.files.open(recording_id(&id)?, &wanted, container, &known).await?;
+    let extension = opened.file.media_type.rsplit('/').next().unwrap_or_default();
+    let mut response = range::respond_file(&opened.file, app.store.clone(), &headers)?;
+    if let Ok(value) = HeaderValue::from_str(&disposition(&opened.name, extension)) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+fn wanted(arguments: &Download) -> Result<Wanted, Problem> {
+    let start = moment("start", &arguments.start)?.unwrap_or(Moment::Media(0));
+    let end = moment("end", &arguments.end)?;
+    let duration = given(&arguments.duration).map(|text| seconds("duration", text)).transpose()?;
+    if duration == Some(0) {
+        return Err(Problem::field("duration", "must be above 0"));
+    }
+    if duration.is_some() && end.is_some() {
+        return Err(Problem::field("end", "cannot be beside duration"));
+    }
+    let exact = match arguments.exact.as_str() {
+        "" | "true" | "1" => true,
+        "false" | "0" => false,
+        _ => return Err(Problem::field("exact", "must be true or false")),
+    };
+    Ok(Wanted { which: which(arguments)?, start, end, duration, exact })
+}
+
+fn which(arguments: &Download) -> Result<Which, Problem> {
+    let Some(list) = given(&arguments.track) else {
+        let participant = given(&arguments.participant).map(str::parse).transpose();
+        let participant = participant.map_err(|_| Problem::field("participant", "is not an identifier"))?;
+        return Ok(Which::Presented(participant));
+    };
+    if given(&arguments.participant).is_some() {
+        return Err(Problem::field("participant", "cannot be beside track"));
+    }
+    let mut tracks: Vec<TrackId> = Vec::new();
+    for name in list.split(',').take(MOST_TRACKS) {
+        let track = name.trim().parse();
+        let track = track.map_err(|_| Problem::field("track", "must be identifiers, separated by commas"))?;
+        if !tracks.contains(&track) {
+            tracks.push(track);
+        }
+    }
+    Ok(Which::Tracks(tracks))
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Seconds, or a time of RFC 3339.
+fn moment(name: &str, text: &str) -> Result<Option<Moment>, Problem> {
+    let Some(text) = given(text) else { return Ok(None) };
+    if text.contains('T') || text.contains(':') {
+        return wall(name, text).map(|at| Some(Moment::Wall(at)));
+    }
+    seconds(name, text).map(|micros| Some(Moment::Media(micros)))
+}
+
+/// In microseconds.
+fn seconds(name: &str, text: &str) -> Result<i64, Problem> {
+    let wrong = || Problem::field(name, "must be seconds from 0 on, or a time such as 2026-01-31T12:00:00Z");
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    // Not a number is in no range.
+    if !(0.0..=LONGEST_SECONDS).contains(&seconds) {
+        return Err(wrong());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is in range")]
+    Ok((seconds * 1e6).round() as i64)
+}
+
+/// RFC 6266 4: a name in plain ASCII for old clients, and the real one as RFC 8187 encodes it.
+fn disposition(name: &str, extension: &str) -> String {
+    let safe = |c: char| match c {
+        '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%' => '_',
+        c if c.is_control() => '_',
+        c => c,
+    };
+    let name: String = name.chars().map(safe).take(LONGEST_NAME).collect();
+    let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
+    let name = if name.is_empty() { "recording" } else { name };
+    let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}.{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::WallTime;
+
+    fn asked(set: impl FnOnce(&mut Download)) -> Result<Wanted, Problem> {
+        let mut arguments = Download::default();
+        set(&mut arguments);
+        wanted(&arguments)
+    }
+
+    #[test]
+    fn times_are_seconds_or_of_the_wall_clock() {
+        let start = |text: &str| asked(|own| own.start = text.to_owned()).map(|own| own.start);
+        assert_eq!(start("").unwrap(), Moment::Media(0));
+        assert_eq!(start("0").unwrap(), Moment::Media(0));
+        assert_eq!(start("1.5").unwrap(), Moment::Media(1_500_000));
+        assert_eq!(start("1e3").unwrap(), Moment::Media(1_000_000_000));
+        assert_eq!(start("1970-01-01T00:00:01.5Z").unwrap(), Moment::Wall(WallTime(1_500_000)));
+        assert_eq!(start("1970-01-01T01:00:01+01:00").unwrap(), Moment::Wall(WallTime(1_000_000)));
+        for text in
+            ["-1", "-0.001", "NaN", "nan", "inf", "-inf", "1e300", "x", "1s", "12:00", "2026-13-01T00:00:00Z"]
+        {
+            assert!(start(text).is_err(), "{text}");
+        }
+        for text in ["0", "-1", "NaN", "0.0000001", "1970-01-01T00:00:01Z"] {
+            assert!(asked(|own| own.duration = text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_do_not_go_together_are_refused() {
+        let id = TrackId::new().to_string();
+        let list = format!("{id},{id}, {}", TrackId::new());
+        let Which::Tracks(tracks) = asked(|own| own.track = list.clone()).unwrap().which else {
+            panic!("none")
+        };
+        assert_eq!(tracks.len(), 2);
+        assert!(asked(|own| (own.track, own.participant) = (id.clone(), id.clone())).is_err());
+        assert!(asked(|own| (own.end, own.duration) = ("1".to_owned(), "1".to_owned())).is_err());
+        assert!(asked(|own| own.track = format!("{id},")).is_err());
+        assert!(asked(|own| own.participant = "x".to_owned()).is_err());
+        assert!(asked(|own| own.exact = "maybe".to_owned()).is_err());
+        assert!(!asked(|own| own.exact = "false".to_owned()).unwrap().exact);
+    }
+
+    #[test]
+    fn names_of_files_are_safe_everywhere() {
+        let found = disposition("Lesson 1", "mp4");
+        assert_eq!(found, "attachment; filename=\"Lesson 1.mp4\"; filename*=UTF-8''Lesson%201.mp4");
+        let found = disposition("Über \u{1f600}", "webm");
+        let expected = "attachment; filename=\"_ber _.webm\"; filename*=UTF-8''%C3%9Cber%20%F0%9F%98%80.webm";
+        assert_eq!(found, expected);
+        let found = disposition("../\"a\"\r\nX: y\0", "mp4");
+        assert_eq!(found, "attachment; filename=\"__a___X_ y_.mp4\"; filename*=UTF-8''__a___X_%20y_.mp4");
+        assert!(disposition(" .. ", "mp4").contains("\"recording.mp4\""));
+        assert!(disposition(&"x".repeat(9999), "mp4").len() < 200);
+    }
+}
