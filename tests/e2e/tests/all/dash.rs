@@ -20,6 +20,9 @@ async fn plays_from_dash(codec: &str) {
     let stored = Stored::read(&stage.recorder.media(), &id, video["id"].as_str().unwrap());
     let address = format!("{}/api/v1/recordings/{id}/stream/manifest.mpd", stage.recorder.url);
     let expected = stored.entries.len() as u64 + leads(&stage, video).await;
+    if codec != "h264" {
+        downloads_as_webm(&stage, &id, codec, expected);
+    }
     for player in ["shaka", "dash"] {
         let arguments = [
             "--player",
@@ -47,6 +50,17 @@ async fn plays_from_dash(codec: &str) {
         seeks_land(&what, &played);
         println!("{codec} in {player}: {decoded} of {expected} pictures decoded, stalls {stalls:?}");
     }
+}
+
+/// The download as WebM has the same pictures, and FFmpeg decodes them without a complaint.
+fn downloads_as_webm(stage: &Stage, id: &str, codec: &str, expected: u64) {
+    let (url, token) = (&stage.recorder.url, &stage.recorder.token);
+    let file = format!("{url}/api/v1/recordings/{id}/download?format=webm&token={token}");
+    let probed = readers::ffprobe(&file, &[]);
+    assert_eq!(probed["streams"][0]["codec_name"], codec, "{probed}");
+    assert_eq!(probed["streams"][0]["nb_read_packets"], expected.to_string().as_str(), "{probed}");
+    assert_eq!(probed["streams"][1]["codec_name"], "opus", "{probed}");
+    assert_eq!(readers::ffmpeg_complaints(&file, &[]), "");
 }
 
 /// Pictures in front of the track's first, made when they are served.
