@@ -73,16 +73,29 @@ impl Fixture {
         source: &str,
         shots: &[Shot],
     ) -> (TrackId, Vec<Sample>) {
+        self.film_layer(participant, codec, source, shots, None).await
+    }
+
+    /// The same as a layer: its number, and the picture that it is of, or else begins.
+    pub(crate) async fn film_layer(
+        &self,
+        participant: ParticipantId,
+        codec: Codec,
+        source: &str,
+        shots: &[Shot],
+        layer: Option<(u8, Option<TrackId>)>,
+    ) -> (TrackId, Vec<Sample>) {
+        let id = TrackId::new();
         let new = NewTrack {
-            id: TrackId::new(),
+            id,
             recording: self.recording,
             participant,
             kind: codec.kind(),
             source: source.to_owned(),
             codec,
             producer_id: "producer".to_owned(),
-            layer: None,
-            picture: None,
+            layer: layer.map(|(number, _)| number),
+            picture: layer.map(|(_, picture)| picture.unwrap_or(id)),
         };
         let mut media = self.store.create(&Key::media(self.recording, new.id)).await.unwrap();
         let mut file = self.store.create(&Key::index(self.recording, new.id)).await.unwrap();

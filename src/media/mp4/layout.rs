@@ -38,6 +38,7 @@ pub fn movie(mut tracks: Vec<Tables>, about: &About) -> Result<Movie, Error> {
     if tracks.is_empty() {
         return Err(Error::Empty);
     }
+    tracks.iter_mut().for_each(Tables::arrange);
     let Media { places, mut extents, bytes } = lay_out(&tracks);
     // Boxes in front are limited, so that it is known here whether an offset can need more than 32 bits.
     let wide = bytes > u64::from(u32::MAX) - LARGEST_HEAD as u64 - 1024;
@@ -78,11 +79,11 @@ fn lay_out(tracks: &[Tables]) -> Media {
     // Stable: those of a track stay in order.
     order.sort_by_key(|(at, track, _)| (*at, tracks.get(*track).map(|own| own.track.width)));
     let mut media = Media { places: vec![Vec::new(); tracks.len()], extents: Vec::new(), bytes: 0 };
-    let mut known: HashMap<Place, u64> = HashMap::new();
+    let mut known: HashMap<(Place, u64), u64> = HashMap::new();
     for (_, track, burst) in order {
         let (Some(tables), Some(places)) = (tracks.get(track), media.places.get_mut(track)) else { continue };
         let spans = tables.spans.iter().skip(burst.first as usize).take(burst.spans as usize);
-        let picture = spans.clone().next().filter(|_| burst.again).map(|span| span.from);
+        let picture = spans.clone().next().filter(|_| burst.again).map(|span| (span.from, span.bytes));
         let near = picture.and_then(|picture| known.get(&picture)).copied();
         if let Some(at) = near.filter(|at| media.bytes - at <= NEAR) {
             places.push(at);

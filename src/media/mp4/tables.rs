@@ -22,6 +22,8 @@ pub struct Tables {
     pub(super) spans: Vec<Span>,
     /// Sum of all durations.
     pub(super) length: Ticks,
+    /// The same for each sample entry that is used.
+    lengths: Vec<i64>,
 }
 
 /// Samples that lie together.
@@ -60,6 +62,7 @@ impl Tables {
             bursts: Vec::new(),
             spans: Vec::new(),
             length: Ticks(0),
+            lengths: Vec::new(),
         }
     }
 
@@ -95,6 +98,26 @@ impl Tables {
             self.sync.push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
         }
         self.length = self.length + Ticks(sample.duration.into());
+        let entry = usize::from(sample.entry);
+        self.lengths.resize(self.lengths.len().max(entry + 1), 0);
+        if let Some(length) = self.lengths.get_mut(entry) {
+            *length += i64::from(sample.duration);
+        }
+    }
+
+    /// Keeps the sample entries that are used, those first that are used for longest: many players take a track's size
+    /// from its first one.
+    pub(super) fn arrange(&mut self) {
+        let used = self.lengths.iter().zip(0u16..).filter(|(length, _)| **length > 0);
+        let mut order: Vec<(i64, u16)> = used.map(|(length, entry)| (-length, entry)).collect();
+        order.sort_unstable();
+        for burst in &mut self.bursts {
+            let place = order.iter().position(|(_, entry)| *entry == burst.entry);
+            burst.entry = place.and_then(|place| u16::try_from(place).ok()).unwrap_or(0);
+        }
+        let entry = |(_, entry): &(i64, u16)| self.track.entries.get(usize::from(*entry)).cloned();
+        self.track.entries = order.iter().filter_map(entry).collect();
+        self.lengths = order.into_iter().map(|(length, _)| -length).collect();
     }
 
     /// When the next sample is decoded, in microseconds of the movie.

@@ -5,7 +5,7 @@
 //! only as fast as they are taken, so that a download holds less than 2 MiB whatever its length; when nobody takes them
 //! any more nothing is read. Neither knows of a container or of HTTP.
 //!
-//! [`Files::open`] is how a request comes to a file: [`select`] says which tracks and which part of them, a snapshot holds
+//! [`Files::mp4`] is how a request comes to a file: [`select`] says which tracks and which part of them, a snapshot holds
 //! a running recording still, and [`cache`] keeps what was made for the next range. What is made, and how, is
 //! the business of one module for each container.
 

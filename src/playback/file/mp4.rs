@@ -84,7 +84,9 @@ pub(super) async fn views(
     if start > 0 || end.is_some() {
         for (view, offset) in &mut views {
             cut(view, &source.store, *offset, start, end).await?;
-            if !selection.exact {
+            if selection.exact {
+                view.roll_in(&source.store).await?;
+            } else if view.codec().kind() == Kind::Video {
                 view.begin_at_key_frame();
             }
         }

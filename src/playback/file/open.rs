@@ -72,6 +72,19 @@ impl Files {
         container: Container,
         known: &[&str],
     ) -> Result<Opened, Error> {
+        match self.once(recording, wanted, container, known).await {
+            Err(Error::Changed) => self.once(recording, wanted, container, known).await,
+            other => other,
+        }
+    }
+
+    async fn once(
+        &self,
+        recording: RecordingId,
+        wanted: &Wanted,
+        container: Container,
+        known: &[&str],
+    ) -> Result<Opened, Error> {
         let room = Room::load(&self.source.catalog, recording).await?;
         let tracks = select::tracks(&room, &wanted.which, container)
             .map_err(|error| select::instead(&room, &wanted.which, error))?;

@@ -12,6 +12,7 @@
 //! Samples follow each other without a hole or an overlap. A hole that playlists leave to the player makes the sample
 //! before it longer.
 
+mod build;
 mod index;
 mod reader;
 mod snapshot;
@@ -21,18 +22,18 @@ mod tests;
 pub use reader::Reader;
 pub use snapshot::{Closed, Snapshot};
 
-use super::ladder::{self, Layer, Step};
-use super::pieces::{self, Map};
 use super::room::Room;
-use super::timeline::{Fill, Item};
 use super::{Error, black};
-use crate::catalog::{Catalog, Run, Segment, Shown, Track};
+use crate::catalog::{Catalog, Run, Segment};
 use crate::id::{RecordingId, TrackId};
-use crate::media::Codec;
+use crate::media::{Codec, Kind};
 use crate::storage::{Key, Store};
 use crate::time::{Ticks, Timescale};
 use bytes::Bytes;
 use std::ops::Range;
+
+/// What Opus decodes before it is right.
+const PRE_ROLL_MICROS: i64 = 80_000;
 
 /// One sample of a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,47 +161,8 @@ impl View {
         Ok(Self::of(room, track, &stored))
     }
 
-    fn of(room: &Room, track: &Track, stored: &[(&Track, Vec<Segment>)]) -> Self {
-        let layers: Vec<Layer<'_>> = stored
-            .iter()
-            .map(|(layer, segments)| Layer {
-                track: layer,
-                pieces: if segments.is_empty() { Vec::new() } else { pieces::pieces(room, layer, segments) },
-                known: i64::MAX,
-            })
-            .collect();
-        let own = layers.iter().position(|layer| layer.track.id == track.id).unwrap_or(0);
-        let steps = if layers.len() > 1 {
-            // Of a snapshot nothing more can come.
-            let mut views = ladder::views(&layers, true);
-            if own < views.len() { views.swap_remove(own) } else { Vec::new() }
-        } else {
-            let pieces = layers.into_iter().flat_map(|layer| layer.pieces);
-            pieces.map(|piece| Step { track, piece }).collect()
-        };
-        let mut builder = Builder { room, stored, view: Self::empty(room, track), zero: room.zero(track) };
-        for step in &steps {
-            builder.push(step);
-        }
-        builder.finish()
-    }
-
-    fn empty(room: &Room, track: &Track) -> Self {
-        Self {
-            recording: room.recording.id,
-            track: track.id,
-            codec: track.codec,
-            files: Vec::new(),
-            parameters: Vec::new(),
-            stretches: Vec::new(),
-            first: Ticks(0),
-            start: Ticks(0),
-            end: Ticks(0),
-        }
-    }
-
     /// Takes a part: from `start` for `duration`, both in microseconds since the participant's zero. It begins with the
-    /// last key frame at or before `start` and ends with the sample that lasts until the end or beyond. What is to be
+    /// last key frame at or before `start` (shortened if it still stands then) and ends with the sample that lasts until the end or beyond. What is to be
     /// shown of it is from [`Self::start`] to [`Self::end`]: exactly what was asked for, as far as there is any.
     ///
     /// # Errors
@@ -209,8 +171,31 @@ impl View {
         let ticks = |micros| Ticks::from_micros(micros, self.scale());
         let from = ticks(start.max(0)).max(self.start);
         let to = duration.map_or(self.end, |length| ticks(start.saturating_add(length))).min(self.end);
-        let first = if from < to { self.reader(store).key_before(from).await? } else { from };
+        let mut first = from;
+        if from < to
+            && let Some(key) = self.reader(store).key_before(from).await?
+        {
+            // A picture that stands there begins when it is wanted; a packet of sound cannot be begun in its middle.
+            let stands = self.codec.kind() == Kind::Video && key.at + Ticks(key.duration.into()) > from;
+            first = if stands { from } else { key.at };
+        }
         (self.first, self.start, self.end) = (first, from, to.max(from));
+        Ok(())
+    }
+
+    /// Begins some packets earlier, which are to be decoded and not heard: Opus needs 80 ms until it sounds as it did
+    /// (RFC 7845 4.6). For pictures it does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Index`], [`Error::Storage`].
+    pub async fn roll_in(&mut self, store: &Store) -> Result<(), Error> {
+        if self.codec != Codec::Opus || self.is_empty() {
+            return Ok(());
+        }
+        let early = self.first - Ticks::from_micros(PRE_ROLL_MICROS, self.scale());
+        let key = self.reader(store).key_before(early).await?;
+        let begin = self.stretches.first().map_or(self.first, |stretch| stretch.at);
+        self.first = key.map_or(begin, |key| key.at);
         Ok(())
     }
 
@@ -306,74 +291,4 @@ impl View {
     pub fn reader<'a>(&'a self, store: &'a Store) -> Reader<'a> {
         Reader::new(self, store)
     }
-}
-
-struct Builder<'a> {
-    room: &'a Room,
-    stored: &'a [(&'a Track, Vec<Segment>)],
-    view: View,
-    zero: Ticks,
-}
-
-impl Builder<'_> {
-    fn push(&mut self, step: &Step<'_>) {
-        let Some(what) = self.what(step) else { return };
-        let parameters = match step.piece.map {
-            Map::Black => Some(Parameters::Black),
-            Map::Run(number) => {
-                let mut runs = self.room.runs_of(step.track.id);
-                runs.find(|run| run.number == number).cloned().map(|run| Parameters::Run(Box::new(run)))
-            }
-        };
-        let Some(parameters) = parameters else { return };
-        // A recording has far fewer of either than there are numbers.
-        let parameters = number(&mut self.view.parameters, parameters);
-        let file = number(&mut self.view.files, step.track.id);
-        let at = (step.piece.item.start() - self.zero).max(Ticks(0));
-        let at = at.max(self.view.stretches.last().map_or(at, |before| before.at));
-        if let Some(before) = self.view.stretches.last_mut() {
-            before.end = at;
-        }
-        let end = (step.piece.item.end() - self.zero).max(at);
-        self.view.stretches.push(Stretch { at, end, parameters, file, what });
-    }
-
-    fn what(&self, step: &Step<'_>) -> Option<What> {
-        Some(match &step.piece.item {
-            Item::Segment(segment) => What::Segment(Place::of(segment)),
-            Item::Fill(fill) => match fill.shown {
-                Shown::Silence => What::Silence,
-                Shown::Black => What::Black,
-                Shown::Still => {
-                    let (_, segments) = self.stored.iter().find(|(layer, _)| layer.id == step.track.id)?;
-                    What::Still { of: Place::of(still(segments, fill)?), last: fill.after.is_some() }
-                }
-            },
-        })
-    }
-
-    fn finish(mut self) -> View {
-        if let (Some(first), Some(last)) = (self.view.stretches.first(), self.view.stretches.last()) {
-            (self.view.first, self.view.start, self.view.end) = (first.at, first.at, last.end);
-        }
-        self.view
-    }
-}
-
-/// The segment whose key frame a fill shows: of the same run, before the gap; the first one for a lead.
-pub(super) fn still<'a>(segments: &'a [Segment], fill: &Fill) -> Option<&'a Segment> {
-    let Some(after) = fill.after else { return segments.first() };
-    let run = segments.iter().find(|segment| segment.number == after)?.run;
-    let mut before = segments.iter().rev().skip_while(|segment| segment.number > after);
-    before.find(|segment| segment.run == run && segment.sync)
-}
-
-/// The place of something in a list, at its end if it is new.
-fn number<T: PartialEq>(list: &mut Vec<T>, wanted: T) -> u16 {
-    let found = list.iter().rposition(|known| *known == wanted);
-    let place = found.unwrap_or_else(|| {
-        list.push(wanted);
-        list.len() - 1
-    });
-    u16::try_from(place).unwrap_or(u16::MAX)
 }

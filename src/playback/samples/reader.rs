@@ -39,7 +39,11 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let mut samples = self.samples(stretch).await?;
-            samples.retain(|sample| sample.at >= self.view.first && sample.at < self.view.end);
+            let first = self.view.first;
+            samples.retain(|sample| sample.end() > first && sample.at < self.view.end);
+            if let Some(early) = samples.first_mut().filter(|sample| sample.at < first) {
+                (early.at, early.duration) = (first, length(early.end() - first));
+            }
             if !samples.is_empty() {
                 return Ok(Some(samples));
             }
@@ -47,17 +51,17 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// When the last key frame at or before `wanted` is decoded; the view's first sample when there is none.
-    pub(super) async fn key_before(&mut self, wanted: Ticks) -> Result<Ticks, Error> {
+    /// The last key frame at or before `wanted`; `None` when there is none.
+    pub(super) async fn key_before(&mut self, wanted: Ticks) -> Result<Option<Sample>, Error> {
         let behind = self.view.stretches.partition_point(|stretch| stretch.at <= wanted);
         for stretch in self.view.stretches.iter().take(behind).rev() {
             let samples = self.samples(stretch).await?;
             let key = samples.iter().rev().find(|sample| sample.sync && sample.at <= wanted);
-            if let Some(key) = key {
-                return Ok(key.at);
+            if key.is_some() {
+                return Ok(key.copied());
             }
         }
-        Ok(self.view.stretches.first().map_or(wanted, |first| first.at))
+        Ok(None)
     }
 
     async fn samples(&mut self, stretch: &Stretch) -> Result<Vec<Sample>, Error> {
@@ -119,6 +123,13 @@ impl<'a> Reader<'a> {
     fn disagree(&self, file: u16, place: &Place) -> Error {
         let track = self.view.files.get(usize::from(file)).copied();
         Error::Index { track: track.unwrap_or(self.view.track), segment: place.number }
+    }
+}
+
+impl Sample {
+    /// When the next one begins.
+    fn end(&self) -> Ticks {
+        self.at + Ticks(self.duration.into())
     }
 }
 

@@ -146,6 +146,8 @@ async fn a_cut_begins_at_the_key_frame_before_and_says_what_to_show() {
     for (start, duration) in [(20_000_000, None), (i64::MAX, Some(1)), (1_000_000, Some(0))] {
         assert_eq!(cut(camera, start, duration).await.3, None, "{start}");
     }
+    // A key frame that still stands is shown from the moment on that was asked for.
+    assert_eq!(cut(camera, 4_010_000, Some(10_000)).await.3, Some((360_900, true, 360_900, 362_970)));
     let mut whole = view(&it, camera).await;
     whole.cut(&it.store, 5_300_000, None).await.unwrap();
     whole.begin_at_key_frame();
@@ -186,6 +188,30 @@ async fn a_snapshot_stays_as_it_was_while_the_recording_goes_on() {
     ] {
         assert_eq!(Snapshot::parse(text, &room), None, "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_lower_layer_stands_in_where_a_layer_has_nothing() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let film =
+        async |shots: &[Shot], layer| it.film_layer(ada, Codec::Vp9, "camera", shots, Some(layer)).await;
+    let whole = steady(Codec::Vp9, 0, 0, 10);
+    let (low, below) = film(&whole, (0, None)).await;
+    let mut shots = whole[..2].to_vec();
+    shots.extend(whole[4..].iter().map(|shot| Shot { run: 1, ..shot.clone() }));
+    let (high, above) = film(&shots, (1, Some(low))).await;
+    it.gap(high, 1, Shown::Still, 360_000, 360_000).await;
+    it.finish(10_000).await;
+    let view = view(&it, high).await;
+    let all = read(&it, &view).await;
+    contiguous(&all);
+    let expected = [&bytes(&above[..120])[..], &bytes(&below[120..240]), &bytes(&above[120..])].concat();
+    assert_eq!(stored(&all), expected);
+    assert_eq!((view.files().len(), view.parameters().len(), all.len()), (2, 3, 300));
+    let mut part = view.clone();
+    part.cut(&it.store, 5_000_000, Some(4_000_000)).await.unwrap();
+    assert_eq!(stored(&read(&it, &part).await), expected[120..270]);
 }
 
 #[tokio::test]
@@ -263,12 +289,18 @@ proptest! {
             let mut part = whole.clone();
             part.cut(&it.store, from * 1000, Some(length * 1000)).await.unwrap();
             let cut = read(&it, &part).await;
-            let inside = |own: &Sample| own.at >= part.first() && own.at < part.end();
-            let expected: Vec<Read> = all.iter().filter(|(own, _)| inside(own)).cloned().collect();
+            let end = |own: &Sample| own.at + Ticks(own.duration.into());
+            let inside = all.iter().filter(|(own, _)| end(own) > part.first() && own.at < part.end());
+            let begun = inside.map(|(own, bytes)| {
+                let at = own.at.max(part.first());
+                (Sample { at, duration: (end(own) - at).0 as u32, ..*own }, bytes.clone())
+            });
+            let expected: Vec<Read> = begun.collect();
             assert_eq!(cut.is_empty(), part.is_empty());
             if let Some((first, _)) = cut.first() {
                 assert_eq!(cut, expected);
                 assert!(first.sync && first.at <= part.start());
+                assert!(video || all.iter().any(|(own, _)| own == first), "sound is never cut");
                 let nearer = |own: &&Read| own.0.sync && own.0.at > first.at && own.0.at <= part.start();
                 assert!(!all.iter().any(|own| nearer(&own)));
             }
