@@ -5,7 +5,7 @@ use super::row::{integer, parsed, range, signed, ticks, wall};
 use super::{Catalog, Change, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Rotation;
-use crate::time::Timescale;
+use crate::time::{Ticks, Timescale};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -84,6 +84,19 @@ impl Catalog {
             .fetch_optional(&self.reader)
             .await?;
         found.as_ref().map(segment).transpose()
+    }
+
+    /// The number of a track's segment that begins at a tick of the recording's timeline.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn segment_at(&self, track: TrackId, start: Ticks) -> Result<Option<u32>, Error> {
+        let found = sqlx::query("SELECT number FROM segments WHERE track_id = $1 AND start_ticks = $2")
+            .bind(track.to_string())
+            .bind(start.0)
+            .fetch_optional(&self.reader)
+            .await?;
+        found.as_ref().map(|row| integer(row, "number")).transpose()
     }
 
     /// Sums of every track of a recording that has segments.

@@ -7,6 +7,7 @@ use super::list::wall;
 use super::range;
 use crate::auth::{Action, permit};
 use crate::id::TrackId;
+use crate::media::Container;
 use crate::playback::file::select::{Moment, Wanted, Which};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -43,10 +44,12 @@ pub(super) async fn download(
     permit(&bearer.claims, Action::Download)?;
     let wanted = wanted(&arguments)?;
     let known = range::tags(&headers);
-    let opened = match arguments.format.as_str() {
-        "" | "mp4" => app.files.mp4(recording_id(&id)?, &wanted, &known).await?,
-        _ => return Err(Problem::field("format", "must be mp4")),
+    let container = match arguments.format.as_str() {
+        "" | "mp4" => Container::Mp4,
+        "webm" => Container::WebM,
+        _ => return Err(Problem::field("format", "must be mp4 or webm")),
     };
+    let opened = app.files.open(recording_id(&id)?, &wanted, container, &known).await?;
     let extension = opened.file.media_type.rsplit('/').next().unwrap_or_default();
     let mut response = range::respond_file(&opened.file, app.store.clone(), &headers)?;
     if let Ok(value) = HeaderValue::from_str(&disposition(&opened.name, extension)) {

@@ -162,6 +162,7 @@ impl From<playback::Error> for Problem {
             | E::NoInit(_)
             | E::NoSegment(_)
             | E::NoPart { .. }
+            | E::NothingAt(_)
             | E::NoBlack
             | E::Nothing => missing("not-found"),
             E::PartOfNothing => {
@@ -189,7 +190,7 @@ impl From<playback::Error> for Problem {
             E::Changed => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail).header(header::RETRY_AFTER, "1")
             }
-            E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => Self::internal(&error),
+            E::WebM(_) | E::Damaged { .. } | E::Index { .. } | E::Layout { .. } => Self::internal(&error),
         }
     }
 }

@@ -56,6 +56,9 @@ fn person(room: &Room, who: &Participant, bearer: &Bearer) -> Value {
     describe::put(&mut body, "state", json!(if room.ended(who.id) { "ended" } else { "live" }));
     let playlist = playable.then(|| format!("{base}/stream/playlist.m3u8{query}"));
     describe::put(&mut body, "playlist", json!(playlist));
+    let seen = room.presented(who.id, |track| crate::playback::support::of(track.codec).dash);
+    let described = seen.video.or(seen.audio).map(|_| format!("{base}/stream/manifest.mpd{query}"));
+    describe::put(&mut body, "dash", json!(described));
     let query = bearer.query();
     let tracks = room.tracks_of(who.id).map(|track| {
         let mut body = describe::track(room, track);

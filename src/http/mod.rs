@@ -7,6 +7,7 @@ mod assets;
 mod authenticate;
 mod bridge;
 mod consent;
+mod dash;
 mod delete;
 mod describe;
 mod download;
@@ -148,6 +149,7 @@ fn recordings() -> Router<App> {
         .route("/{id}/download", get(download::download))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
+        .route("/{id}/stream/manifest.mpd", get(dash::manifest))
         .route("/{id}/stream/{*file}", get(stream::file))
 }
 

@@ -132,7 +132,7 @@ fn matches_strongly(tags: &str, own: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == own)
 }
 
-fn matches(tags: &str, own: &str) -> bool {
+pub(super) fn matches(tags: &str, own: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == own)
 }
 

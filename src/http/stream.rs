@@ -1,6 +1,7 @@
 //! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments, their parts, and fills.
 
 use super::App;
+use super::dash;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
 use super::range;
@@ -40,18 +41,23 @@ impl Asked {
     }
 }
 
+impl Who {
+    pub(super) fn participant(self) -> Result<Option<ParticipantId>, Problem> {
+        let text = self.participant.filter(|text| !text.is_empty());
+        text.map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")))
+            .transpose()
+    }
+}
+
 pub(super) async fn multivariant(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
-    Arguments(Who { participant }): Arguments<Who>,
+    Arguments(who): Arguments<Who>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::View)?;
-    let participant: Option<ParticipantId> = participant
-        .filter(|text| !text.is_empty())
-        .map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")))
-        .transpose()?;
+    let participant = who.participant()?;
     let id = recording_id(&id)?;
     let text = app.playlists.multivariant(id, participant, &bearer.query()).await?;
     Ok(playlist(id, text, &headers))
@@ -67,6 +73,11 @@ pub(super) async fn file(
 ) -> Result<Response, Problem> {
     permit(&bearer.claims, Action::View)?;
     let id = recording_id(&id)?;
+    if let Some((track, name)) =
+        path.split_once('/').and_then(|(track, name)| Some((track, dash::Name::parse(name)?)))
+    {
+        return dash::file(&app, id, track_id(track)?, name, &headers).await;
+    }
     let found = path.split_once('/').and_then(|(track, name)| Some((track, Name::parse(name)?)));
     let (track, name) = found.ok_or_else(|| no_file(id, &path))?;
     let track = track_id(track)?;

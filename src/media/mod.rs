@@ -4,12 +4,14 @@
 //! [`timeline`] -> [`Sample`] -> [`segment`] -> [`fmp4::fragment::Fragment`].
 
 pub mod codec;
+pub mod dash;
 pub mod fmp4;
 pub mod hls;
 pub mod mp4;
 pub mod rtp;
 pub mod segment;
 pub mod timeline;
+pub mod webm;
 
 use crate::time::{Moment, NtpTime, Ticks, Timescale};
 use bytes::Bytes;
@@ -39,6 +41,16 @@ pub enum Codec {
     Av1,
     /// Opus (RFC 6716, RFC 7587).
     Opus,
+}
+
+/// What samples are packed in when they are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// MP4 (ISO/IEC 14496-12).
+    #[default]
+    Mp4,
+    /// WebM (RFC 9559): the only one in which browsers play VP8.
+    WebM,
 }
 
 impl Codec {

@@ -28,6 +28,15 @@ pub fn init(codec: Codec) -> Result<Option<Bytes>, fmp4::Error> {
     init::unnamed(&config).map(Some)
 }
 
+/// Width and height of all of them.
+pub const SIZE: (u32, u32) = (256, 144);
+
+/// The RFC 6381 string; empty for sound.
+#[must_use]
+pub fn codecs(codec: Codec) -> String {
+    inspect(codec).and_then(|found| found.config).map(|config| config.string).unwrap_or_default()
+}
+
 fn inspect(codec: Codec) -> Option<Inspection> {
     let frame = Frame { data: picture(codec)?, ..Frame::default() };
     Inspector::new(codec).inspect(&frame).ok()
@@ -48,7 +57,7 @@ mod tests {
             let found = inspect(codec).unwrap();
             let config = found.config.unwrap();
             assert!(found.sync, "{codec:?}");
-            assert_eq!((config.width, config.height), (256, 144), "{codec:?}");
+            assert_eq!((config.width, config.height), SIZE, "{codec:?}");
             let said = config.string.to_ascii_lowercase();
             assert!(said.starts_with(string), "{said}");
             assert!(codec == Codec::H264 || said.ends_with(".08"), "8 bits: {said}");

@@ -1,7 +1,10 @@
 //! A recording made up for tests: real fragments in real files, with their rows.
 
+use super::fetch::Source;
+use super::rows::Rows;
 use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
 use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::live::Hub;
 use crate::media::fmp4::{fragment, index};
 use crate::media::{Codec, Kind, Rotation, Sample};
 use crate::storage::{Key, Store};
@@ -41,6 +44,12 @@ impl Fixture {
         Self { folder, catalog, store, recording: made.id }
     }
 
+    /// Where views of it come from.
+    pub(crate) fn source(&self) -> Source {
+        let (catalog, store) = (self.catalog.clone(), self.store.clone());
+        Source { rows: Rows::new(catalog.clone()), catalog, store, edges: Hub::default() }
+    }
+
     pub(crate) async fn participant(&self, name: &str, joined_ms: i64) -> ParticipantId {
         let new = NewParticipant {
             id: ParticipantId::new(),
@@ -73,6 +82,34 @@ impl Fixture {
             layer: None,
             picture: None,
         };
+        self.stored(new, segments).await
+    }
+
+    /// A layer of a picture, the first of which gives it its name.
+    pub(crate) async fn layer(
+        &self,
+        participant: ParticipantId,
+        layer: u8,
+        picture: Option<TrackId>,
+        segments: &[(u32, i64, i64)],
+    ) -> TrackId {
+        let id = TrackId::new();
+        let new = NewTrack {
+            id,
+            recording: self.recording,
+            participant,
+            kind: Kind::Video,
+            source: "camera".to_owned(),
+            codec: Codec::H264,
+            producer_id: "producer".to_owned(),
+            layer: Some(layer),
+            picture: picture.or(Some(id)),
+        };
+        self.stored(new, segments).await
+    }
+
+    async fn stored(&self, new: NewTrack, segments: &[(u32, i64, i64)]) -> TrackId {
+        let codec = new.codec;
         let (media, index) = (Key::media(self.recording, new.id), Key::index(self.recording, new.id));
         let mut media = self.store.create(&media).await.unwrap();
         let mut entries = Vec::new();

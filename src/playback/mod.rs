@@ -9,6 +9,7 @@
 
 pub mod bandwidth;
 pub mod black;
+pub mod dash;
 pub mod fetch;
 pub mod file;
 pub mod fill;
@@ -24,6 +25,7 @@ pub mod samples;
 pub mod support;
 pub mod timeline;
 mod trick;
+pub mod webm;
 
 #[cfg(test)]
 pub(crate) mod film;
@@ -53,6 +55,9 @@ pub enum Error {
     /// The track has no such segment.
     #[error("the track has no segment {0}")]
     NoSegment(u32),
+    /// Nothing of the track's view begins at this tick.
+    #[error("nothing of the track begins at tick {0}")]
+    NothingAt(u64),
     /// The track has no pictures.
     #[error("the track has no black picture")]
     NoBlack,
@@ -148,6 +153,9 @@ pub enum Error {
     /// Bytes could not be read.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// It could not be written as WebM.
+    #[error(transparent)]
+    WebM(#[from] media::webm::Error),
     /// Stored bytes are not what their rows say.
     #[error("stored media of track {track} is damaged")]
     Damaged {

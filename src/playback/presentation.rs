@@ -19,7 +19,7 @@ pub async fn multivariant(
     participant: Option<ParticipantId>,
     query: &str,
 ) -> Result<multivariant::Snapshot, Error> {
-    let (participant, presented) = choose(room, participant)?;
+    let (participant, presented) = choose(room, participant, plays)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
     let layers = presented.video.map(|track| room.layers(track)).unwrap_or_default();
     for track in layers.into_iter().rev().filter(|track| room.totals_of(track.id).is_some()) {
@@ -38,9 +38,11 @@ pub(super) fn plays(track: &Track) -> bool {
     support::of(track.codec).hls_js
 }
 
+/// The participant, or the first who can be presented, with a picture if anybody has one.
 pub(super) fn choose(
     room: &Room,
     participant: Option<ParticipantId>,
+    plays: fn(&Track) -> bool,
 ) -> Result<(&Participant, Presented<'_>), Error> {
     let candidates: Vec<&Participant> = match participant {
         Some(id) => vec![room.participant(id)?],
@@ -74,7 +76,7 @@ fn nothing(room: &Room, candidates: &[&Participant]) -> Error {
     }
 }
 
-fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
+pub(super) fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
     bandwidth::measure(segments, scale(track), Policy::default().target_duration())
 }
 

@@ -87,13 +87,15 @@ impl Room {
     /// those two, such as a second screen, only has to reach its own end.
     #[must_use]
     pub fn furthest_micros(&self, track: &Track) -> i64 {
-        let plays = |own: &Track| super::support::of(own.codec).hls_js;
-        let presented = self.presented(track.participant, plays);
-        let both = || [presented.video, presented.audio].into_iter().flatten();
+        let hls = self.presented(track.participant, |own| super::support::of(own.codec).hls_js);
+        let dash = self.presented(track.participant, |own| super::support::of(own.codec).dash);
         let same =
             |own: &Track| own.id == track.id || (own.picture.is_some() && own.picture == track.picture);
-        let beside = both().any(same).then(|| both().filter_map(|own| self.covered(own)).max());
-        beside.flatten().or_else(|| self.covered(track)).unwrap_or(0)
+        let beside = |presented: Presented<'_>| {
+            let both = || [presented.video, presented.audio].into_iter().flatten();
+            both().any(same).then(|| both().filter_map(|own| self.covered(own)).max()).flatten()
+        };
+        beside(hls).max(beside(dash)).or_else(|| self.covered(track)).unwrap_or(0)
     }
 
     /// The layers of the picture that a track is of, smallest first; the track alone when its layers are not tracks.

@@ -1,11 +1,8 @@
-use super::fetch::Source;
 use super::fixture::{Fixture, INIT, START};
 use super::room::Room;
-use super::rows::Rows;
 use super::{Error, black, playlist, presentation};
 use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
-use crate::live::Hub;
 use crate::media::Codec;
 use crate::media::fmp4::read;
 use crate::media::hls::multivariant;
@@ -14,11 +11,6 @@ use crate::time::Ticks;
 impl Fixture {
     async fn room(&self) -> Room {
         Room::load(&self.catalog, self.recording).await.unwrap()
-    }
-
-    fn source(&self) -> Source {
-        let (catalog, store) = (self.catalog.clone(), self.store.clone());
-        Source { rows: Rows::new(catalog.clone()), catalog, store, edges: Hub::default() }
     }
 
     async fn playlist(&self, track: TrackId) -> String {

@@ -1,7 +1,8 @@
-// Plays a playlist with hls.js in Chromium and reports what the player saw, as one line of JSON.
+// Plays a playlist with hls.js, or a description with another player, in Chromium and reports what the player saw, as one line of JSON.
 //
 // play.mjs --playlist URL [--token T] [--rate 1] [--seeks 3] [--read-numbers t1,t2,...] [--read-all]
 //          [--level top] [--config JSON] [--patience 10] [--shots DIR]
+//          [--player hls|dash|shaka|native] [--live SECONDS]
 //
 // First pass: a fresh element, from 0 to the end, so that totalVideoFrames counts every picture once.
 // Second pass: another fresh element for the seeks, and for the numbers at given times, which are read
@@ -26,6 +27,8 @@ const { values } = readArgs(
     config: { type: 'string', default: '{}' },
     patience: { type: 'string', default: '10' },
     shots: { type: 'string' },
+    player: { type: 'string', default: 'hls' },
+    live: { type: 'string' },
   },
   usage,
 );
@@ -45,17 +48,22 @@ await report(() =>
     const address = new URL(PAGE, values.playlist).href;
     await page.route(address, (route) => route.fulfill({ contentType: 'text/html', body: BLANK }));
     await page.goto(address);
-    const hls = createRequire(import.meta.url).resolve('hls.js');
-    for (const path of [join(dirname(hls), 'hls.min.js'), join(here, 'page/picture.js'), join(here, 'page/player.js')]) {
+    const pages = ['picture', 'engines', 'player'].map((name) => join(here, `page/${name}.js`));
+    for (const path of [...library(values.player), ...pages]) {
       await page.addScriptTag({ content: await readFile(path, 'utf8') });
     }
     const source = {
+      engine: values.player,
       playlist: values.playlist,
       token: values.token ?? null,
       config: JSON.parse(values.config),
       level: values.level ?? null,
     };
     const opened = await page.evaluate((from) => player.open(from), source);
+    if (values.live) {
+      const watched = opened ? await page.evaluate((how) => player.playLive(how), { seconds: Number(values.live) }) : {};
+      return { opened, ...watched, ...(await page.evaluate(() => player.faults())) };
+    }
     const played = opened
       ? await page.evaluate((how) => player.playThrough(how), {
           rate: Number(values.rate),
@@ -67,6 +75,15 @@ await report(() =>
     return { opened, ended: false, ...played, ...second, ...(await page.evaluate(() => player.faults())) };
   }),
 );
+
+/** What a page loads for a player. */
+function library(name) {
+  const modules = join(here, 'node_modules');
+  const hls = join(dirname(createRequire(import.meta.url).resolve('hls.js')), 'hls.min.js');
+  const dash = join(modules, 'dashjs/dist/modern/umd/dash.all.min.js');
+  const shaka = join(modules, 'shaka-player/dist/shaka-player.compiled.js');
+  return { hls: [hls], dash: [dash], shaka: [shaka], native: [] }[name];
+}
 
 async function secondPass(page, source, duration) {
   const count = Number(values.seeks);

@@ -1,6 +1,7 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod auth;
+mod dash;
 mod download;
 mod events;
 mod low_latency;
@@ -15,7 +16,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
 use crate::live::Hub;
 use crate::media::segment::Policy;
-use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
@@ -95,14 +95,8 @@ impl TestApp {
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
-        let source = Source {
-            catalog: catalog.clone(),
-            store: store.clone(),
-            rows: rows.clone(),
-            edges: edges.clone(),
-        };
         let app = App {
-            files: Files::new(source, 1 << 20),
+            files: Files::new(fixture.source(), 1 << 20),
             rows,
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,

@@ -107,7 +107,7 @@ async fn info_says_honestly_where_it_plays() {
         (&false.into(), &false.into())
     );
     assert!(vp8["data"]["playback"]["note"].as_str().unwrap().contains("VP8"));
-    assert_eq!(vp8["data"]["playable_on"], serde_json::json!(["ffmpeg", "VLC"]));
+    assert_eq!(vp8["data"]["playable_on"], serde_json::json!(["shaka", "dash.js", "ffmpeg", "VLC"]));
 
     let app = TestApp::new().await;
     let ada = app.fixture.participant("Ada", 0).await;

@@ -16,6 +16,7 @@ mod read;
 pub mod select;
 #[cfg(test)]
 mod tests;
+pub mod webm;
 
 pub use open::{Files, Opened};
 pub use read::{WINDOW, stream};

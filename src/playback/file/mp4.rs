@@ -56,7 +56,7 @@ pub(super) async fn build(
 
 /// The views of all tracks, cut, each with the distance of its participant's zero from that of the selection; and where
 /// the file begins, in microseconds from the latter.
-async fn views(
+pub(super) async fn views(
     source: &Source,
     room: &Room,
     selection: &Selection,

@@ -14,7 +14,7 @@ const ALL: Wanted =
     Wanted { which: Which::Presented(None), start: Moment::Media(0), end: None, duration: None, exact: true };
 
 fn files(it: &Fixture) -> Files {
-    Files::new(Source { catalog: it.catalog.clone(), store: it.store.clone() }, 64 << 20)
+    Files::new(it.source(), 64 << 20)
 }
 
 async fn bytes(it: &Fixture, file: &File, range: Range<u64>) -> Vec<u8> {

@@ -2,8 +2,9 @@
 
 use super::cache::Cache;
 use super::select::{self, Selection, Wanted, Which};
-use super::{File, mp4};
+use super::{File, mp4, webm};
 use crate::id::{RecordingId, TrackId};
+use crate::media::Container;
 use crate::playback::Error;
 use crate::playback::fetch::Source;
 use crate::playback::room::Room;
@@ -46,35 +47,55 @@ impl Files {
         self.cache.bytes()
     }
 
-    /// The MP4 of what is wanted. While a recording runs it holds what is closed now; one of `known` tags that this
-    /// recording could have given out for it is opened again instead.
+    /// The MP4 of what is wanted: [`Self::open`].
     ///
     /// # Errors
-    /// Those of [`select::tracks`], [`Error::NotInContainer`], [`Error::Outside`], [`Error::TooLong`], and of reading.
+    /// Those of [`Self::open`].
     pub async fn mp4(
         &self,
         recording: RecordingId,
         wanted: &Wanted,
         known: &[&str],
     ) -> Result<Opened, Error> {
-        match self.once(recording, wanted, known).await {
-            Err(Error::Changed) => self.once(recording, wanted, known).await,
+        self.open(recording, wanted, Container::Mp4, known).await
+    }
+
+    /// The file of what is wanted. While a recording runs it holds what is closed now; one of `known` tags that this
+    /// recording could have given out for it is opened again instead.
+    ///
+    /// # Errors
+    /// Those of [`select::tracks`], [`Error::NotInContainer`], [`Error::Outside`], [`Error::TooLong`], and of reading.
+    pub async fn open(
+        &self,
+        recording: RecordingId,
+        wanted: &Wanted,
+        container: Container,
+        known: &[&str],
+    ) -> Result<Opened, Error> {
+        match self.once(recording, wanted, container, known).await {
+            Err(Error::Changed) => self.once(recording, wanted, container, known).await,
             other => other,
         }
     }
 
-    async fn once(&self, recording: RecordingId, wanted: &Wanted, known: &[&str]) -> Result<Opened, Error> {
+    async fn once(
+        &self,
+        recording: RecordingId,
+        wanted: &Wanted,
+        container: Container,
+        known: &[&str],
+    ) -> Result<Opened, Error> {
         let room = Room::load(&self.source.catalog, recording).await?;
-        let tracks = select::tracks(&room, &wanted.which)
+        let tracks = select::tracks(&room, &wanted.which, container)
             .map_err(|error| select::instead(&room, &wanted.which, error))?;
-        select::fits_mp4(&room, &wanted.which, &tracks)?;
+        select::fits(&room, &wanted.which, &tracks, container)?;
         let name = name(&room, &wanted.which);
-        let again = known.iter().find_map(|tag| again(&room, wanted, tag));
+        let again = known.iter().find_map(|tag| again(&room, wanted, container, tag));
         let (tag, snapshot, tracks) = match again {
             Some(found) => found,
             None => {
                 let snapshot = Snapshot::now(&room, &tracks);
-                (tag(recording, wanted, tracks.len(), &snapshot), snapshot, tracks)
+                (tag(recording, wanted, container, tracks.len(), &snapshot), snapshot, tracks)
             }
         };
         let file = self
@@ -83,7 +104,14 @@ impl Files {
                 let _turn = self.making.acquire().await.map_err(|_| Error::Changed)?;
                 let room = snapshot.restrict(room);
                 let selection = Selection::of(&room, wanted, tracks)?;
-                mp4::build(&self.source, &room, &selection, &snapshot, tag.clone()).await
+                match container {
+                    Container::Mp4 => {
+                        mp4::build(&self.source, &room, &selection, &snapshot, tag.clone()).await
+                    }
+                    Container::WebM => {
+                        webm::build(&self.source, &room, &selection, &snapshot, tag.clone()).await
+                    }
+                }
             })
             .await?;
         Ok(Opened { file, name })
@@ -91,7 +119,12 @@ impl Files {
 }
 
 /// Takes a tag apart: what it names, if this request could have led to it.
-fn again(room: &Room, wanted: &Wanted, tag: &str) -> Option<(String, Snapshot, Vec<TrackId>)> {
+fn again(
+    room: &Room,
+    wanted: &Wanted,
+    container: Container,
+    tag: &str,
+) -> Option<(String, Snapshot, Vec<TrackId>)> {
     let (_, rest) = tag.split_once('-')?;
     let (count, snapshot) = rest.split_once('-')?;
     let snapshot = Snapshot::parse(snapshot, room)?;
@@ -107,14 +140,20 @@ fn again(room: &Room, wanted: &Wanted, tag: &str) -> Option<(String, Snapshot, V
         }
         Which::Presented(None) => true,
     };
-    (same && fits && self::tag(room.recording.id, wanted, count, &snapshot) == tag)
+    (same && fits && self::tag(room.recording.id, wanted, container, count, &snapshot) == tag)
         .then(|| (tag.to_owned(), snapshot, tracks))
 }
 
 /// What is asked for as a number, how many tracks, and what was closed of them.
-fn tag(recording: RecordingId, wanted: &Wanted, tracks: usize, snapshot: &Snapshot) -> String {
+fn tag(
+    recording: RecordingId,
+    wanted: &Wanted,
+    container: Container,
+    tracks: usize,
+    snapshot: &Snapshot,
+) -> String {
     let part = format!("{:?} {:?} {:?} {}", wanted.start, wanted.end, wanted.duration, wanted.exact);
-    let text = format!("{VIEW_VERSION} {recording} {part}");
+    let text = format!("{VIEW_VERSION} {recording} {container:?} {part}");
     format!("{:016x}-{tracks}-{snapshot}", fnv(text.as_bytes()))
 }
 

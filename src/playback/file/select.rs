@@ -2,9 +2,9 @@
 
 use crate::catalog::Track;
 use crate::id::{ParticipantId, TrackId};
-use crate::media::{Codec, Kind};
+use crate::media::{Codec, Container, Kind};
 use crate::playback::room::Room;
-use crate::playback::{Error, presentation};
+use crate::playback::{Error, dash, presentation, webm};
 use crate::time::WallTime;
 
 /// Whose tracks.
@@ -104,7 +104,7 @@ fn timeline(room: &Room, at: WallTime) -> i64 {
 /// # Errors
 /// [`Error::NoTrack`], [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`], [`Error::SeveralFiles`]; for
 /// pictures in VP8, which are not left out silently, [`Error::NotPlayable`].
-pub fn tracks(room: &Room, which: &Which) -> Result<Vec<TrackId>, Error> {
+pub fn tracks(room: &Room, which: &Which, container: Container) -> Result<Vec<TrackId>, Error> {
     match which {
         Which::Tracks(named) => {
             let mut rows = named.iter().map(|id| room.track(*id)).collect::<Result<Vec<_>, _>>()?;
@@ -116,7 +116,11 @@ pub fn tracks(room: &Room, which: &Which) -> Result<Vec<TrackId>, Error> {
             Ok(rows.into_iter().map(|row| row.id).collect())
         }
         Which::Presented(participant) => {
-            let (who, presented) = presentation::choose(room, *participant)?;
+            let plays = match container {
+                Container::Mp4 => presentation::plays,
+                Container::WebM => dash::plays,
+            };
+            let (who, presented) = presentation::choose(room, *participant, plays)?;
             let name = if who.display_name.is_empty() { &who.peer_id } else { &who.display_name };
             if let Some(picture) = presented.video {
                 one_codec(room, picture, name)?;
@@ -149,11 +153,31 @@ fn one_codec(room: &Room, picture: &Track, who: &str) -> Result<(), Error> {
     })
 }
 
+/// Refuses what a container cannot hold.
+///
+/// # Errors
+/// [`Error::NotInContainer`].
+pub(super) fn fits(
+    room: &Room,
+    which: &Which,
+    tracks: &[TrackId],
+    container: Container,
+) -> Result<(), Error> {
+    if container == Container::Mp4 {
+        return fits_mp4(room, which, tracks);
+    }
+    let h264 = |id: &&TrackId| room.track(**id).is_ok_and(|row| row.codec == Codec::H264);
+    match tracks.iter().find(h264) {
+        None => Ok(()),
+        Some(_) => Err(webm::refused("H264", tracks.to_vec())),
+    }
+}
+
 /// Refuses pictures that MP4 cannot hold; also those that a choice of what plays left out.
 ///
 /// # Errors
 /// [`Error::NotInContainer`].
-pub(super) fn fits_mp4(room: &Room, which: &Which, tracks: &[TrackId]) -> Result<(), Error> {
+fn fits_mp4(room: &Room, which: &Which, tracks: &[TrackId]) -> Result<(), Error> {
     let row = |id: &TrackId| room.track(*id).ok();
     let has = |row: &&Track| row.codec == Codec::Vp8 && room.totals_of(row.id).is_some();
     let named = tracks.iter().filter_map(row).find(has);

@@ -8,13 +8,19 @@
   let hls;
 
   /** A new element with the playlist, ready to play. */
-  async function open({ playlist, token, config, level }) {
+  async function open({ engine, playlist, token, config, level }) {
     hls?.destroy();
     element?.remove();
     element = document.createElement('video');
     element.id = 'player';
     element.playsInline = true;
     document.body.append(element);
+    if (engine && engine !== 'hls') {
+      const fail = (error) => errors.push({ at: element.currentTime, status: null, ...error });
+      const address = token ? `${playlist}${playlist.includes('?') ? '&' : '?'}token=${token}` : playlist;
+      hls = engines[engine]({ element, address, config, level, fail });
+      return ready();
+    }
     hls = new Hls({
       startPosition: 0,
       enableWorker: false,
@@ -48,6 +54,11 @@
     }
     hls.loadSource(playlist);
     hls.attachMedia(element);
+    return ready();
+  }
+
+  /** Waits for the first picture, or for an error. */
+  async function ready() {
     await until(() => element.readyState >= 1 || failed(), 30_000);
     // A hole at the start is passed only by playing.
     await until(() => element.readyState >= 3 || failed(), 5_000);
@@ -123,6 +134,27 @@
     return { frames, hlsLatency: latencies[latencies.length >> 1], rate: element.playbackRate, ...quality() };
   }
 
+  /** Plays for some seconds at the live edge, and says how far it came and how far behind it is. */
+  async function playLive({ seconds }) {
+    element.play().catch((error) => errors.push({ at: 0, type: 'play', details: error.message, fatal: true }));
+    await until(() => element.currentTime > 0 && !element.paused && element.readyState >= 3, 20_000);
+    const [from, begun] = [element.currentTime, performance.now()];
+    let [last, moved, longest] = [from, begun, 0];
+    const latencies = [];
+    while (performance.now() - begun < seconds * 1000 && !failed()) {
+      await pause(20);
+      const now = performance.now();
+      if (element.currentTime !== last) {
+        longest = Math.max(longest, now - moved);
+        [last, moved] = [element.currentTime, now];
+      }
+      latencies.push(hls.latency?.() ?? null);
+    }
+    longest = Math.max(longest, performance.now() - moved);
+    const wall = (performance.now() - begun) / 1000;
+    return { ...quality(), from, wall, stood: longest / 1000, latency: latencies.at(-1) ?? null };
+  }
+
   function quality() {
     const { totalVideoFrames, droppedVideoFrames, corruptedVideoFrames } = element.getVideoPlaybackQuality();
     return {
@@ -130,7 +162,7 @@
       droppedFrames: droppedVideoFrames,
       corruptedFrames: corruptedVideoFrames,
       ended: element.ended,
-      duration: element.duration,
+      duration: Number.isFinite(element.duration) ? element.duration : null,
       currentTime: element.currentTime,
       levels: hls.levels.length,
       videoWidth: element.videoWidth,
@@ -213,6 +245,7 @@
     open,
     playThrough,
     watchLive,
+    playLive,
     seek,
     numberIn,
     quality,

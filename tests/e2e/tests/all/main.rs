@@ -5,6 +5,7 @@ mod attach;
 mod bad_input;
 mod bridge;
 mod crash;
+mod dash;
 mod download;
 mod drivers;
 mod events;

@@ -11,7 +11,7 @@ use tureen_sfu::Dialect;
 const PICTURES_PER_SECOND: f64 = 25.0;
 
 /// Records about ten seconds of a browser; the stage, the recording and its manifest.
-async fn record_browser(codec: &str, query: &str) -> (Stage, String, Value) {
+pub(crate) async fn record_browser(codec: &str, query: &str) -> (Stage, String, Value) {
     let stage = Stage::new(Dialect::Old).await;
     let query = format!("room={ROOM}&peer=cam&codec={codec}&{query}");
     let browser = Browser::publish(&stage.sfu.http_url(), &query).await;

@@ -1,0 +1,115 @@
+//! `GET /api/v1/recordings/{id}/stream/manifest.mpd` and the files that it names.
+
+use super::App;
+use super::error::Problem;
+use super::extract::{Arguments, Bearer, Place, recording_id};
+use super::range;
+use super::stream::Who;
+use crate::auth::{Action, permit};
+use crate::clock::{Clock, SystemClock};
+use crate::id::{RecordingId, TrackId};
+use crate::media::Container;
+use crate::media::dash::mpd;
+use crate::playback::dash;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+
+const MANIFEST_TYPE: &str = "application/dash+xml";
+
+pub(super) async fn manifest(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(who): Arguments<Who>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    permit(&bearer.claims, Action::View)?;
+    let (id, participant) = (recording_id(&id)?, who.participant()?);
+    let now = SystemClock.wall();
+    let snapshot = dash::manifest(&app.catalog, id, participant, &bearer.query(), now).await?;
+    Ok(described(id, mpd::render(&snapshot), &headers))
+}
+
+fn described(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
+    let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
+    ([(header::LINK, manifest)], range::document(text, MANIFEST_TYPE, headers)).into_response()
+}
+
+/// The files of a track that only a description names. Parsed strictly: there is one name for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// What begins at a tick of the participant's clock.
+    At(u64, Container),
+    /// In front of a run's clusters.
+    Init(u32),
+    /// In front of black pictures.
+    Black,
+}
+
+impl Name {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        if name == "black.webm" {
+            return Some(Self::Black);
+        }
+        if let Some(run) = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".webm")) {
+            return number(run).map(Self::Init);
+        }
+        let rest = name.strip_prefix("at-")?;
+        let mp4 = rest.strip_suffix(".m4s").map(|time| (time, Container::Mp4));
+        let (time, container) = mp4.or(rest.strip_suffix(".webm").map(|time| (time, Container::WebM)))?;
+        number(time).map(|time| Self::At(time, container))
+    }
+}
+
+/// A number as we print it: no sign, no leading zeros.
+fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+/// One of those files.
+pub(super) async fn file(
+    app: &App,
+    id: RecordingId,
+    track: TrackId,
+    name: Name,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let source = app.source();
+    let fetched = match name {
+        Name::At(time, Container::Mp4) => source.at(id, track, time).await?,
+        Name::At(time, Container::WebM) => source.at_webm(id, track, time).await?,
+        Name::Init(run) => source.init_webm(id, track, run).await?,
+        Name::Black => source.black_webm(id, track).await?,
+    };
+    let media_type = if matches!(name, Name::At(_, Container::Mp4)) { "video/mp4" } else { "video/webm" };
+    range::respond(fetched, media_type, headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_strictly() {
+        assert_eq!(Name::parse("at-0.m4s"), Some(Name::At(0, Container::Mp4)));
+        assert_eq!(Name::parse("at-9000000000.webm"), Some(Name::At(9_000_000_000, Container::WebM)));
+        assert_eq!(Name::parse("init-3.webm"), Some(Name::Init(3)));
+        assert_eq!(Name::parse("black.webm"), Some(Name::Black));
+        for name in [
+            "at-.m4s",
+            "at--1.m4s",
+            "at-+1.m4s",
+            "at-01.m4s",
+            "at-1.mp4",
+            "at-18446744073709551616.m4s",
+            "at-$Time$.m4s",
+            "init-.webm",
+            "init-0.mp4",
+            "1.webm",
+            "../at-0.m4s",
+        ] {
+            assert_eq!(Name::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+use super::*;
+use crate::catalog::{Cause, Gap, Pause, Shown};
+use crate::media::dash::mpd::{AdaptationSet, Representation};
+use crate::media::fmp4::read;
+use crate::media::{Codec, Container, Kind};
+use crate::playback::fetch::Source;
+use crate::playback::fixture::{Fixture, START};
+use crate::time::Ticks;
+use matroska_demuxer::{Frame, MatroskaFile};
+use std::io::Cursor;
+
+async fn described(it: &Fixture, who: Option<ParticipantId>) -> Result<Snapshot, Error> {
+    manifest(&it.catalog, it.recording, who, "?token=t", START.plus(60_000_000)).await
+}
+
+/// Every span as `first tick + ticks`, with the tick of the period's start.
+fn said(own: &Representation) -> String {
+    let spans: Vec<String> =
+        own.segments.iter().map(|span| format!("{}+{}", span.time, span.duration)).collect();
+    format!("{}: {}", own.offset, spans.join(" "))
+}
+
+fn set(snapshot: &Snapshot, period: usize, kind: Kind) -> &AdaptationSet {
+    snapshot.periods[period].sets.iter().find(|set| set.kind == kind).unwrap()
+}
+
+fn only(snapshot: &Snapshot, period: usize, kind: Kind) -> &Representation {
+    let [own] = set(snapshot, period, kind).representations.as_slice() else { panic!("not one") };
+    own
+}
+
+/// What a URI of a description leads to: `{track}/{name}?token=t`.
+fn place(uri: &str) -> (TrackId, &str) {
+    let (track, rest) = uri.split_once('/').unwrap();
+    (track.parse().unwrap(), rest.strip_suffix("?token=t").unwrap())
+}
+
+/// The rules that every description keeps: periods ascend, spans follow each other and reach from bound to bound, every
+/// name leads to bytes that begin at the tick it says.
+async fn keeps_the_rules(it: &Fixture, snapshot: &Snapshot) {
+    let source = it.source();
+    let starts: Vec<i64> = snapshot.periods.iter().map(|period| period.start_micros).collect();
+    assert!(starts.is_sorted_by(|a, b| a < b) && starts[0] == 0, "{starts:?}");
+    for (number, period) in snapshot.periods.iter().enumerate() {
+        let end = starts.get(number + 1).copied().unwrap_or(snapshot.duration_micros);
+        for set in &period.sets {
+            for own in &set.representations {
+                reaches(own, period.start_micros, end);
+                leads_to_bytes(it, &source, set.container, own).await;
+            }
+        }
+    }
+}
+
+/// From one bound to the other without a hole, short of what players step over.
+fn reaches(own: &Representation, start: i64, end: i64) {
+    let micros = |tick: i64| start + (tick - own.offset) * 1_000_000 / i64::from(own.timescale);
+    let (first, last) = (own.segments.first().unwrap(), own.segments.last().unwrap());
+    assert!(micros(first.time) <= start + 200_000, "{}", said(own));
+    assert!(micros(last.time + last.duration) >= end - 200_000, "up to {end}: {}", said(own));
+    let follow = own.segments.windows(2).all(|pair| pair[0].time + pair[0].duration == pair[1].time);
+    assert!(follow, "{}", said(own));
+}
+
+async fn leads_to_bytes(it: &Fixture, source: &Source, container: Container, own: &Representation) {
+    let (track, init) = place(&own.init);
+    let webm = container == Container::WebM;
+    let head = match init.split_once('.').unwrap() {
+        ("black", "mp4") => source.black(it.recording, track).await,
+        ("black", "webm") => source.black_webm(it.recording, track).await,
+        (run, "mp4") => source.init(it.recording, track, run[5..].parse().unwrap()).await,
+        (run, "webm") => source.init_webm(it.recording, track, run[5..].parse().unwrap()).await,
+        other => panic!("{other:?}"),
+    };
+    let head = head.unwrap();
+    let (track, media) = place(&own.media);
+    assert_eq!(media, if webm { "at-$Time$.webm" } else { "at-$Time$.m4s" });
+    for span in &own.segments {
+        let time = u64::try_from(span.time).unwrap();
+        let fetched = source.at(it.recording, track, time).await.unwrap();
+        let scan = read::scan(&fetched.bytes);
+        assert_eq!(scan.valid, fetched.bytes.len() as u64);
+        assert_eq!(scan.fragments[0].start, Ticks(span.time));
+        let length: i64 = scan.fragments.iter().map(|fragment| fragment.duration.0).sum();
+        assert!((span.duration - length).abs() <= 18_000, "{length} ticks: {span:?}");
+        if webm {
+            let clusters = source.at_webm(it.recording, track, time).await.unwrap();
+            let bytes = [&head.bytes[..], &clusters.bytes[..]].concat();
+            let mut file = MatroskaFile::open(Cursor::new(bytes)).unwrap();
+            let (mut frame, mut times) = (Frame::default(), Vec::new());
+            while file.next_frame(&mut frame).unwrap() {
+                times.push(frame.timestamp);
+            }
+            assert_eq!(times[0], (time + 45) / 90);
+            assert_eq!(
+                times.len(),
+                scan.fragments.iter().map(|fragment| fragment.samples.len()).sum::<usize>()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_camera_and_a_microphone_are_one_period() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let video =
+        it.track(ada, Codec::H264, "camera", &[(0, 1050, 2000), (0, 3050, 2000), (0, 5050, 950)]).await;
+    let audio = it.track(ada, Codec::Opus, "microphone", &[(0, 1000, 2000), (0, 3000, 3000)]).await;
+    let live = described(&it, None).await.unwrap();
+    let told = live.live.unwrap();
+    assert_eq!((told.available_from, told.published), (START.plus(1_000_000), START.plus(6_000_000)));
+    it.finish(6000).await;
+    let ended = described(&it, Some(ada)).await.unwrap();
+    assert_eq!((ended.live, ended.duration_micros, ended.periods.len()), (None, 5_000_000, 1));
+    assert_eq!(ended.periods, live.periods, "nothing changes but that it ends");
+    let seen = only(&ended, 0, Kind::Video);
+    assert_eq!(said(seen), "0: 4500+180000 184500+180000 364500+85500");
+    assert_eq!((seen.codecs.as_str(), seen.width, seen.timescale), ("avc3.42e01f", 640, 90_000));
+    assert_eq!(seen.init, format!("{video}/init-0.mp4?token=t"));
+    assert_eq!(seen.media, format!("{video}/at-$Time$.m4s?token=t"));
+    assert!((seen.frame_rate.unwrap() - 10.0).abs() < 0.2 && seen.bandwidth > 0);
+    let heard = only(&ended, 0, Kind::Audio);
+    assert_eq!(said(heard), "0: 0+96000 96000+144000");
+    assert_eq!((heard.id.clone(), heard.channels), (audio.to_string(), 2));
+    assert_eq!(set(&ended, 0, Kind::Audio).label, "Ada");
+    keeps_the_rules(&it, &ended).await;
+}
+
+#[tokio::test]
+async fn another_size_is_another_period_and_the_sound_over_its_bound_is_in_both() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (0, 2000, 2000), (1, 4000, 2000), (1, 6000, 2000)])
+        .await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 3000), (0, 3000, 3000), (0, 6000, 2000)]).await;
+    it.finish(8000).await;
+    let found = described(&it, None).await.unwrap();
+    let starts: Vec<i64> = found.periods.iter().map(|period| period.start_micros).collect();
+    assert_eq!(starts, [0, 4_000_000]);
+    assert_eq!(said(only(&found, 0, Kind::Video)), "0: 0+180000 180000+180000");
+    assert_eq!(said(only(&found, 1, Kind::Video)), "360000: 360000+180000 540000+180000");
+    assert_eq!((only(&found, 0, Kind::Video).width, only(&found, 1, Kind::Video).width), (640, 320));
+    assert_eq!(said(only(&found, 0, Kind::Audio)), "0: 0+144000 144000+144000");
+    assert_eq!(said(only(&found, 1, Kind::Audio)), "192000: 144000+144000 288000+96000");
+    keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn a_camera_that_was_off_is_a_period_of_black_pictures() {
+    for codec in [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1] {
+        let it = Fixture::new().await;
+        let ada = it.participant("Ada", 0).await;
+        let video = it.track(ada, codec, "camera", &[(0, 0, 2000), (0, 9000, 2000)]).await;
+        it.track(ada, Codec::Opus, "microphone", &[(0, 0, 3000), (0, 3000, 3000), (0, 6000, 5000)]).await;
+        let gap = Gap {
+            track: video,
+            number: 0,
+            after: 0,
+            cause: Cause::Off,
+            shown: Shown::Black,
+            start: Ticks(180_000),
+            duration: Ticks(630_000),
+            open: false,
+            listed_micros: 0,
+        };
+        it.catalog.add_media(&[], &[gap]).await.unwrap();
+        it.finish(11_000).await;
+        let found = described(&it, None).await.unwrap();
+        assert_eq!(found.periods.len(), 3, "{codec:?}");
+        let black = only(&found, 1, Kind::Video);
+        assert_eq!((black.width, black.height, black.frame_rate), (256, 144, None));
+        assert_eq!(said(black), "180000: 180000+180000 360000+180000 540000+180000 720000+90000");
+        assert_eq!(said(only(&found, 2, Kind::Video)), "810000: 810000+180000");
+        let webm = codec == Codec::Vp8;
+        let extension = if webm { "webm" } else { "mp4" };
+        assert_eq!(black.init, format!("{video}/black.{extension}?token=t"));
+        assert_eq!(set(&found, 1, Kind::Video).container == Container::WebM, webm);
+        assert_eq!(black.codecs == "vp8", webm, "{}", black.codecs);
+        keeps_the_rules(&it, &found).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_a_bound_and_the_wall_clock_goes_on_in_it() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::Vp9, "camera", &[(0, 0, 2000), (0, 2000, 2000), (0, 4000, 2000)]).await;
+    let pause = Pause {
+        recording: it.recording,
+        number: 0,
+        at_micros: 4_000_000,
+        began_at: START.plus(4_000_000),
+        ended_at: None,
+    };
+    it.catalog.add_pause(&pause).await.unwrap();
+    it.catalog.end_pause(it.recording, 0, START.plus(64_000_000)).await.unwrap();
+    let found = described(&it, None).await.unwrap();
+    let starts: Vec<i64> = found.periods.iter().map(|period| period.start_micros).collect();
+    assert_eq!(starts, [0, 4_000_000]);
+    let live = found.live.unwrap();
+    assert_eq!(live.available_from, START.plus(60_000_000), "six seconds of media lie before 66 s");
+    assert_eq!(live.published, START.plus(66_000_000));
+    keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn layers_are_representations_and_one_stands_in_for_another_once() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let whole = [(0, 0, 2000), (0, 2000, 2000), (0, 4000, 2000), (0, 6000, 2000)];
+    let low = it.layer(ada, 0, None, &whole).await;
+    // Its sender stops it at 2 s and begins again at 6 s.
+    let high = it.layer(ada, 1, Some(low), &[(0, 0, 2000), (1, 6000, 2000)]).await;
+    it.finish(8000).await;
+    let found = described(&it, None).await.unwrap();
+    let names: Vec<Vec<(TrackId, String)>> = found
+        .periods
+        .iter()
+        .map(|period| {
+            let list = &period.sets[0].representations;
+            list.iter().map(|own| (place(&own.media).0, own.init.clone())).collect()
+        })
+        .collect();
+    let init = |track: TrackId, run: u32| (track, format!("{track}/init-{run}.mp4?token=t"));
+    assert_eq!(
+        names,
+        [vec![init(high, 0), init(low, 0)], vec![init(low, 0)], vec![init(high, 1), init(low, 0)],]
+    );
+    keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn vp8_is_presented_as_webm_with_sound_beside_it() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::Vp8, "camera", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    it.finish(4000).await;
+    let found = described(&it, None).await.unwrap();
+    assert_eq!(set(&found, 0, Kind::Video).container, Container::WebM);
+    assert_eq!(set(&found, 0, Kind::Audio).container, Container::Mp4);
+    assert_eq!(only(&found, 0, Kind::Video).codecs, "vp8");
+    keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn what_begins_nowhere_is_not_found() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let video = it.track(ada, Codec::H264, "camera", &[(0, 1000, 2000), (0, 3000, 2000)]).await;
+    let source = it.source();
+    assert!(source.at(it.recording, video, 180_000).await.is_ok());
+    for time in [1, 90_000, 360_000, u64::MAX, i64::MAX as u64] {
+        assert!(matches!(source.at(it.recording, video, time).await, Err(Error::NothingAt(_))), "{time}");
+    }
+    assert!(matches!(
+        source.at_webm(it.recording, video, 0).await,
+        Err(Error::NotInContainer { codec: "H264", .. })
+    ));
+    let other = source.at(RecordingId::new(), video, 0).await;
+    assert!(matches!(other, Err(Error::NoTrack(_))));
+    let stranger = described(&it, Some(ParticipantId::new())).await;
+    assert!(matches!(stranger, Err(Error::NoParticipant(_))));
+}
+
+#[tokio::test]
+async fn before_the_first_segment_there_is_nothing_yet() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::H264, "camera", &[]).await;
+    assert!(matches!(described(&it, None).await, Err(Error::NothingYet)));
+    it.finish(1000).await;
+    assert!(matches!(described(&it, None).await, Err(Error::Nothing)));
+}
+
+#[tokio::test]
+async fn sound_alone_is_a_presentation() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 500, 2000), (0, 5000, 2000)]).await;
+    it.finish(7000).await;
+    let found = described(&it, None).await.unwrap();
+    assert_eq!((found.periods.len(), found.periods[0].sets.len()), (1, 1));
+    assert_eq!(said(only(&found, 0, Kind::Audio)), "0: 0+96000 96000+96000 192000+24000 216000+96000");
+    keeps_the_rules(&it, &found).await;
+}
