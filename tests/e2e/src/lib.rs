@@ -11,6 +11,8 @@
 pub mod application;
 pub mod browser;
 pub mod compare;
+pub mod conformance;
+pub mod matrix;
 pub mod offset;
 pub mod readers;
 pub mod receiver;
