@@ -69,7 +69,10 @@ async fn main() -> Result<()> {
     }
     nginx.end().await?;
     let (a, b) = (cost::median(costs), cost::median(other));
-    println!("\nmedians: tureen {a:.3}, nginx {b:.3} CPU seconds a GB: {:.2} times (asked: at most 1.5)", a / b);
+    println!(
+        "\nmedians: tureen {a:.3}, nginx {b:.3} CPU seconds a GB: {:.2} times (asked: at most 1.5)",
+        a / b
+    );
     server.end().await
 }
 
@@ -96,8 +99,26 @@ async fn picture(cache: &Path) -> Result<PathBuf> {
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p"])
         .args(["-c:v", "libx264", "-profile:v", "baseline", "-level", "3.1", "-preset", "veryfast"])
-        .args(["-b:v", RATE, "-minrate", RATE, "-maxrate", RATE, "-bufsize", "800k", "-g", "50", "-sc_threshold", "0"])
-        .args(["-x264-params", "slices=1:repeat-headers=1:nal-hrd=cbr:filler=0", "-bsf:v", "h264_mp4toannexb"])
+        .args([
+            "-b:v",
+            RATE,
+            "-minrate",
+            RATE,
+            "-maxrate",
+            RATE,
+            "-bufsize",
+            "800k",
+            "-g",
+            "50",
+            "-sc_threshold",
+            "0",
+        ])
+        .args([
+            "-x264-params",
+            "slices=1:repeat-headers=1:nal-hrd=cbr:filler=0",
+            "-bsf:v",
+            "h264_mp4toannexb",
+        ])
         .args(["-f", "h264"])
         .arg(&made)
         .status()
