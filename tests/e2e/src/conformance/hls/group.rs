@@ -35,20 +35,19 @@ pub(super) fn rules(members: &[Member<'_>], found: &mut Findings<'_>) {
     }
 }
 
+/// Rule `discontinuities`: as many in each, and at the same times. While a recording runs one list may be behind, and the
+/// last of them may be listed in one alone.
 fn breaks(first: &Member<'_>, other: &Member<'_>, found: &mut Findings<'_>) {
     let target = first.media.target.unwrap_or(0) as f64;
-    // What one of them does not list yet cannot be compared.
-    let known = first.media.length().min(other.media.length()) - target;
-    let until = if first.media.ended && other.media.ended { f64::INFINITY } else { known };
-    let of = |member: &Member<'_>| {
-        let all = member.media.breaks().into_iter();
-        all.filter(|at| *at < until).collect::<Vec<_>>()
-    };
-    let (ours, theirs) = (of(first), of(other));
+    let (ours, theirs) = (first.media.breaks(), other.media.breaks());
     let apart = if first.video && other.video { PICTURES_APART } else { target };
-    let together =
-        ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() <= apart);
-    found.want(together, "discontinuities", 0, || {
+    let paired = ours.len().min(theirs.len());
+    let together = ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() <= apart);
+    let ended = first.media.ended && other.media.ended;
+    let known = first.media.length().min(other.media.length()) - 2.0 * target;
+    let mut alone = ours[paired..].iter().chain(&theirs[paired..]);
+    let late = alone.all(|at| !ended && *at >= known);
+    found.want(together && late, "discontinuities", 0, || {
         format!("{} at {ours:.2?}, {} at {theirs:.2?}", first.place, other.place)
     });
 }
