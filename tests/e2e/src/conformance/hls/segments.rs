@@ -153,7 +153,7 @@ pub(super) fn declared(of: &Attributes, media: &Media, bytes: &Bytes, found: &mu
     let wanted = largest.codec.to_ascii_lowercase();
     // `codecs` of VP9 and AV1 may go on with optional fields.
     let same = |listed: &&str| **listed == wanted || listed.starts_with(&format!("{wanted}."));
-    found.want(codecs.iter().any(|listed| same(&listed)), "codecs", of.line, || {
+    found.want(codecs.iter().any(same), "codecs", of.line, || {
         format!("{} of the init segment is not in {codecs:?}", largest.codec)
     });
     let family = |text: &str| text.get(..4).unwrap_or(text).to_owned();

@@ -20,10 +20,13 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a playlist is asked for until it has changed.
 const STEP: Duration = Duration::from_millis(200);
 
+/// A URL, and a range of it by its offset and length.
+type Place = (String, Option<(u64, u64)>);
+
 /// A client that keeps media it has fetched.
 pub(super) struct Site {
     client: Client,
-    kept: Mutex<HashMap<(String, Option<(u64, u64)>), Body>>,
+    kept: Mutex<HashMap<Place, Body>>,
 }
 
 /// How a media playlist is referred to.
@@ -90,7 +93,7 @@ impl Site {
     }
 
     async fn bytes(&self, url: &str, range: Option<(u64, u64)>) -> Result<Body, String> {
-        let key = (url.to_owned(), range);
+        let key: Place = (url.to_owned(), range);
         if let Some(found) = self.kept.lock().await.get(&key) {
             return Ok(found.clone());
         }
