@@ -81,6 +81,11 @@ test-long: build-all ## End-to-end tests that `make test` leaves out for their l
 # In a folder of their own: what is built for them is instrumented.
 FUZZ = FUZZ_TARGET_DIR=$(CACHE)/fuzz tests/fuzz/run.sh
 
+.PHONY: test-players
+test-players: setup web browser ## Every recording in every player and browser; writes docs/players.md. PLAYERS_DIR, PLAYERS_ONLY
+	cargo build --workspace --bins
+	@$(BIN)/players
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS (300), or one: TARGET=av1. Keeps its corpus in ~/.cache/tureen
 	FUZZ_CACHE=$(CACHE)/fuzz/corpus $(FUZZ) $(or $(SECONDS),300) $(TARGET)
@@ -124,3 +129,11 @@ bench-side: setup web ## CPU beside FFmpeg on plain transports. N, SECONDS, REPS
 	cargo build --release --bin tureen
 	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen BENCH_CACHE=$(CACHE)/bench \
 		$(BIN)/bench_side $(or $(N),4) $(or $(SECONDS),30) $(or $(REPS),3)
+
+.PHONY: bench-serve
+bench-serve: web ## CPU of serving segments beside nginx with sendfile. ROUNDS, GB
+	@tests/setup.sh bench
+	cargo build --workspace --bins
+	cargo build --release --bin tureen
+	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen BENCH_CACHE=$(CACHE)/bench \
+		$(BIN)/bench_serve $(or $(ROUNDS),5) $(or $(GB),4)

@@ -2,17 +2,20 @@
 # Installs what the build and the tests lack, or says exactly what is missing and stops.
 #   tests/setup.sh product   what `cargo build` of the product and the web page need
 #   tests/setup.sh all       and what the test room, the browsers and the readers need
+#   tests/setup.sh bench     and nginx, beside which serving is measured
 set -euo pipefail
 scope=${1:-all}
 
 # command or pkg-config module : Debian package
 product=(cc:gcc pkg-config:pkg-config node:nodejs npm:npm curl:curl)
-everything=(c++:g++ python3:python3 ffmpeg:ffmpeg ffprobe:ffmpeg chromium:chromium flatc:flatbuffers-compiler jq:jq
+everything=(c++:g++ python3:python3 ffmpeg:ffmpeg ffprobe:ffmpeg chromium:chromium firefox-esr:firefox-esr
+  flatc:flatbuffers-compiler jq:jq
   =openssl:libssl-dev =libuv:libuv1-dev =libsrtp2:libsrtp2-dev =flatbuffers:libflatbuffers-dev
   =libfaketime:libfaketime)
 
 wanted=("${product[@]}")
-[ "$scope" = all ] && wanted+=("${everything[@]}")
+[ "$scope" != product ] && wanted+=("${everything[@]}")
+[ "$scope" = bench ] && wanted+=(=nginx:nginx)
 
 missing=()
 for pair in "${wanted[@]}"; do
@@ -22,7 +25,7 @@ for pair in "${wanted[@]}"; do
   *) command -v "$probe" >/dev/null 2>&1 || missing+=("$package") ;;
   esac
 done
-if [ "$scope" = all ]; then
+if [ "$scope" != product ]; then
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing+=(python3-venv)
   python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
@@ -41,7 +44,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 command -v cargo >/dev/null 2>&1 || { echo "Missing: Rust (https://rustup.rs)" >&2; exit 1; }
-if [ "$scope" = all ] && ! cargo nextest --version >/dev/null 2>&1; then
+if [ "$scope" != product ] && ! cargo nextest --version >/dev/null 2>&1; then
   echo "Installing cargo-nextest"
   cargo install --locked --quiet cargo-nextest
 fi

@@ -11,7 +11,9 @@
 pub mod application;
 pub mod browser;
 pub mod compare;
+pub mod conformance;
 pub mod latency;
+pub mod matrix;
 pub mod offset;
 pub mod readers;
 pub mod receiver;

@@ -61,8 +61,14 @@ impl Stored {
     /// Hashes of the units of every sample.
     #[must_use]
     pub fn hashes(&self, codec: Codec) -> Vec<Vec<Hash>> {
-        self.samples().map(|sample| units(codec, sample).iter().map(|unit| hash(unit)).collect()).collect()
+        self.samples().map(|sample| unit_hashes(codec, sample)).collect()
     }
+}
+
+/// Hashes of the units of one sample.
+#[must_use]
+pub fn unit_hashes(codec: Codec, sample: &[u8]) -> Vec<Hash> {
+    units(codec, sample).iter().map(|unit| hash(unit)).collect()
 }
 
 fn hash(unit: &[u8]) -> Hash {

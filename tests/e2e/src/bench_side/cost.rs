@@ -17,7 +17,11 @@ pub async fn during(pids: &[u32], settle: Duration, length: Duration) -> Result<
     Ok((after - before, (ended - began).as_secs_f64()))
 }
 
-fn total(pids: &[u32]) -> Result<f64> {
+/// CPU seconds that these processes took so far.
+///
+/// # Errors
+/// If one has ended.
+pub fn total(pids: &[u32]) -> Result<f64> {
     pids.iter().map(|pid| of(*pid)).sum()
 }
 

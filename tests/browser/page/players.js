@@ -1,0 +1,208 @@
+// The players of the matrix, each behind the same few calls. A classic script; the libraries are loaded before it.
+(() => {
+  /** A player: `open` resolves when it was told what to play; the ladder is sorted by bandwidth. */
+  const kinds = {
+    hls: ({ url, buffer }) => {
+      const hls = new Hls({
+        startPosition: 0,
+        enableWorker: false,
+        ...(buffer ? { maxBufferLength: buffer, maxMaxBufferLength: buffer } : {}),
+      });
+      return {
+        open(element, fail) {
+          hls.on(Hls.Events.ERROR, (_event, { details, fatal, reason, error }) => {
+            if (fatal) fail(`${details}: ${reason ?? error?.message ?? ''}`);
+          });
+          hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
+            hls.startLevel = levels.length - 1;
+            hls.loadLevel = levels.length - 1;
+          });
+          hls.loadSource(url);
+          hls.attachMedia(element);
+        },
+        levels: () => hls.levels.length,
+        choose: (level) => {
+          hls.loadLevel = level;
+        },
+        close: () => hls.destroy(),
+      };
+    },
+
+    shaka: ({ url, buffer }) => {
+      shaka.polyfill.installAll();
+      const player = new shaka.Player();
+      const ladder = () => player.getVariantTracks().sort((a, b) => a.bandwidth - b.bandwidth);
+      const choose = (level) => player.selectVariantTrack(ladder()[level], false);
+      player.configure({ abr: { enabled: false }, streaming: { ...(buffer ? { bufferingGoal: buffer } : {}) } });
+      return {
+        async open(element, fail) {
+          player.addEventListener('error', ({ detail }) => {
+            if (detail.severity === 2) fail(`shaka ${detail.code}: ${detail.message}`);
+          });
+          await player.attach(element);
+          try {
+            await player.load(url, 0);
+            choose(ladder().length - 1);
+          } catch (error) {
+            fail(`shaka ${error.code ?? ''}: ${error.message}`);
+          }
+        },
+        levels: () => ladder().length,
+        choose,
+        close: () => player.destroy(),
+      };
+    },
+
+    dash: ({ url, buffer }) => {
+      const player = dashjs.MediaPlayer().create();
+      const streaming = {
+        abr: { autoSwitchBitrate: { video: false, audio: false }, initialBitrate: { video: 1e6 } },
+        ...(buffer ? { buffer: { bufferTimeDefault: buffer, bufferTimeAtTopQuality: buffer } } : {}),
+      };
+      player.updateSettings({ debug: { logLevel: 0 }, streaming });
+      return {
+        open(element, fail) {
+          player.on('error', ({ error }) => fail(`dash.js ${error?.code ?? ''}: ${error?.message ?? error}`));
+          player.initialize(element, url, false, 0);
+        },
+        levels: () => player.getRepresentationsByType?.('video')?.length ?? 1,
+        choose: (level) => player.setRepresentationForTypeByIndex('video', level, false),
+        close: () => player.destroy(),
+      };
+    },
+
+    native: ({ url }) => ({
+      open(element) {
+        element.src = url;
+      },
+      levels: () => 1,
+      choose: () => {},
+      close: () => {},
+    }),
+  };
+
+  let element;
+  let current;
+  let failures = [];
+
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  async function until(good, limit) {
+    const deadline = performance.now() + limit;
+    while (!good()) {
+      if (performance.now() > deadline) return false;
+      await pause(10);
+    }
+    return true;
+  }
+
+  const failed = () => failures.length > 0 || element.error !== null;
+
+  /** A fresh element with a player; true when there is a picture to show. */
+  async function open(cell) {
+    await current?.close();
+    element?.remove();
+    failures = [];
+    element = document.createElement('video');
+    element.id = 'player';
+    element.playsInline = true;
+    // Its pictures are read, and they come from another origin.
+    element.crossOrigin = 'anonymous';
+    document.body.append(element);
+    current = kinds[cell.kind](cell);
+    current.open(element, (what) => failures.push(what))?.catch?.((error) => failures.push(String(error)));
+    await until(() => element.readyState >= 3 || failed(), 20_000);
+    return !failed() && element.readyState >= 2;
+  }
+
+  /** Plays from 0 to the end; every picture that is shown with its time and number, and where it stood still. */
+  async function play({ switches }) {
+    const frames = [];
+    const stalls = [];
+    watch(frames);
+    let timer;
+    if (switches) {
+      let next = 0;
+      timer = setInterval(() => {
+        current.choose(next % current.levels());
+        next += 1;
+      }, 1_500);
+    }
+    // Not awaited: with nothing to play it never settles, and that has to be reported.
+    element.play().catch((error) => failures.push(`play: ${error.message}`));
+    let moved = performance.now();
+    let last = element.currentTime;
+    let stall = null;
+    const settle = () => {
+      if (stall !== null) stalls.push([Number(last.toFixed(3)), Number(((performance.now() - stall) / 1000).toFixed(3))]);
+      stall = null;
+    };
+    while (!element.ended && !failed()) {
+      await pause(20);
+      const now = performance.now();
+      if (element.currentTime !== last) {
+        settle();
+        last = element.currentTime;
+        moved = now;
+      } else if (now - moved > 250) {
+        stall ??= moved;
+        if (now - moved > 12_000) break;
+      }
+    }
+    clearInterval(timer);
+    if (!element.ended) settle();
+    const { totalVideoFrames, droppedVideoFrames } = element.getVideoPlaybackQuality();
+    return {
+      ended: element.ended,
+      total: totalVideoFrames,
+      dropped: droppedVideoFrames,
+      duration: element.duration,
+      stoodAt: element.currentTime,
+      levels: current.levels(),
+      stalls,
+      frames,
+    };
+  }
+
+  function watch(into) {
+    const shown = element;
+    const seen = (_now, { mediaTime }) => {
+      const number = picture.readNumber(picture.pixels(shown));
+      into.push([Number(mediaTime.toFixed(4)), number, shown.videoWidth]);
+      if (!shown.ended && shown.isConnected) shown.requestVideoFrameCallback(seen);
+    };
+    shown.requestVideoFrameCallback(seen);
+  }
+
+  /** Seeks, waits for the picture there, and sees whether it plays on. */
+  async function seek(to) {
+    let shown = null;
+    element.requestVideoFrameCallback((_now, metadata) => {
+      shown = metadata.mediaTime;
+    });
+    element.currentTime = to;
+    const there = () => !element.seeking && element.readyState >= 2;
+    const arrived = await until(() => there() || failed(), 15_000);
+    // Some browsers show nothing new when the picture is the one that stood there.
+    await until(() => shown !== null || failed(), 1_000);
+    const landed = element.currentTime;
+    const n = element.videoWidth ? picture.readNumber(picture.pixels(element)) : null;
+    await element.play().catch((error) => failures.push(`play: ${error.message}`));
+    const goal = Math.min(landed + 0.4, element.duration - 0.02);
+    const playsOn = await until(() => element.currentTime >= goal || element.ended || failed(), 10_000);
+    element.pause();
+    return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed() };
+  }
+
+  globalThis.players = {
+    open,
+    play,
+    seek,
+    duration: () => element.duration,
+    faults: () => [...failures, ...(element?.error ? [`element: ${element.error.message}`] : [])],
+    close: async () => {
+      await current?.close();
+      element?.remove();
+    },
+  };
+})();

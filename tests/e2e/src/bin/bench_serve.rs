@@ -1,0 +1,178 @@
+//! `make bench-serve`: CPU time of serving segments, beside nginx with `sendfile` on the same bytes of the same files.
+//!
+//! A room is recorded whose picture takes 1.6 Mbit/s, so that segments have about 400 KB. Both servers then give each
+//! segment in turn over 32 connections that stay open, token checked; rounds alternate. nginx takes a segment as a range
+//! of the track's file. `TUREEN` is the program, `BENCH_CACHE` keeps the encoded picture; arguments: rounds (5), GB a
+//! round (4).
+
+#[path = "../bench_side/cost.rs"]
+#[allow(dead_code)]
+mod cost;
+#[path = "../bench_serve/load.rs"]
+mod load;
+#[path = "../bench_serve/nginx.rs"]
+mod nginx;
+#[path = "../bench_side/server.rs"]
+#[allow(dead_code)]
+mod server;
+
+use anyhow::{Context, Result, ensure};
+use load::Request;
+use nginx::Nginx;
+use server::Server;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::time::Instant;
+use tureen::media::fmp4::read;
+use tureen_e2e::recorder::program;
+use tureen_sfu::{Fixture, Options, Publish, Sfu};
+
+const ROOM: &str = "bench";
+const CONNECTIONS: usize = 32;
+/// How long is recorded.
+const LENGTH: Duration = Duration::from_secs(40);
+/// What a segment of 2 s has at this bit rate is 400 KB.
+const RATE: &str = "1600k";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse::<f64>().ok());
+    let rounds = arguments.next().unwrap_or(5.0) as usize;
+    let gigabytes = arguments.next().unwrap_or(4.0);
+    let folder = tempfile::tempdir()?;
+    let cache = std::env::var_os("BENCH_CACHE").map_or_else(|| folder.path().to_owned(), PathBuf::from);
+    let picture = picture(&cache).await?;
+    let tureen = std::env::var_os("TUREEN").map_or_else(program, PathBuf::from);
+    let media = folder.path().join("media");
+    std::fs::create_dir_all(&media)?;
+    let server = Server::start(&tureen, &media, 0).await?;
+    println!("recording {} s at {RATE}bit/s", LENGTH.as_secs());
+    let (id, track) = record(&server, &picture).await?;
+    let served = segments(&server, &media, &id, &track).await?;
+    let mean = served.iter().map(|(own, _)| own.length).sum::<u64>() / served.len() as u64;
+    println!("{} segments of {mean} bytes on average, {CONNECTIONS} connections", served.len());
+
+    let own = tempfile::tempdir()?;
+    let nginx = Nginx::start(&media.join("recordings"), own.path(), &server.token).await?;
+    let address: SocketAddr = server.url.trim_start_matches("http://").parse()?;
+    let (ours, theirs): (Vec<Request>, Vec<Request>) = served.into_iter().unzip();
+    let count = (gigabytes * 1e9 / mean as f64) as usize;
+    let (mut costs, mut other) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        let a = measure(address, &ours, count, &[server.pid().context("tureen runs")?]).await?;
+        let b = measure(nginx.address, &theirs, count, &nginx.pids()?).await?;
+        println!("round {round}: tureen {a:.3}, nginx {b:.3} CPU seconds a GB, {:.2} times", a / b);
+        costs.push(a);
+        other.push(b);
+    }
+    nginx.end().await?;
+    let (a, b) = (cost::median(costs), cost::median(other));
+    println!(
+        "\nmedians: tureen {a:.3}, nginx {b:.3} CPU seconds a GB: {:.2} times (asked: at most 1.5)",
+        a / b
+    );
+    server.end().await
+}
+
+/// CPU seconds of these processes for each GB.
+async fn measure(server: SocketAddr, requests: &[Request], count: usize, pids: &[u32]) -> Result<f64> {
+    // What comes first opens files and fills caches.
+    load::run(server, requests, CONNECTIONS, requests.len() * 2).await?;
+    let (before, begun) = (cost::total(pids)?, Instant::now());
+    let bytes = load::run(server, requests, CONNECTIONS, count).await?;
+    let (seconds, wall) = (cost::total(pids)? - before, begun.elapsed().as_secs_f64());
+    ensure!(bytes > 0 && wall > 0.0, "nothing was sent");
+    Ok(seconds / (bytes as f64 / 1e9))
+}
+
+/// A picture with so much in it that the encoder needs its whole rate.
+async fn picture(cache: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(cache)?;
+    let path = cache.join("bench-serve-1600k.h264");
+    if path.exists() {
+        return Ok(path);
+    }
+    let made = cache.join("bench-serve-making.h264");
+    let source = "testsrc2=size=640x360:rate=25:duration=10,noise=alls=30:allf=t";
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p"])
+        .args(["-c:v", "libx264", "-profile:v", "baseline", "-level", "3.1", "-preset", "veryfast"])
+        .args([
+            "-b:v",
+            RATE,
+            "-minrate",
+            RATE,
+            "-maxrate",
+            RATE,
+            "-bufsize",
+            "800k",
+            "-g",
+            "50",
+            "-sc_threshold",
+            "0",
+        ])
+        .args([
+            "-x264-params",
+            "slices=1:repeat-headers=1:nal-hrd=cbr:filler=0",
+            "-bsf:v",
+            "h264_mp4toannexb",
+        ])
+        .args(["-f", "h264"])
+        .arg(&made)
+        .status()
+        .await
+        .context("ffmpeg")?;
+    ensure!(status.success(), "ffmpeg does not encode");
+    std::fs::rename(made, &path)?;
+    Ok(path)
+}
+
+/// The recording's id and the picture's track.
+async fn record(server: &Server, picture: &Path) -> Result<(String, String)> {
+    let sfu = Sfu::start(Options::default()).await?;
+    let publish = Publish {
+        peer_id: "ada".to_owned(),
+        display_name: "Ada".to_owned(),
+        video: Some(Fixture::load(picture)?),
+        ..Publish::default()
+    };
+    sfu.publish(ROOM, publish).await?;
+    let id = server.start_recording(ROOM, "Bench", &sfu.url(ROOM)).await?;
+    tokio::time::sleep(LENGTH).await;
+    server.post(&format!("/{id}/stop"), None).await?;
+    let manifest = server.get(&format!("/{id}/manifest.json")).await?;
+    let track = manifest["participants"][0]["tracks"][0]["id"].as_str().context("a track")?.to_owned();
+    sfu.stop().await;
+    Ok((id, track))
+}
+
+/// Each segment as tureen serves it, and as a range of the track's file.
+async fn segments(server: &Server, media: &Path, id: &str, track: &str) -> Result<Vec<(Request, Request)>> {
+    let file = std::fs::read(media.join(format!("recordings/{id}/{track}.mp4")))?;
+    let mut fragments = read::scan(&file).fragments.into_iter();
+    let client = reqwest::Client::new();
+    let mut found = Vec::new();
+    for number in 0.. {
+        let path = format!("/api/v1/recordings/{id}/stream/{track}/{number}.m4s?token={}", server.token);
+        let answer = client.get(format!("{}{path}", server.url)).send().await?;
+        if !answer.status().is_success() {
+            break;
+        }
+        let length = answer.bytes().await?.len() as u64;
+        let first = fragments.next().context("a fragment")?;
+        let mut end = first.range.end;
+        while end - first.range.start < length {
+            end = fragments.next().context("a fragment")?.range.end;
+        }
+        ensure!(end - first.range.start == length, "segment {number} is not whole fragments of the file");
+        let theirs = format!("/{id}/{track}.mp4?token={}", server.token);
+        let range = Some((first.range.start, end - 1));
+        found.push((Request::get(&path, None, length), Request::get(&theirs, range, length)));
+    }
+    // The last one is short.
+    found.pop();
+    ensure!(found.len() >= 5, "{} segments", found.len());
+    Ok(found)
+}

@@ -1,0 +1,149 @@
+//! `make test-players`: records rooms of a real mediasoup, plays each in every player and browser, prints the table and
+//! writes it to `docs/players.md`. Ends with status 1 if something fails that is not listed there.
+//!
+//! `PLAYERS_DIR` keeps the recordings, and plays them again when they are there. `PLAYERS_ONLY=row,player,browser` leaves
+//! out all cells whose names hold none of these words; the table is not written then.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tureen_e2e::matrix::cells::{BROWSERS, Cell, PLAYERS, play};
+use tureen_e2e::matrix::judge::verdict;
+use tureen_e2e::matrix::rows::{self, Row};
+use tureen_e2e::matrix::table;
+use tureen_e2e::readers::root;
+use tureen_e2e::recorder::Recorder;
+
+/// A cell that fails is played so often: a starved machine shows as a stall.
+const TRIES: usize = 2;
+
+/// What came of a cell.
+enum Outcome {
+    Plays {
+        tries: usize,
+    },
+    /// The server has nothing for this player.
+    Refused(u16),
+    Fails(String),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let temporary = tempfile::tempdir().expect("a folder");
+    let folder = std::env::var_os("PLAYERS_DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let recorder = Recorder::start(&folder).await;
+    println!("recording {} rooms into {}", rows::NAMES.len(), folder.display());
+    let rows = rows::record(&recorder, &folder).await;
+    for row in &rows {
+        let drawn = row.pictures.iter().filter(|picture| picture.number.is_some()).count();
+        let end = row.pictures.last().map_or(0.0, |picture| picture.to);
+        println!("  {}: {} pictures, {drawn} with numbers, {end:.2} s", row.name, row.pictures.len());
+    }
+    let words = std::env::var("PLAYERS_ONLY").unwrap_or_default();
+    let words: Vec<&str> = words.split(',').filter(|word| !word.is_empty()).collect();
+    let text = std::fs::read_to_string(root().join("docs/players.md")).expect("docs/players.md");
+    let known = table::known(&text);
+    let outcomes = all(&recorder, &rows, &words, &known).await;
+    report(&rows, &outcomes, &known, words.is_empty().then_some(&*text))
+}
+
+async fn all(
+    recorder: &Recorder,
+    rows: &[Row],
+    words: &[&str],
+    known: &[table::Known],
+) -> HashMap<String, Outcome> {
+    let mut outcomes = HashMap::new();
+    for browser in BROWSERS {
+        let mut open = Vec::new();
+        for row in rows {
+            for player in PLAYERS {
+                let cell = Cell { row, player, browser };
+                let name = cell.name();
+                if !words.iter().all(|word| name.split(" | ").any(|part| part == *word)) {
+                    continue;
+                }
+                match cell.refused(recorder).await {
+                    Some(status) => drop(outcomes.insert(name, Outcome::Refused(status))),
+                    None => open.push(cell),
+                }
+            }
+        }
+        for tries in 1..=TRIES {
+            let cells: Vec<&Cell<'_>> = open.iter().collect();
+            let seen = play(recorder, &cells).await;
+            let mut again = Vec::new();
+            for (cell, seen) in open.iter().zip(&seen) {
+                let judged = verdict(cell.row, seen);
+                if judged.faults.is_empty() {
+                    outcomes.insert(cell.name(), Outcome::Plays { tries });
+                } else {
+                    outcomes.insert(cell.name(), Outcome::Fails(judged.tell()));
+                    if table::listed(known, &cell.row.name, cell.player, browser).is_none() {
+                        again.push(cell.clone());
+                    }
+                }
+            }
+            open = again;
+        }
+    }
+    outcomes
+}
+
+/// Prints the table, and writes it into `text`, that of `docs/players.md`, if it is whole.
+fn report(
+    rows: &[Row],
+    outcomes: &HashMap<String, Outcome>,
+    known: &[table::Known],
+    text: Option<&str>,
+) -> ExitCode {
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let of = |row: &str, player: &str, browser: &str| outcomes.get(&format!("{row} | {player} | {browser}"));
+    let made = table::table(&names, |row, player, browser| {
+        let mark = match of(row, player, browser) {
+            Some(Outcome::Plays { .. }) => "yes",
+            Some(Outcome::Refused(_)) => "–",
+            Some(Outcome::Fails(_)) => "no",
+            None => "?",
+        };
+        mark.to_owned()
+    });
+    println!("\n{made}");
+    let mut bad = 0;
+    for row in rows {
+        for player in PLAYERS {
+            for browser in BROWSERS {
+                let listed = table::listed(known, &row.name, player, browser);
+                let name = format!("{} | {player} | {browser}", row.name);
+                let why = match of(&row.name, player, browser) {
+                    Some(Outcome::Plays { tries }) => {
+                        if *tries > 1 {
+                            println!("{name}: plays at the second try");
+                        }
+                        if let Some(listed) = listed {
+                            println!("{name}: plays, though it is listed: {}", listed.reason);
+                        }
+                        continue;
+                    }
+                    Some(Outcome::Refused(status)) => format!("the server answers {status}"),
+                    Some(Outcome::Fails(why)) => why.clone(),
+                    None => continue,
+                };
+                match listed {
+                    Some(listed) => println!("{name}: {why} (known: {})", listed.reason),
+                    None => {
+                        println!("{name}: {why} (NOT KNOWN)");
+                        bad += 1;
+                    }
+                }
+            }
+        }
+    }
+    if let Some(text) = text {
+        let text = table::put(text, &made).expect("markers");
+        std::fs::write(root().join("docs/players.md"), text).expect("docs/players.md");
+    }
+    println!("\n{bad} cells fail that are not listed in docs/players.md");
+    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
