@@ -1,7 +1,18 @@
-//! How many bits in a second a track has, measured from its segments.
+//! How many bits in a second a track has, measured from what its playlist lists.
 
-use crate::catalog::Segment;
-use crate::time::Timescale;
+use super::fill::{SILENCE, SILENCE_TICKS, STILL_MICROS};
+use super::ladder::Step;
+use super::timeline::{Fill, Item};
+use super::{Error, black, trick};
+use crate::catalog::{Segment, Shown, Track};
+use crate::id::TrackId;
+use crate::media::fmp4::fragment;
+use crate::storage::Store;
+use crate::time::{Ticks, Timescale};
+use std::collections::HashMap;
+
+/// Shorter segments say little of how many pictures there are in a second.
+const LEAST_RATED_MICROS: i64 = 500_000;
 
 /// Bits in a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,18 +23,79 @@ pub struct Bandwidth {
     pub average: u64,
 }
 
+/// Bytes and microseconds of stored segments.
+#[must_use]
+pub fn stored(segments: &[Segment], scale: Timescale) -> Vec<(u64, i64)> {
+    segments.iter().map(|own| (own.range.end - own.range.start, own.duration.to_micros(scale))).collect()
+}
+
+/// Bytes and microseconds of what a view lists: fills are served too. `segments` are those of the tracks that it is of.
+pub(super) async fn listed(
+    store: &Store,
+    steps: &[Step<'_>],
+    segments: &[(&Track, &[Segment])],
+) -> Result<Vec<(u64, i64)>, Error> {
+    let mut keys: HashMap<TrackId, HashMap<u32, u64>> = HashMap::new();
+    for (track, segments) in segments {
+        let still = |step: &Step<'_>| {
+            let shown = matches!(step.piece.item, Item::Fill(Fill { shown: Shown::Still, .. }));
+            shown && step.track.id == track.id
+        };
+        if steps.iter().any(still) {
+            let heads = trick::heads(store, track, segments).await?;
+            keys.insert(track.id, heads.into_iter().map(|(number, head)| (number, head.size)).collect());
+        }
+    }
+    let size = |step: &Step<'_>| match step.piece.item {
+        Item::Segment(segment) => segment.range.end - segment.range.start,
+        Item::Fill(fill) => {
+            let of_track = keys.get(&step.track.id);
+            let key = || {
+                let numbers =
+                    of_track?.iter().filter(|(number, _)| fill.after.is_none_or(|after| **number <= after));
+                match fill.after {
+                    Some(_) => numbers.max_by_key(|(number, _)| **number),
+                    None => numbers.min_by_key(|(number, _)| **number),
+                }
+            };
+            let (step_ticks, each) = match fill.shown {
+                Shown::Silence => (SILENCE_TICKS, SILENCE.len() as u64),
+                Shown::Black => {
+                    (still_ticks(), black::picture(step.track.codec).map_or(0, |own| own.len() as u64))
+                }
+                Shown::Still => (still_ticks(), key().map_or(0, |(_, size)| *size)),
+            };
+            let samples =
+                usize::try_from(fill.duration.0.max(0).cast_unsigned().div_ceil(step_ticks.cast_unsigned()));
+            let samples = samples.unwrap_or(usize::MAX);
+            fragment::head(samples) + samples as u64 * each
+        }
+    };
+    Ok(steps.iter().map(|step| (size(step), step.piece.end - step.piece.start)).collect())
+}
+
+fn still_ticks() -> i64 {
+    Ticks::from_micros(STILL_MICROS, Timescale::VIDEO).0
+}
+
+/// Pictures in a second, at most over any segment of half a second and more (RFC 8216 4.3.4.2 asks for the maximum).
+#[must_use]
+pub fn frame_rate(segments: &[Segment], scale: Timescale) -> Option<f64> {
+    let rates = segments.iter().filter_map(|segment| {
+        let micros = segment.duration.to_micros(scale);
+        (micros >= LEAST_RATED_MICROS).then(|| f64::from(segment.samples) * 1e6 / micros as f64)
+    });
+    rates.max_by(f64::total_cmp)
+}
+
 /// Measures as RFC 8216 4.3.4.2 says: a stretch counts for the peak when it lasts between 0.5 and 1.5 target durations,
 /// so that the short last segment of a recording does not count alone. With less media than that, the peak is the
 /// average.
 #[must_use]
-pub fn measure(segments: &[Segment], scale: Timescale, target_seconds: u32) -> Bandwidth {
+pub fn measure(sizes: &[(u64, i64)], target_seconds: u32) -> Bandwidth {
     let target = i64::from(target_seconds) * 1_000_000;
     let stretch = (target / 2)..=(target * 3 / 2);
-    let sizes: Vec<(u64, i64)> = segments
-        .iter()
-        .map(|segment| (segment.range.end - segment.range.start, segment.duration.to_micros(scale)))
-        .collect();
-    let average = rate(&sizes);
+    let average = rate(sizes);
     let mut peak = average;
     for first in 0..sizes.len() {
         let (mut bytes, mut micros) = (0u64, 0i64);
@@ -69,7 +141,7 @@ mod tests {
     }
 
     fn of(segments: &[Segment]) -> Bandwidth {
-        measure(segments, Timescale::VIDEO, 4)
+        measure(&stored(segments, Timescale::VIDEO), 4)
     }
 
     #[test]

@@ -272,7 +272,7 @@ fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
 }
 
 /// The layers of a picture with their segments, smallest first.
-async fn stored_layers<'a>(
+pub(super) async fn stored_layers<'a>(
     catalog: &Catalog,
     room: &'a Room,
     picture: &'a Track,
@@ -288,11 +288,12 @@ async fn stored_layers<'a>(
     Ok(layers)
 }
 
-/// The playlist of a layer, or of the sound beside the layers. It lists no parts: which layer stands in for one that
-/// stops is known only when a segment is whole.
-fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, Vec<Segment>)]) -> Playlist {
-    let ended = room.ended(track.participant);
-    let layers: Vec<Layer<'_>> = stored
+/// The layers of a picture as each is shown, smallest first.
+pub(super) fn layers_as_shown<'a>(
+    room: &Room,
+    stored: &'a [(&'a Track, Vec<Segment>)],
+) -> Vec<Vec<Step<'a>>> {
+    let layers: Vec<Layer<'a>> = stored
         .iter()
         .map(|(layer, segments)| Layer {
             track: layer,
@@ -300,13 +301,23 @@ fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, 
             known: room.known_micros(layer),
         })
         .collect();
-    let mut views = ladder::views(&layers, ended);
+    match stored.first() {
+        Some((layer, _)) => ladder::views(&layers, room.ended(layer.participant)),
+        None => Vec::new(),
+    }
+}
+
+/// The playlist of a layer, or of the sound beside the layers. It lists no parts: which layer stands in for one that
+/// stops is known only when a segment is whole.
+fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, Vec<Segment>)]) -> Playlist {
+    let ended = room.ended(track.participant);
+    let mut views = layers_as_shown(room, stored);
     let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
     let (target_duration, independent) =
         all.fold((target_seconds(segments, track), true), |(target, independent), (layer, own)| {
             (target.max(target_seconds(std::slice::from_ref(own), layer)), independent && own.sync)
         });
-    let own = layers.iter().position(|layer| layer.track.id == track.id);
+    let own = stored.iter().position(|(layer, _)| layer.id == track.id);
     let list = match own {
         Some(own) if own < views.len() => views.swap_remove(own),
         _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
@@ -351,8 +362,11 @@ fn entries(room: &Room, track: &Track, steps: &[Step<'_>], target_duration: u32)
                 Map::Black => format!("{folder}black.mp4{QUERY}"),
             },
             duration_micros,
-            // Behind a pause the short gap before the entry belongs to neither side of it.
-            wall: room.wall(if piece.broken == Some(Break::Pause) { piece.start } else { start }),
+            // Behind a pause the short gap before the entry belongs to what is behind it.
+            wall: match piece.broken {
+                Some(Break::Pause) => room.wall(piece.start).plus(start - piece.start),
+                _ => room.wall(start),
+            },
             dated: !(fill && filled) || piece.broken.is_some(),
             discontinuity: piece.broken.is_some(),
             parts: Vec::new(),

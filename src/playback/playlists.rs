@@ -113,7 +113,8 @@ impl Playlists {
         let version = self.ended(recording).await?;
         let make = async {
             let room = Room::load(&shared.catalog, recording).await?;
-            let mut snapshot = presentation::multivariant(&shared.catalog, &room, participant, QUERY).await?;
+            let mut snapshot =
+                presentation::multivariant(&shared.catalog, &shared.store, &room, participant, QUERY).await?;
             if version.is_some() {
                 self.add_iframes(&room, &mut snapshot).await;
             }

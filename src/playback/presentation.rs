@@ -1,12 +1,14 @@
 //! One participant as a multivariant playlist.
 
 use super::bandwidth::{self, Bandwidth};
+use super::ladder::Step;
 use super::room::{Presented, Room, scale};
-use super::{Error, support};
+use super::{Error, pieces, playlist, support};
 use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::ParticipantId;
 use crate::media::hls::multivariant;
 use crate::media::segment::Policy;
+use crate::storage::Store;
 
 /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query` ends
 /// every URI: empty, or `?token=...`.
@@ -15,23 +17,47 @@ use crate::media::segment::Policy;
 /// [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`], [`Error::NotPlayable`].
 pub async fn multivariant(
     catalog: &Catalog,
+    store: &Store,
     room: &Room,
     participant: Option<ParticipantId>,
     query: &str,
 ) -> Result<multivariant::Snapshot, Error> {
     let (participant, presented) = choose(room, participant, plays)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
-    let layers = presented.video.map(|track| room.layers(track)).unwrap_or_default();
-    for track in layers.into_iter().rev().filter(|track| room.totals_of(track.id).is_some()) {
-        let segments = catalog.segments(track.id).await?;
-        snapshot.independent &= segments.iter().all(|segment| segment.sync);
-        snapshot.video.push(variant(room, track, &segments, query));
+    if let Some(picture) = presented.video {
+        let stored = playlist::stored_layers(catalog, room, picture).await?;
+        let all: Vec<(&Track, &[Segment])> =
+            stored.iter().map(|(track, own)| (*track, own.as_slice())).collect();
+        let views = match picture.picture {
+            Some(_) => playlist::layers_as_shown(room, &stored),
+            None => stored.iter().map(|(track, own)| shown(room, track, own)).collect(),
+        };
+        for ((track, segments), steps) in all.iter().zip(views).rev().filter(|((_, own), _)| !own.is_empty())
+        {
+            snapshot.independent &= segments.iter().all(|segment| segment.sync);
+            let bandwidth = rated(&bandwidth::listed(store, &steps, &all).await?);
+            snapshot.video.push(variant(room, track, segments, bandwidth, query));
+        }
     }
     if let Some(track) = presented.audio {
         let segments = catalog.segments(track.id).await?;
-        snapshot.audio = Some(rendition(room, participant, track, &segments, query));
+        let steps = shown(room, track, &segments);
+        let bandwidth = rated(&bandwidth::listed(store, &steps, &[(track, &segments)]).await?);
+        snapshot.audio = Some(rendition(room, participant, track, bandwidth, query));
     }
     Ok(snapshot)
+}
+
+/// A track as its own playlist shows it.
+fn shown<'a>(room: &Room, track: &'a Track, segments: &'a [Segment]) -> Vec<Step<'a>> {
+    if segments.is_empty() {
+        return Vec::new();
+    }
+    pieces::pieces(room, track, segments).into_iter().map(|piece| Step { track, piece }).collect()
+}
+
+fn rated(sizes: &[(u64, i64)]) -> Bandwidth {
+    bandwidth::measure(sizes, Policy::default().target_duration())
 }
 
 pub(super) fn plays(track: &Track) -> bool {
@@ -77,11 +103,16 @@ fn nothing(room: &Room, candidates: &[&Participant]) -> Error {
 }
 
 pub(super) fn measured(segments: &[Segment], track: &Track) -> Bandwidth {
-    bandwidth::measure(segments, scale(track), Policy::default().target_duration())
+    rated(&bandwidth::stored(segments, scale(track)))
 }
 
-fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> multivariant::Variant {
-    let measured = measured(segments, track);
+fn variant(
+    room: &Room,
+    track: &Track,
+    segments: &[Segment],
+    measured: Bandwidth,
+    query: &str,
+) -> multivariant::Variant {
     let run = room.largest_run(track.id);
     let (width, height) = run.map_or((0, 0), Run::displayed);
     multivariant::Variant {
@@ -90,10 +121,7 @@ fn variant(room: &Room, track: &Track, segments: &[Segment], query: &str) -> mul
         codecs: run.map(|run| run.codecs.clone()).into_iter().collect(),
         width,
         height,
-        frame_rate: room.totals_of(track.id).and_then(|totals| {
-            let micros = totals.media.to_micros(scale(track));
-            (micros > 0).then(|| totals.samples as f64 * 1e6 / micros as f64)
-        }),
+        frame_rate: bandwidth::frame_rate(segments, scale(track)),
         bandwidth: measured.peak,
         average_bandwidth: measured.average,
     }
@@ -103,10 +131,9 @@ fn rendition(
     room: &Room,
     participant: &Participant,
     track: &Track,
-    segments: &[Segment],
+    measured: Bandwidth,
     query: &str,
 ) -> multivariant::Rendition {
-    let measured = measured(segments, track);
     let run = room.largest_run(track.id);
     let name = Some(&participant.display_name).filter(|name| !name.is_empty());
     multivariant::Rendition {

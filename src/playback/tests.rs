@@ -22,7 +22,8 @@ impl Fixture {
         &self,
         participant: Option<ParticipantId>,
     ) -> Result<multivariant::Snapshot, Error> {
-        presentation::multivariant(&self.catalog, &self.room().await, participant, "?token=t").await
+        presentation::multivariant(&self.catalog, &self.store, &self.room().await, participant, "?token=t")
+            .await
     }
 }
 

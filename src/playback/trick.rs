@@ -39,7 +39,7 @@ pub(super) async fn of(
         let micros = piece.end - piece.start;
         let (uri, bytes) = match piece.item {
             Item::Segment(segment) => match heads.get(&segment.number) {
-                Some(bytes) => (format!("{}.m4s{QUERY}", segment.number), Some(*bytes)),
+                Some(head) => (format!("{}.m4s{QUERY}", segment.number), Some(head.bytes)),
                 None => {
                     // It begins without a key frame: the one before stays.
                     if let Some(before) = list.last_mut() {
@@ -75,8 +75,21 @@ pub(super) async fn of(
     Ok((iframes::render(target, &list), peak))
 }
 
-/// How many bytes of each segment reach to the end of the key frame that it begins with.
-async fn heads(store: &Store, track: &Track, segments: &[Segment]) -> Result<HashMap<u32, u64>, Error> {
+/// The key frame that a segment begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    /// How many bytes of the segment reach to its end.
+    pub(super) bytes: u64,
+    /// Its own bytes.
+    pub(super) size: u64,
+}
+
+/// The key frames of the segments that begin with one, by their numbers.
+pub(super) async fn heads(
+    store: &Store,
+    track: &Track,
+    segments: &[Segment],
+) -> Result<HashMap<u32, Head>, Error> {
     let key = Key::index(track.recording, track.id);
     let entries = store.len(&key).await? / ENTRY as u64;
     let wanted: Vec<&Segment> = segments.iter().filter(|segment| segment.sync).collect();
@@ -92,7 +105,8 @@ async fn heads(store: &Store, track: &Track, segments: &[Segment]) -> Result<Has
                 continue;
             };
             if entry.sync() {
-                found.insert(segment.number, entry.end() - segment.range.start);
+                let bytes = entry.end() - segment.range.start;
+                found.insert(segment.number, Head { bytes, size: u64::from(entry.size) });
             }
         }
         at = upto;
