@@ -47,19 +47,7 @@ pub(crate) fn steady(codec: Codec, run: u32, start: i64, seconds: u32) -> Vec<Sh
 
 /// The parameters of a run: odd ones have half the size, and the sixth is turned.
 pub(crate) fn parameters(codec: Codec, run: u32) -> (codec::Config, Rotation) {
-    let mut config = testing::config(codec);
-    if codec.kind() == Kind::Video {
-        config.width /= 1 + run % 2;
-        config.height /= 1 + run % 2;
-        let (width, height) = (config.width as u16, config.height as u16);
-        match &mut config.entry {
-            mp4_atom::Codec::Avc3(own) => (own.visual.width, own.visual.height) = (width, height),
-            mp4_atom::Codec::Vp08(own) => (own.visual.width, own.visual.height) = (width, height),
-            mp4_atom::Codec::Vp09(own) => (own.visual.width, own.visual.height) = (width, height),
-            mp4_atom::Codec::Av01(own) => (own.visual.width, own.visual.height) = (width, height),
-            _ => {}
-        }
-    }
+    let config = if run % 2 == 1 { testing::halved(codec) } else { testing::config(codec) };
     let rotation = if run == 6 && codec.kind() == Kind::Video { Rotation::Right } else { Rotation::None };
     (config, rotation)
 }

@@ -68,6 +68,21 @@ pub(crate) fn config(codec: Codec) -> codec::Config {
     }
 }
 
+/// The same with pictures of half the width and height.
+pub(crate) fn halved(codec: Codec) -> codec::Config {
+    let mut config = config(codec);
+    (config.width, config.height) = (config.width / 2, config.height / 2);
+    let half = |visual: &mut Visual| (visual.width, visual.height) = (visual.width / 2, visual.height / 2);
+    match &mut config.entry {
+        mp4_atom::Codec::Avc3(own) => half(&mut own.visual),
+        mp4_atom::Codec::Vp08(own) => half(&mut own.visual),
+        mp4_atom::Codec::Vp09(own) => half(&mut own.visual),
+        mp4_atom::Codec::Av01(own) => half(&mut own.visual),
+        _ => {}
+    }
+    config
+}
+
 pub(crate) fn origin() -> Origin {
     Origin {
         recording: RecordingId(Uuid::from_u128(1)),

@@ -145,15 +145,21 @@ fn decoded(file: &Path) -> Vec<(f64, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clip_shows_what_was_asked_for_and_nothing_else() {
-    const START: f64 = 1.234;
+    const START: f64 = 2.234;
     const LENGTH: f64 = 1.5;
     let (stage, id, _) = record("h264-baseline.h264", false).await;
     let whole = decoded(&save(&stage, &id, "", "whole.mp4").await);
     let query = format!("start={START}&duration={LENGTH}");
     let file = save(&stage, &id, &query, "clip.mp4").await;
-    let clip = decoded(&file);
+    let mut clip = decoded(&file);
     let inside: Vec<_> =
         whole.iter().filter(|(at, _)| *at >= START && *at < START + LENGTH).cloned().collect();
+    // A picture of a fill that still stands begins with the clip.
+    if clip.len() > inside.len() {
+        let (at, first) = clip.remove(0);
+        let stands = whole.iter().rev().find(|(before, _)| *before < START).unwrap();
+        assert_eq!((at, &first), (0.0, &stands.1));
+    }
     let hashes = |list: &[(f64, String)]| list.iter().map(|(_, hash)| hash.clone()).collect::<Vec<_>>();
     assert_eq!(hashes(&clip), hashes(&inside), "the same pictures");
     for ((at, _), (before, _)) in clip.iter().zip(&inside) {
