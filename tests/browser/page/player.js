@@ -6,8 +6,6 @@
   const tracks = {};
   let element;
   let hls;
-  /** Pictures decoded before the last seek, a player's own included: near the start they are decoded again. */
-  let decodedBeforeSteps = 0;
 
   /** A new element with the playlist, ready to play. */
   async function open({ engine, playlist, token, config, level }) {
@@ -20,10 +18,6 @@
     if (engine && engine !== 'hls') {
       const fail = (error) => errors.push({ at: element.currentTime, status: null, ...error });
       const address = token ? `${playlist}${playlist.includes('?') ? '&' : '?'}token=${token}` : playlist;
-      decodedBeforeSteps = 0;
-      element.addEventListener('seeking', ({ target }) => {
-        decodedBeforeSteps = target.getVideoPlaybackQuality().totalVideoFrames;
-      });
       hls = engines[engine]({ element, address, config, level, fail });
       return ready();
     }
@@ -130,7 +124,6 @@
       totalVideoFrames,
       droppedFrames: droppedVideoFrames,
       corruptedFrames: corruptedVideoFrames,
-      decodedBeforeSteps,
       ended: element.ended,
       duration: Number.isFinite(element.duration) ? element.duration : null,
       currentTime: element.currentTime,
