@@ -13,6 +13,10 @@ use tureen_sfu::Dialect;
 /// What a viewer would not forgive, in seconds.
 const LONGEST_STALL: f64 = 0.3;
 
+/// Both players step over the few milliseconds in front of the first picture when they begin to play. What the decoder
+/// held by then is decoded again; the browser does not tell how much that was.
+const DECODED_AGAIN: u64 = 5;
+
 /// Plays one recording to its end in both players: every picture is decoded, and seeks land.
 async fn plays_from_dash(codec: &str) {
     let (stage, id, manifest) = record_browser(codec, "source=canvas").await;
@@ -39,9 +43,9 @@ async fn plays_from_dash(codec: &str) {
         let played = readers::script("play.mjs", &arguments).await;
         let what = format!("{codec} in {player}: {played}");
         assert_eq!((&played["opened"], &played["ended"]), (&true.into(), &true.into()), "{what}");
-        // A player that steps over the few milliseconds in front of the first picture decodes that one twice.
         let decoded = played["totalVideoFrames"].as_u64().unwrap();
-        assert!((expected..=expected + 1).contains(&decoded), "every one of {expected} is decoded: {what}");
+        let most = expected + DECODED_AGAIN;
+        assert!((expected..=most).contains(&decoded), "every one of {expected} is decoded: {what}");
         assert!(played["webkitAudioDecodedByteCount"].as_u64().unwrap_or(0) > 10_000, "sound: {what}");
         assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{what}");
         let stalls: Vec<f64> =
@@ -60,7 +64,10 @@ fn downloads_as_webm(stage: &Stage, id: &str, codec: &str, expected: u64) {
     assert_eq!(probed["streams"][0]["codec_name"], codec, "{probed}");
     assert_eq!(probed["streams"][0]["nb_read_packets"], expected.to_string().as_str(), "{probed}");
     assert_eq!(probed["streams"][1]["codec_name"], "opus", "{probed}");
-    assert_eq!(readers::ffmpeg_complaints(&file, &[]), "");
+    let complaints = readers::ffmpeg_complaints(&file, &[]);
+    // Its own output counts in the frame rate that it guessed, in which two pictures may be one.
+    let of_input: Vec<&str> = complaints.lines().filter(|line| !line.starts_with("[null @")).collect();
+    assert!(of_input.is_empty(), "{complaints}");
 }
 
 /// Pictures in front of the track's first, made when they are served.
