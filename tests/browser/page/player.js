@@ -209,7 +209,8 @@
       size: [element.videoWidth, element.videoHeight],
     };
     if (!playOn) return result;
-    await element.play();
+    // It never settles where nothing is to be played, and that has to be reported.
+    await Promise.race([element.play(), pause(10_000)]);
     const goal = Math.min(landed + 0.4, element.duration - 0.02);
     const playsOn = await until(() => element.currentTime >= goal || element.ended, 10_000);
     element.pause();
