@@ -29,7 +29,8 @@ pub fn ffmpeg_complaints(input: &str, options: &[&str]) -> String {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin"])
         .args(options)
-        .args(["-i", input, "-f", "null", "-"])
+        // Times as they are: FFmpeg would round them to a rate that it guesses, which a still of half a second misleads.
+        .args(["-i", input, "-fps_mode", "passthrough", "-enc_time_base:v", "-1", "-f", "null", "-"])
         .output()
         .expect("ffmpeg runs");
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -15,7 +15,7 @@ const LONGEST_STALL: f64 = 0.3;
 
 /// Both players step over the few milliseconds in front of the first picture when they begin to play. What the decoder
 /// held by then is decoded again; the browser does not tell how much that was.
-const DECODED_AGAIN: u64 = 5;
+const DECODED_AGAIN: u64 = 12;
 
 /// Plays one recording to its end in both players: every picture is decoded, and seeks land.
 async fn plays_from_dash(codec: &str) {
