@@ -57,8 +57,8 @@ pub struct Reached {
     pub whole: usize,
     /// Listed parts of the open segment.
     pub parts: usize,
-    /// Listed parts of the last whole one.
-    pub last_parts: usize,
+    /// Of the last part that is listed: the media sequence number of its segment, and its place in that.
+    pub last_part: Option<(usize, usize)>,
 }
 
 /// A playlist's text, to be handed out to many.
@@ -103,12 +103,15 @@ impl Playlist {
 
     fn reached(&self) -> Reached {
         let open = self.edge.as_ref().and_then(|edge| edge.open.as_ref());
+        let listed = self.entries.iter().chain(open).enumerate();
+        let last_part =
+            listed.filter_map(|(number, own)| Some((number, own.parts.len().checked_sub(1)?))).last();
         Reached {
             ended: self.ended,
             live: self.edge.is_some(),
             whole: self.entries.len(),
             parts: open.map_or(0, |open| open.parts.len()),
-            last_parts: self.entries.last().map_or(0, |last| last.parts.len()),
+            last_part,
         }
     }
 

@@ -245,12 +245,11 @@ impl Playlists {
     }
 }
 
-/// Last media sequence number, and the last part of it.
+/// The last part; without parts the last media sequence number (RFC 8216bis 4.4.5.4).
 fn reported(text: &Text) -> Option<(usize, Option<usize>)> {
-    let reached = &text.reached;
-    match reached.parts.checked_sub(1) {
-        Some(part) => Some((reached.whole, Some(part))),
-        None => Some((reached.whole.checked_sub(1)?, reached.last_parts.checked_sub(1))),
+    match text.reached.last_part {
+        Some((segment, part)) => Some((segment, Some(part))),
+        None => Some((text.reached.whole.checked_sub(1)?, None)),
     }
 }
 
@@ -272,7 +271,7 @@ mod tests {
     use super::*;
 
     fn reached(whole: usize, parts: usize) -> Reached {
-        Reached { ended: false, live: true, whole, parts, last_parts: 4 }
+        Reached { ended: false, live: true, whole, parts, last_part: None }
     }
 
     fn asked(segment: u64, part: Option<u64>) -> Directives {
