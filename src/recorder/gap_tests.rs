@@ -224,9 +224,9 @@ fn failure_14_camera_off_and_on_with_a_new_producer_is_one_timeline() {
     assert_eq!(causes(&made.gaps[1]), [(Cause::Off, Shown::Black, 3_000, 13_000)]);
     assert_eq!(made.gaps[1][0].after, 1);
     assert_eq!(made.tiles(1), (0, 16_000));
-    // The sound had been listed as far as its fragments reach.
-    assert_eq!(made.gaps[1][0].listed_micros, 4_000_000);
-    assert_eq!(made.tracks[1].runs[1].listed_micros, 13_000_000);
+    // The sound had been listed as far as its closed segments reach.
+    assert_eq!(made.gaps[1][0].listed_micros, 2_000_000);
+    assert_eq!(made.tracks[1].runs[1].listed_micros, 12_000_000);
 }
 
 #[test]

@@ -408,8 +408,7 @@ impl Recording {
                     gap.listed_micros = self.listed(participant);
                     Some(gap.start + gap.duration)
                 }
-                // A fragment is listed as a part before its segment is.
-                Output::Fragment { fragment, .. } => Some(fragment.start + fragment.duration),
+                Output::Segment { segment, .. } => Some(segment.start + segment.duration),
                 _ => None,
             };
             if let (Some(source), Some(listed)) = (self.sources.get_mut(index), listed) {

@@ -139,8 +139,8 @@ pub fn render(snapshot: &Snapshot<'_>) -> String {
 
 /// What is said of the whole.
 fn head(out: &mut String, snapshot: &Snapshot<'_>) {
-    // Delta updates are of version 9 (RFC 8216bis 8).
-    let version = if snapshot.live.is_some() { 9 } else { 7 };
+    // Delta updates are of version 9 (RFC 8216bis 8); what is listed whole stays as it was when the recording ends.
+    let version = if snapshot.live.is_some_and(|live| live.skipped > 0) { 9 } else { 7 };
     let kind = if snapshot.ended { "VOD" } else { "EVENT" };
     let target = snapshot.target_duration;
     let _ = writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}");

@@ -150,7 +150,7 @@ fn the_edge_of_a_running_recording() {
     };
     insta::assert_snapshot!(render(&snapshot), @r#"
     #EXTM3U
-    #EXT-X-VERSION:9
+    #EXT-X-VERSION:7
     #EXT-X-TARGETDURATION:4
     #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=24.0,PART-HOLD-BACK=1.500000
     #EXT-X-PART-INF:PART-TARGET=0.500000
@@ -194,6 +194,7 @@ fn a_delta_update_leaves_out_what_is_old_and_nothing_else() {
         })
     };
     let (whole, delta) = (text(0), text(skipped));
+    let delta = delta.replacen("#EXT-X-VERSION:9\n", "#EXT-X-VERSION:7\n", 1);
     let (head, rest) = delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=28\n").unwrap();
     assert!(whole.starts_with(head) && whole.ends_with(rest), "{delta}");
     assert_eq!(rest.matches("#EXTINF").count(), 12);
