@@ -37,25 +37,20 @@ pub(super) async fn of(
     let mut list: Vec<iframes::Entry> = Vec::new();
     for piece in pieces::pieces(&room, track, &segments) {
         let micros = piece.end - piece.start;
-        let (uri, bytes) = match piece.item {
-            Item::Segment(segment) => match heads.get(&segment.number) {
-                Some(head) => (format!("{}.m4s{QUERY}", segment.number), Some(head.bytes)),
-                None => {
-                    // It begins without a key frame: the one before stays.
-                    if let Some(before) = list.last_mut() {
-                        before.duration_micros += micros;
-                    }
-                    continue;
-                }
-            },
-            Item::Fill(fill) => match fill.after {
-                Some(after) => (format!("fill-{after}-{}.m4s{QUERY}", fill.number), None),
-                None => (format!("lead-{}.m4s{QUERY}", fill.number), None),
-            },
+        let head = match piece.item {
+            Item::Segment(segment) => heads.get(&segment.number).map(|head| (segment.number, head.bytes)),
+            Item::Fill(_) => None,
+        };
+        let Some((number, bytes)) = head else {
+            // A fill, or a segment that begins without a key frame: the one before stays.
+            if let Some(before) = list.last_mut() {
+                before.duration_micros += micros;
+            }
+            continue;
         };
         list.push(iframes::Entry {
-            uri,
-            bytes,
+            uri: format!("{number}.m4s{QUERY}"),
+            bytes: Some(bytes),
             map: match piece.map {
                 Map::Run(run) => format!("init-{run}.mp4{QUERY}"),
                 Map::Black => format!("black.mp4{QUERY}"),
