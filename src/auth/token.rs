@@ -46,9 +46,6 @@ pub enum Error {
     /// The issuer's keys cannot be had.
     #[error("the keys that tokens are checked with cannot be fetched")]
     NoKeys,
-    /// What was shared by the link is not any more.
-    #[error("what this was opened with is no longer shared")]
-    Withdrawn,
     /// The token could not be signed.
     #[error("cannot sign: {0}")]
     Signing(String),
@@ -121,7 +118,7 @@ impl Verifier {
     /// Who a token is of that is whole, for us and in its time.
     ///
     /// # Errors
-    /// Every variant but [`Error::Withdrawn`] and [`Error::Signing`].
+    /// Every variant but [`Error::Signing`].
     pub async fn verify(&self, token: &str) -> Result<Subject, Error> {
         if token.is_empty() {
             return Err(Error::Missing);

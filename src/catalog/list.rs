@@ -30,6 +30,8 @@ pub struct Filter {
     pub offset: u32,
     /// Go on after this row.
     pub cursor: Option<Cursor>,
+    /// What this one may see.
+    pub viewer: Viewer,
 }
 
 /// One page, newest first.

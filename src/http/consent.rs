@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -24,15 +24,14 @@ pub(super) async fn include(
     admit(app, bearer, place, true).await
 }
 
-/// Whoever may start a recording says whom of.
+/// Whoever may stop a recording says whom it records.
 async fn admit(
     State(app): State<App>,
     bearer: Bearer,
     Place((id, peer_id)): Place<(String, String)>,
     admitted: bool,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::Start)?;
-    let id = recording_id(&id)?;
+    let id = bearer.permitted_on(&app, Action::Stop, &id).await?;
     let row = app.catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
     row.ok_or_else(Problem::no_recording)?;
     app.recorder.admit(id, &peer_id, admitted).await?;

@@ -105,6 +105,10 @@ impl From<auth::Error> for Problem {
         let detail = error.to_string();
         let challenge = match &error {
             auth::Error::Signing(_) => return Self::internal(&error),
+            auth::Error::NoKeys => {
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", detail)
+                    .header(header::RETRY_AFTER, "10");
+            }
             auth::Error::Missing => "Bearer realm=\"tureen\"".to_owned(),
             _ => {
                 // A quoted string of a header; what a stranger's token made us say does not go into it.
@@ -122,7 +126,10 @@ impl From<auth::Error> for Problem {
 
 impl From<auth::Denied> for Problem {
     fn from(denied: auth::Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
+        match denied {
+            auth::Denied::Hidden => Self::no_recording(),
+            auth::Denied::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string()),
+        }
     }
 }
 
