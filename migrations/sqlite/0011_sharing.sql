@@ -18,7 +18,7 @@ CREATE TABLE recording_sharing (
     last_used_at     BIGINT,
     -- The share by which the sharer may share: it is revoked with that.
     parent_id        TEXT    REFERENCES recording_sharing (id) ON DELETE CASCADE,
-    is_revoked       BOOLEAN NOT NULL DEFAULT FALSE,
+    is_revoked       INTEGER NOT NULL DEFAULT 0 CHECK (is_revoked IN (0, 1)),
     revoked_at       BIGINT,
     revoked_by       TEXT,
     metadata         TEXT    NOT NULL DEFAULT '{}',

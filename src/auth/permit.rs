@@ -32,6 +32,8 @@ pub enum Action {
     Purge,
     /// See and repeat what applications are told of it by webhooks.
     Tell,
+    /// Say that nothing of it may be deleted, or that it may again.
+    Hold,
 }
 
 /// What a share gives to whoever asks.
@@ -146,7 +148,7 @@ pub fn permit(subject: &Subject, action: Action, about: Option<&Facts>, now: Wal
         Action::Download => Held::Level(Level::Download),
         Action::Share => Held::Level(Level::Share),
         Action::Delete => Held::Level(Level::Delete),
-        Action::Stop | Action::Purge | Action::Tell => Held::All,
+        Action::Stop | Action::Purge | Action::Tell | Action::Hold => Held::All,
     };
     let facts = about.ok_or(Denied::Hidden)?;
     if subject.kind == Kind::Service {
@@ -164,6 +166,9 @@ pub fn permit(subject: &Subject, action: Action, about: Option<&Facts>, now: Wal
         if !matches!(action, Action::View | Action::Download) {
             return Err(Denied::Forbidden("this needs a user's token".to_owned()));
         }
+    }
+    if action == Action::Hold && subject.role != Role::Admin {
+        return Err(Denied::Forbidden("only administrators may do this".to_owned()));
     }
     if held >= needed {
         return Ok(());

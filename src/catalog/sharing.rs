@@ -14,7 +14,8 @@ pub const MOST_SHARES: u32 = 1000;
 /// Shares that are looked at for one who asks, those that give most first.
 const MOST_LOOKED_AT: i64 = 100;
 /// Orders levels, highest first.
-const BY_LEVEL: &str = "CASE access_level WHEN 'delete' THEN 0 WHEN 'share' THEN 1 WHEN 'download' THEN 2 ELSE 3 END";
+const BY_LEVEL: &str =
+    "CASE access_level WHEN 'delete' THEN 0 WHEN 'share' THEN 1 WHEN 'download' THEN 2 ELSE 3 END";
 
 /// With whom a recording is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,8 +235,10 @@ impl Catalog {
         by: Option<&str>,
         revoker: &str,
     ) -> Result<u64, Error> {
-        let mut revoke = sql("WITH RECURSIVE gone (id) AS (
-                 SELECT id FROM recording_sharing WHERE id = $1 AND recording_id = $2 AND revoked_at IS NULL")
+        let mut revoke = sql(
+            "WITH RECURSIVE gone (id) AS (
+                 SELECT id FROM recording_sharing WHERE id = $1 AND recording_id = $2 AND revoked_at IS NULL",
+        )
         .bind(id.to_string())
         .bind(recording.to_string())
         .bind(now())
@@ -258,10 +261,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn share_of_link(&self, hash: &str) -> Result<Option<Share>, Error> {
-        let select = sql(
-            "SELECT s.* FROM recording_sharing s JOIN recordings r ON r.id = s.recording_id
-             WHERE s.share_link_token = $1 AND r.deleted_at IS NULL",
-        );
+        let select = sql("SELECT s.* FROM recording_sharing s JOIN recordings r ON r.id = s.recording_id
+             WHERE s.share_link_token = $1 AND r.deleted_at IS NULL");
         select.bind(hash).fetch_optional(&self.reader).await?.as_ref().map(share).transpose()
     }
 
@@ -286,13 +287,14 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn use_share(&self, id: ShareId) -> Result<bool, Error> {
-        let used = sql("UPDATE recording_sharing SET use_count = use_count + 1, last_used_at = $2, updated_at = $2
+        let used =
+            sql("UPDATE recording_sharing SET use_count = use_count + 1, last_used_at = $2, updated_at = $2
              WHERE id = $1 AND revoked_at IS NULL AND (expiry_at IS NULL OR expiry_at > $2)
                  AND (max_uses IS NULL OR use_count < max_uses)")
-        .bind(id.to_string())
-        .bind(now())
-        .execute(&self.writer)
-        .await?;
+            .bind(id.to_string())
+            .bind(now())
+            .execute(&self.writer)
+            .await?;
         Ok(used > 0)
     }
 
@@ -355,7 +357,9 @@ fn share(row: &Row) -> Result<Share, Error> {
         level: parsed(row, "access_level")?,
         expires_at: wall_option(row, "expiry_at")?,
         password_hash: row.try_get("password_hash")?,
-        max_uses: max_uses.map(|most| u32::try_from(most).map_err(|_| corrupt("max_uses", most))).transpose()?,
+        max_uses: max_uses
+            .map(|most| u32::try_from(most).map_err(|_| corrupt("max_uses", most)))
+            .transpose()?,
         parent: parent.map(|id| id.parse().map_err(|_| corrupt("parent_id", id))).transpose()?,
         metadata: json(row, "metadata")?,
     };

@@ -203,7 +203,9 @@ mod tests {
     fn keys_are_fetched_by_tls_or_from_this_machine() {
         let jwks = |text: &str| tokens(|own| own.jwt_jwks_url = Some(text.to_owned())).jwks();
         assert!(jwks("").unwrap().is_none());
-        for good in ["https://id.example.org/jwks", "http://127.0.0.1:1/jwks", "http://[::1]/", "http://localhost/"] {
+        for good in
+            ["https://id.example.org/jwks", "http://127.0.0.1:1/jwks", "http://[::1]/", "http://localhost/"]
+        {
             assert!(jwks(good).unwrap().is_some(), "{good}");
         }
         for bad in ["http://id.example.org/jwks", "http://10.0.0.1/", "file:///etc/passwd", "x", "https:"] {

@@ -19,10 +19,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors ";
 
 /// `GET /watch/{id}`: the page. It asks for the recording with the bearer's token, so it tells nothing itself.
-pub(super) async fn watch(
-    State(app): State<App>,
-    Place(id): Place<String>,
-) -> Result<Response, Problem> {
+pub(super) async fn watch(State(app): State<App>, Place(id): Place<String>) -> Result<Response, Problem> {
     recording_id(&id)?;
     let page = Pages::get("watch.html").ok_or_else(|| {
         let detail = "this binary was built without its pages: run 'make web' before building";

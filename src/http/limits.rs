@@ -24,8 +24,10 @@ const SWEPT_ABOVE: usize = 10_000;
 const BURST_SECONDS: u32 = 10;
 /// Tokens that are refused, by address.
 const SIGN_INS: (u32, Duration) = (30, Duration::from_secs(2));
-/// Attempts to open a share, by address and by share.
-const OPENINGS: (u32, Duration) = (10, Duration::from_secs(6));
+/// Attempts to open a share, by address: a class may sit behind one.
+const OPENINGS: (u32, Duration) = (60, Duration::from_secs(1));
+/// Passwords that are tried, by share, from wherever.
+const PASSWORDS: (u32, Duration) = (40, Duration::from_secs(10));
 /// Routes of bytes of media.
 const MEDIA: [&str; 2] = ["/stream/{*file}", "/download"];
 
@@ -38,6 +40,7 @@ struct Shared {
     subjects: Option<Counter>,
     sign_ins: Counter,
     openings: Counter,
+    passwords: Counter,
     refused: AtomicU64,
 }
 
@@ -81,6 +84,7 @@ impl Limits {
             subjects,
             sign_ins: Counter::new(quota(SIGN_INS)),
             openings: Counter::new(quota(OPENINGS)),
+            passwords: Counter::new(quota(PASSWORDS)),
             refused: AtomicU64::new(0),
         }))
     }
@@ -112,7 +116,7 @@ impl Limits {
 
     /// A password of a share is tried.
     pub(super) fn password(&self, share: ShareId) -> Result<(), Problem> {
-        self.told(self.0.openings.count(share), "too many passwords were tried")
+        self.told(self.0.passwords.count(share), "too many passwords were tried")
     }
 
     fn told(&self, counted: Result<(), Duration>, detail: &str) -> Result<(), Problem> {
@@ -168,11 +172,11 @@ mod tests {
         let limits = Limits::new(0);
         let one = |n: u16| format!("2001:db8:0:1::{n:x}").parse().unwrap();
         let mut n = 0;
-        let of_one = admitted(60, || {
+        let of_one = admitted(100, || {
             n += 1;
             limits.opening(one(n))
         });
-        assert!((10..60).contains(&of_one), "{of_one}");
+        assert!((60..100).contains(&of_one), "{of_one}");
         assert!(limits.opening("2001:db8:0:2::1".parse().unwrap()).is_ok());
         // By either way of writing it.
         let v4 = admitted(60, || limits.sign_in_failed("192.0.2.1".parse().unwrap()));

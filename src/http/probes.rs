@@ -32,6 +32,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let counts = counters(&app.recorder.integrity());
     let events = *app.catalog.events_written().borrow();
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
+    let access = access(&app);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
@@ -44,7 +45,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_storage_free_bytes {free}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
-         tureen_events_total {events}\n{webhooks}"
+         tureen_events_total {events}\n{webhooks}{access}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -71,6 +72,26 @@ fn counters(all: &Integrity) -> String {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
     })
     .collect()
+}
+
+/// What was refused, and how it goes with the keys that tokens are checked with.
+fn access(app: &App) -> String {
+    let refused = app.limits.refused();
+    let keys = app.verifier.keys().map(|keys| {
+        let [fetched, failed] = keys.counts();
+        format!(
+            "# HELP tureen_jwks_fetches_total Attempts to fetch the keys that tokens are checked with.\n\
+             # TYPE tureen_jwks_fetches_total counter\n\
+             tureen_jwks_fetches_total{{outcome=\"fetched\"}} {fetched}\n\
+             tureen_jwks_fetches_total{{outcome=\"failed\"}} {failed}\n"
+        )
+    });
+    format!(
+        "# HELP tureen_requests_limited_total Requests that were refused because there were too many.\n\
+         # TYPE tureen_requests_limited_total counter\n\
+         tureen_requests_limited_total {refused}\n{}",
+        keys.unwrap_or_default()
+    )
 }
 
 /// What came of webhooks over the life of the process, and what is in the catalogue.

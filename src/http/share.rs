@@ -6,9 +6,7 @@ use super::error::Problem;
 use super::events::whole;
 use super::extract::{Arguments, Bearer, Body, Place};
 use super::list::wall;
-use crate::auth::{
-    Action, Facts, Held, MAX_PASSWORD_BYTES, Role, Subject, hash_of_link, held, new_link,
-};
+use crate::auth::{Action, Facts, Held, MAX_PASSWORD_BYTES, Role, Subject, hash_of_link, held, new_link};
 use crate::catalog::{MOST_SHARES, NewShare, Share, Shared, With};
 use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, ShareId};
@@ -68,7 +66,8 @@ pub(super) async fn share(
         let detail = format!("a recording has at most {MOST_SHARES} shares: revoke some");
         return Err(Problem::new(StatusCode::CONFLICT, "too-many-shares", detail));
     }
-    let made = Share { new, use_count: 0, last_used_at: None, revoked_at: None, created_at: SystemClock.wall() };
+    let made =
+        Share { new, use_count: 0, last_used_at: None, revoked_at: None, created_at: SystemClock.wall() };
     let mut body = described(&made);
     if let Some(link) = link {
         // The only time that it is told. Behind the mark it reaches no server's log.

@@ -86,7 +86,8 @@ pub(super) async fn open(
     let share = share.filter(|share| share.is_live(now) && !share.is_used_up()).ok_or_else(nothing)?;
     if let Some(kept) = share.new.password_hash.clone() {
         let password = asked.password.filter(|password| !password.is_empty());
-        let password = password.ok_or_else(|| password_problem("password-required", "it needs a password"))?;
+        let password =
+            password.ok_or_else(|| password_problem("password-required", "it needs a password"))?;
         app.limits.password(share.new.id)?;
         if password.len() > MAX_PASSWORD_BYTES || !app.doors.is(password, kept).await? {
             return Err(password_problem("wrong-password", "the password is wrong"));
