@@ -1,11 +1,7 @@
 //! Opening either database, and where the two differ.
 
-<<<<<<< HEAD
 use super::generations::Generations;
-use super::row::{Connection, Transaction};
-=======
 use super::row::Transaction;
->>>>>>> w-catalog
 use super::{Catalog, Error};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;

@@ -147,7 +147,8 @@ async fn another_ones_recording_is_not_there_on_any_route() {
             let (found, missing) = (ask(&real).await, ask(&none).await);
             let problem = found.problem(404, "not-found");
             assert_eq!(problem, missing.problem(404, "not-found"), "{method} {pattern} {role}");
-            let names = |answer: &Answer| answer.headers.keys().map(ToString::to_string).collect::<BTreeSet<_>>();
+            let names =
+                |answer: &Answer| answer.headers.keys().map(ToString::to_string).collect::<BTreeSet<_>>();
             assert_eq!(names(&found), names(&missing), "{method} {pattern}");
         }
     }
