@@ -1,7 +1,9 @@
 //! Configuration of the service, from the environment and the command line.
 
+mod audit;
 mod sfu;
 
+pub use audit::{Audit, Error as AuditError, folder as audit_folder};
 pub use sfu::{Sfus, trusting};
 
 use crate::playback::fetch::Source;

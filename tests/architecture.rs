@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("catalog", 2),
     ("live", 2),
     ("auth", 2),
+    ("audit", 2),
     ("recorder", 3),
     ("playback", 3),
     ("webhook", 3),
@@ -34,6 +35,7 @@ const LAYERS: &[(&str, u32)] = &[
 const MAY_ALSO: &[(&str, &str)] = &[
     ("clock", "time"),
     ("session", "media"),
+    ("audit", "catalog"),
     ("http", "config"),
     ("cli", "http"),
     ("cli", "config"),
@@ -57,6 +59,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("anyhow", &["cli", "main"]),
     ("rust_embed", &["http"]),
+    ("aws_lc_rs", &["audit", "auth"]),
+    ("ipnet", &["audit"]),
 ];
 
 /// What pure modules never name.

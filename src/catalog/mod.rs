@@ -9,6 +9,7 @@
 //! permanent delete had already removed, and there is only one commit per closed segment. All writes pass through one
 //! connection, where they queue in order instead of polling SQLite's lock.
 
+mod audit;
 mod change;
 mod error;
 mod event_kind;
@@ -25,11 +26,15 @@ mod turns;
 mod types;
 mod webhooks;
 
+pub use audit::{
+    AuditBatch, AuditChain, AuditCursor, AuditFilter, AuditGroup, AuditGrouping, AuditHead, AuditPage, AuditRow,
+    AuditTip, ChainNumber, PersonRow, Stored,
+};
 pub use change::Change;
 pub use error::Error;
 pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};
-pub use list::{Cursor, Filter, Page};
+pub use list::{Cursor, Filter, NotACursor, Page};
 pub use repeat::{DeadFilter, Replay};
 pub use types::{
     Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, PartTarget,

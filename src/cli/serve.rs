@@ -1,11 +1,12 @@
 //! `tureen serve`
 
 use super::{asked_to_end, say, tell};
+use crate::audit::Audit;
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing,
+    self,    AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing,
     Webhooks,
 };
 use crate::http::{self, App, Listeners};
@@ -45,13 +46,15 @@ pub(super) struct Options {
     #[command(flatten)]
     webhooks: Webhooks,
     #[command(flatten)]
+    audit: config::Audit,
+    #[command(flatten)]
     media: Media,
     #[command(flatten)]
     downloads: Downloads,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks, media, downloads } = options;
+    let Options { place, signing, listen, sfus, restart, auto, webhooks, audit, media, downloads } = options;
     let secret = signing.secret(&place.recordings_dir)?;
     let address = listen.address(&secret)?;
     let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
@@ -59,6 +62,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
+    let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), audit.config(&place)?).await;
+    let audit = audit.context("cannot begin the audit")?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
     let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
@@ -85,6 +90,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,
+        audit: audit.clone(),
         verifier: Arc::new(Verifier::hs256(&secret.bytes)),
         webhooks: stats,
         listeners: Listeners::default(),
@@ -103,6 +109,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Err(_) => tracing::warn!("some requests were cut off"),
     }
     let _ = delivering.await;
+    audit.end().await;
     catalog.close().await;
     Ok(())
 }

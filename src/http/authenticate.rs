@@ -1,6 +1,7 @@
 //! Who asks: `Authorization: Bearer`, or `?token=` for media elements, which cannot set headers.
 
 use super::error::Problem;
+use super::audit::Noted;
 use super::extract::Bearer;
 use crate::auth::{self, Verifier};
 use axum::extract::{Request, State};
@@ -16,6 +17,9 @@ pub(super) async fn authenticate(
 ) -> Result<Response, Problem> {
     let (token, in_query) = token(&request)?;
     let claims = verifier.verify(&token)?;
+    if let Some(noted) = request.extensions().get::<Noted>() {
+        noted.subject(&claims);
+    }
     let carried = in_query.then_some(token);
     request.extensions_mut().insert(Bearer { claims, carried });
     Ok(next.run(request).await)

@@ -4,6 +4,7 @@
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
 mod assets;
+mod audit;
 mod authenticate;
 mod bridge;
 mod consent;
@@ -24,6 +25,7 @@ mod stop;
 mod stream;
 mod webhooks;
 
+use crate::audit::Audit;
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
@@ -79,6 +81,8 @@ pub struct App {
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
     pub mediasoup: Option<Url>,
+    /// Records who did what.
+    pub audit: Audit,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
     /// Where webhooks may go.
@@ -104,6 +108,7 @@ impl App {
 
 /// All routes.
 pub fn router(app: App, origins: &Origins) -> Router {
+    let recorder = audit::Recorder::new(app.audit.clone(), app.catalog.clone());
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
@@ -111,6 +116,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .nest("/api/v1/recordings", protected(&app, recordings()))
         .nest("/api/v1/events", protected(&app, events()))
         .nest("/api/v1/webhooks", protected(&app, webhooks()))
+        .nest("/api/v1/audit", protected(&app, audit::routes()))
         .merge(bridge(&app))
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
@@ -123,6 +129,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(CompressionLayer::new().compress_when(playable))
         .layer(cors(origins))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(from_fn_with_state(recorder, audit::record))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
@@ -146,6 +153,7 @@ fn recordings() -> Router<App> {
         .route("/{id}/participants/{peer_id}/include", post(consent::include))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/events", get(events::list))
+        .route("/{id}/history", get(audit::history))
         .route("/{id}/download", get(download::download))
         .route("/{id}/manifest.json", get(manifest::manifest))
         .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
