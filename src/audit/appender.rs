@@ -221,7 +221,7 @@ impl Writer {
             };
             let more = late.len() == room && room > 0;
             // What happened first is written first, as far as that is known.
-            batch.splice(0..0, late);
+            drop(batch.splice(0..0, late));
             let written = timeout(PATIENCE, self.commit(batch)).await.unwrap_or(Err(Error::Unavailable));
             let failed = written.is_err();
             if let Err(error) = &written {

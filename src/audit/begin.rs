@@ -19,6 +19,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ pub struct Config {
 }
 
 /// The audit of this process.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Audit {
     /// Where entries go.
     pub appender: Appender,
@@ -71,19 +72,8 @@ pub struct Audit {
 struct Running {
     looking: CancellationToken,
     closing: CancellationToken,
-    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
-}
-
-impl std::fmt::Debug for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Running")
-    }
-}
-
-impl std::fmt::Debug for SignIns {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SignIns")
-    }
+    /// What looks, and what writes.
+    tasks: Mutex<Option<(JoinHandle<()>, JoinHandle<()>)>>,
 }
 
 impl Audit {
@@ -101,8 +91,11 @@ impl Audit {
         let (number, tip) = chain(&catalog, place, &*clock).await?;
         let (writer, appender, jobs) =
             Writer::new(catalog.clone(), Arc::clone(&clock), key.clone(), heads, config.heads_every, (number, tip));
-        let running =
-            Running { looking: CancellationToken::new(), closing: CancellationToken::new(), tasks: Default::default() };
+        let running = Running {
+            looking: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            tasks: Mutex::new(None),
+        };
         let audit = Self {
             appender,
             sessions: Sessions::new(Arc::clone(&clock), config.session_idle),
@@ -117,7 +110,7 @@ impl Audit {
         let missed = i64::try_from(config.heads_every.as_micros()).unwrap_or(i64::MAX).saturating_mul(MISSED);
         audit.close_orphans(number, place, missed).await?;
         let looking = tokio::spawn(audit.clone().look(number, place, missed, config.retention));
-        audit.running.tasks.lock().await.extend([looking, writing]);
+        *audit.running.tasks.lock().await = Some((looking, writing));
         Ok(audit)
     }
 
@@ -151,16 +144,13 @@ impl Audit {
     /// Ends all sessions and the chain, when nobody asks any more.
     pub async fn end(&self) {
         self.running.looking.cancel();
-        let mut tasks = self.running.tasks.lock().await;
-        for (index, task) in tasks.drain(..).enumerate() {
-            if index == 1 {
-                for entry in self.sessions.ended(true).into_iter().chain(self.sign_ins.over(true)) {
-                    self.appender.append_later(entry);
-                }
-                self.running.closing.cancel();
-            }
-            let _ = task.await;
+        let Some((looking, writing)) = self.running.tasks.lock().await.take() else { return };
+        let _ = looking.await;
+        for entry in self.sessions.ended(true).into_iter().chain(self.sign_ins.over(true)) {
+            self.appender.append_later(entry);
         }
+        self.running.closing.cancel();
+        let _ = writing.await;
     }
 
     /// What the audit does by itself, until it ends.

@@ -34,5 +34,10 @@ pub use export::{CSV_HEADER, Record, csv, read_record};
 pub use head::BadSignature;
 pub use key::{Key, KeyError, PublicKey};
 pub use ledger::{Records, records};
-pub use sessions::{Client, Session, Sessions};
+pub use sessions::{Client, Sessions, Watching};
 pub use verify::{Fault, Report, Verifier, Why};
+
+#[cfg(test)]
+mod session_tests;
+#[cfg(test)]
+mod store_tests;

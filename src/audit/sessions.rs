@@ -39,8 +39,7 @@ pub struct Client<'a> {
 }
 
 /// A session.
-#[derive(Debug)]
-pub struct Session {
+struct Session {
     id: Uuid,
     began: WallTime,
     first: Moment,
@@ -53,7 +52,6 @@ pub struct Session {
 }
 
 /// A request of a session. The session does not end before it does.
-#[derive(Debug)]
 pub struct Watching {
     session: Arc<Session>,
     clock: Arc<dyn Clock>,
@@ -64,19 +62,15 @@ impl Watching {
     ///
     /// # Errors
     /// [`Error::Unavailable`]: it may not be watched. The next request tries again.
-    pub async fn start<F: Future<Output = Entry>>(
-        &self,
-        appender: &Appender,
-        entry: impl FnOnce() -> F,
-    ) -> Result<(), Error> {
+    pub async fn start(&self, appender: &Appender, entry: impl Future<Output = Entry>) -> Result<(), Error> {
         let session = &self.session;
-        let started = async || {
+        let started = || async {
             let entry = Entry {
                 at: session.began,
                 action: Action::Stream,
                 phase: Phase::Start,
                 session: Some(session.id),
-                ..entry().await
+                ..entry.await
             };
             appender.append(entry.clone()).await.map(|()| entry)
         };

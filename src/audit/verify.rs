@@ -208,10 +208,9 @@ impl Verifier {
     fn loose(&mut self, row: &AuditRow) -> Result<(), Fault> {
         let expected = self.known.get(&row.chain).and_then(|known| known.hashes.get(&row.seq));
         intact(row, expected)?;
-        let before = self.reading.insert(row.chain, Reading { last: row.seq, ..Reading::default() });
-        let linked = match (before, self.neighbour.replace(row.clone())) {
-            (Some(_), Some(last)) if last.chain == row.chain && last.seq + 1 == row.seq => last.hash == row.prev_hash,
-            (Some(_), Some(last)) if last.chain == row.chain && last.seq == row.seq + 1 => row.hash == last.prev_hash,
+        let linked = match self.neighbour.replace(row.clone()) {
+            Some(last) if last.chain == row.chain && last.seq + 1 == row.seq => last.hash == row.prev_hash,
+            Some(last) if last.chain == row.chain && last.seq == row.seq + 1 => row.hash == last.prev_hash,
             _ => true,
         };
         if !linked {

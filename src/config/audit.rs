@@ -21,8 +21,8 @@ pub struct Audit {
     #[arg(long, env = "AUDIT_SESSION_IDLE", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=3600))]
     audit_session_idle: u64,
     /// Days after which rows of the audit are removed [default: never]
-    #[arg(long, env = "AUDIT_RETENTION", value_name = "DAYS", value_parser = days)]
-    audit_retention: Option<Duration>,
+    #[arg(long, env = "AUDIT_RETENTION", value_name = "DAYS")]
+    audit_retention: Option<String>,
     /// Proxies, addresses or networks separated by commas, whose X-Forwarded-For is believed
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     trusted_proxies: Vec<String>,
@@ -34,16 +34,18 @@ pub enum Error {
     /// The key.
     #[error("AUDIT_KEY: {0}")]
     Key(#[from] KeyError),
+    /// The retention.
+    #[error("AUDIT_RETENTION: {0:?} is no number of days from 1 on")]
+    Retention(String),
     /// The proxies.
     #[error("TRUSTED_PROXIES: {0}")]
     Proxies(#[from] BadNetwork),
 }
 
-/// An empty variable counts as absent: nothing is removed.
-fn days(text: &str) -> Result<Duration, String> {
+fn days(text: &str) -> Result<Duration, Error> {
     match text.parse::<u64>() {
         Ok(days @ 1..=36_500) => Ok(Duration::from_secs(days * 86_400)),
-        _ => Err("not a number of days from 1 on".to_owned()),
+        _ => Err(Error::Retention(text.to_owned())),
     }
 }
 
@@ -54,12 +56,13 @@ impl Audit {
     /// [`Error`].
     pub fn config(&self, place: &Place) -> Result<audit::Config, Error> {
         let key = self.audit_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+        let retention = self.audit_retention.as_deref().filter(|days| !days.is_empty());
         Ok(audit::Config {
             folder: folder(place),
             key: key.map(str::parse).transpose()?,
             heads_every: Duration::from_secs(self.audit_head_interval),
             session_idle: Duration::from_secs(self.audit_session_idle),
-            retention: self.audit_retention,
+            retention: retention.map(days).transpose()?,
             proxies: Trusted::new(self.trusted_proxies.iter().map(String::as_str))?,
         })
     }

@@ -1,8 +1,10 @@
 //! Pages of the audit, newest first.
 
-use super::read::{row, select};
+use super::read::{COLUMNS, row, select};
 use super::{AuditCursor, AuditFilter, AuditRow};
-use crate::catalog::statement::sql;
+use crate::catalog::database::Dialect;
+use crate::catalog::row::Row;
+use crate::catalog::statement::{Statement, sql};
 use crate::catalog::{Catalog, Error};
 use sqlx::Row as _;
 
@@ -38,15 +40,7 @@ impl Catalog {
         cursor: Option<AuditCursor>,
         limit: u32,
     ) -> Result<AuditPage, Error> {
-        let mut query = select();
-        query.push(" FROM audit_rows r WHERE 1 = 1");
-        filter.restrict(&mut query);
-        if let Some(cursor) = cursor {
-            query.push(" AND (r.at, r.id) < (").push_bind(cursor.at.0).push(", ").push_bind(cursor.id).push(")");
-        }
-        query.push(" ORDER BY r.at DESC, r.id DESC LIMIT ");
-        // One more than asked for tells whether there is a next page.
-        query.push_bind(i64::from(limit) + 1);
+        let query = page(select(), filter, cursor, limit);
         let found = query.fetch_all(&self.reader).await?;
         let more = found.len() > limit as usize;
         let last = found.iter().take(limit as usize).next_back();
@@ -61,6 +55,19 @@ impl Catalog {
         Ok(AuditPage { rows, next })
     }
 
+    /// How the database finds a page: its plan, line by line.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn audit_plan(&self, filter: &AuditFilter, limit: u32) -> Result<Vec<String>, Error> {
+        let sqlite = self.dialect == Dialect::Sqlite;
+        let mut explain = sql(if sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " });
+        explain.push("SELECT ").push(COLUMNS);
+        let plan = page(explain, filter, None, limit).fetch_all(&self.reader).await?;
+        let line = |row: &Row| Ok(row.try_get("detail").or_else(|_| row.try_get(0))?);
+        plan.iter().map(line).collect()
+    }
+
     /// How many rows match, and whether that is all: beyond 10,000 they are not counted.
     ///
     /// # Errors
@@ -72,4 +79,20 @@ impl Catalog {
         let total: i64 = query.fetch_one(&self.reader).await?.try_get("total")?;
         Ok((total.min(COUNTED).unsigned_abs(), total <= COUNTED))
     }
+}
+
+/// One row more than asked for tells whether there is a next page.
+fn page(
+    mut query: Statement,
+    filter: &AuditFilter,
+    cursor: Option<AuditCursor>,
+    limit: u32,
+) -> Statement {
+    query.push(" FROM audit_rows r WHERE 1 = 1");
+    filter.restrict(&mut query);
+    if let Some(cursor) = cursor {
+        query.push(" AND (r.at, r.id) < (").push_bind(cursor.at.0).push(", ").push_bind(cursor.id).push(")");
+    }
+    query.push(" ORDER BY r.at DESC, r.id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+    query
 }

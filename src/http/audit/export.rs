@@ -37,11 +37,13 @@ pub(super) async fn export(
     let filter = filter(&arguments)?;
     match format.as_str() {
         "" | "jsonl" if filter == AuditFilter::default() => {
-            let all = stream::unfold(Ok(records(&app.catalog).await?), async |state| {
-                let mut records = state.ok()?;
+            // After a mistake nothing follows.
+            let first = Some(records(&app.catalog).await?);
+            let all = stream::unfold(first, |records| async move {
+                let mut records = records?;
                 match records.next().await {
-                    Ok(record) => Some((Ok(json_line(&record?)), Ok(records))),
-                    Err(error) => Some((Err(error), Err(()))),
+                    Ok(record) => Some((Ok(json_line(&record?)), Some(records))),
+                    Err(error) => Some((Err(error), None)),
                 }
             });
             Ok(respond(all, "application/x-ndjson", "audit.jsonl"))
@@ -88,7 +90,7 @@ fn rows(catalog: Catalog, filter: AuditFilter) -> impl Stream<Item = Result<Audi
             }
         }
     });
-    pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten()
+    pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok::<_, crate::audit::Error>))).try_flatten()
 }
 
 fn respond(lines: impl Stream<Item = Line> + Send + 'static, kind: &'static str, name: &str) -> Response {

@@ -11,8 +11,6 @@ mod history;
 mod noted;
 mod query;
 mod rule;
-#[cfg(test)]
-mod tests;
 
 pub(super) use noted::Noted;
 
@@ -24,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::id::RecordingId;
 use crate::time::Moment;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -159,7 +157,7 @@ impl Recorder {
 
     /// Nobody knows who that was.
     async fn refused(&self, asked: Asked, response: Response) -> Response {
-        let mut entry = asked.whole(&response);
+        let mut entry = asked.whole(response.status(), length(&response));
         entry.action = Action::SignIn;
         match self.0.audit.sign_in_failed(entry).await {
             Ok(()) => response,
@@ -169,7 +167,7 @@ impl Recorder {
 
     async fn once(&self, asked: Asked, response: Response) -> Response {
         let done = matches!(asked.rule.kind, Kind::Effect | Kind::Ending) && response.status().is_success();
-        let mut entry = asked.whole(&response);
+        let mut entry = asked.whole(response.status(), length(&response));
         if entry.room.is_none() {
             entry.room = self.room(entry.recording).await;
         }
@@ -203,10 +201,11 @@ impl Recorder {
             Some(Err(_)) => return unavailable(),
             None => return self.once(asked, response).await,
         };
-        let started = watching.start(&self.0.audit.appender, async || {
-            let mut entry = asked.whole(&response);
+        let status = response.status();
+        let started = watching.start(&self.0.audit.appender, async {
+            let mut entry = asked.whole(status, None);
             asked.noted.describe(&mut entry, &asked.method);
-            (entry.bytes, entry.duration_micros) = (None, None);
+            entry.duration_micros = None;
             entry.room = self.room(entry.recording).await;
             entry
         });
@@ -218,7 +217,7 @@ impl Recorder {
 
     /// A file: its start is durable before the answer is given, its end tells how much of it was sent.
     async fn download(&self, asked: Asked, response: Response) -> Response {
-        let mut entry = asked.whole(&response);
+        let mut entry = asked.whole(response.status(), length(&response));
         entry.room = self.room(entry.recording).await;
         entry.session = Some(Uuid::now_v7());
         entry.phase = Phase::Start;
@@ -235,15 +234,14 @@ impl Recorder {
 
 impl Asked {
     /// The entry of a request that was answered so.
-    fn whole(&self, response: &Response) -> Entry {
+    fn whole(&self, status: StatusCode, bytes: Option<u64>) -> Entry {
         let mut entry = self.entry.clone();
-        let status = response.status();
         entry.status = Some(status.as_u16());
         entry.outcome = if status.as_u16() < 400 { Outcome::Success } else { Outcome::Failed };
         entry.address = self.address.map(|address| address.to_string());
         entry.user_agent = self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
         entry.duration_micros = Some(SystemClock.now().since(self.began));
-        entry.bytes = axum::body::HttpBody::size_hint(response.body()).exact();
+        entry.bytes = bytes;
         self.noted.enter(&mut entry);
         entry
     }
@@ -259,6 +257,11 @@ impl Asked {
             user_agent: self.agent.as_ref().map(HeaderValue::as_bytes),
         })
     }
+}
+
+/// Of the body, if it is known before it is sent.
+fn length(response: &Response) -> Option<u64> {
+    response.body().size_hint().exact()
 }
 
 fn describe(entry: &mut Entry, method: &Method, route: Option<&str>, request_id: Option<&str>) {

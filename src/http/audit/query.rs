@@ -177,6 +177,6 @@ pub(super) fn row(row: &AuditRow) -> Value {
         "bytes": row.bytes,
         "duration_seconds": row.duration_micros.map(|micros| micros as f64 / 1e6),
         "detail": serde_json::from_str::<Value>(&row.detail).ok(),
-        "hash": row.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "hash": hex::encode(&row.hash),
     })
 }

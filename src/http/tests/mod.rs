@@ -1,5 +1,6 @@
 //! The router with real rows and files behind it, without a socket.
 
+mod audit;
 mod auth;
 mod dash;
 mod download;
@@ -10,6 +11,7 @@ mod start;
 mod stream;
 
 use super::{App, Listeners, router};
+use crate::audit::{self, Audit, Trusted};
 use crate::auth::{Claims, Role, Verifier, mint};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
@@ -75,6 +77,7 @@ impl Answer {
 struct TestApp {
     fixture: Fixture,
     router: axum::Router,
+    audit: Audit,
     closing: CancellationToken,
     listeners: Listeners,
     edges: Hub,
@@ -95,7 +98,17 @@ impl TestApp {
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
+        let config = audit::Config {
+            folder: fixture.folder.path().join("audit"),
+            key: None,
+            heads_every: Duration::from_secs(300),
+            session_idle: Duration::from_secs(60),
+            retention: None,
+            proxies: Trusted::new(["10.0.0.1"]).unwrap(),
+        };
+        let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), config).await.unwrap();
         let app = App {
+            audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
             rows,
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
@@ -110,7 +123,7 @@ impl TestApp {
             closing: CancellationToken::new(),
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
-        Self { router: router(app, &origins), closing, listeners, fixture, edges }
+        Self { router: router(app, &origins), audit, closing, listeners, fixture, edges }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
