@@ -117,7 +117,12 @@ impl Bench {
         Catalog::open(&self.url).await.unwrap().close().await;
         let began = Instant::now();
         self.fill(rows, number("RECORDINGS", 100_000)).await;
-        println!("{}: {rows} rows made in {:.0} s, {}", self.name, began.elapsed().as_secs_f64(), self.size().await);
+        println!(
+            "{}: {rows} rows made in {:.0} s, {}",
+            self.name,
+            began.elapsed().as_secs_f64(),
+            self.size().await
+        );
         let catalog = Catalog::open(&self.url).await.unwrap();
         self.pages(&catalog).await;
         self.groups(&catalog).await;
@@ -148,7 +153,9 @@ impl Bench {
     async fn fill(&self, rows: i64, recordings: i64) {
         let mut connection = self.connect().await;
         if self.is_sqlite() {
-            for pragma in ["journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"] {
+            for pragma in
+                ["journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"]
+            {
                 self.execute(&mut connection, format!("PRAGMA {pragma}")).await;
             }
         } else {
@@ -251,8 +258,17 @@ impl Bench {
         type Make<'a> = Box<dyn Fn(i64) -> AuditFilter + 'a>;
         let kinds: [(&str, Make); 7] = [
             ("newest 100", Box::new(|_| AuditFilter::default())),
-            ("by actor", Box::new(|n| AuditFilter { actor: Some(format!("user-{}", n % USERS)), ..AuditFilter::default() })),
-            ("by recording", Box::new(|n| AuditFilter { recording: Some(recording(n)), ..AuditFilter::default() })),
+            (
+                "by actor",
+                Box::new(|n| AuditFilter {
+                    actor: Some(format!("user-{}", n % USERS)),
+                    ..AuditFilter::default()
+                }),
+            ),
+            (
+                "by recording",
+                Box::new(|n| AuditFilter { recording: Some(recording(n)), ..AuditFilter::default() }),
+            ),
             (
                 "by room and time",
                 Box::new(|n| AuditFilter {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod id;
+pub mod level;
 pub mod live;
 pub mod media;
 pub mod peer;

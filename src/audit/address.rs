@@ -19,7 +19,8 @@ impl Trusted {
     /// [`BadNetwork`] names the first that is neither.
     pub fn new<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Self, BadNetwork> {
         let net = |text: &str| {
-            let net: Option<IpNet> = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+            let net: Option<IpNet> =
+                text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
             net.ok_or_else(|| BadNetwork(text.to_owned()))
         };
         let list = list.into_iter().map(str::trim).filter(|text| !text.is_empty());
@@ -65,7 +66,10 @@ mod tests {
         assert_eq!(client(&proxies, "10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         // The first was written by the client itself.
         assert_eq!(client(&proxies, "10.0.0.1", &["203.0.113.9, 198.51.100.1"]), "198.51.100.1");
-        assert_eq!(client(&proxies, "::ffff:10.0.0.1", &["203.0.113.9", "198.51.100.1, fd00::1"]), "198.51.100.1");
+        assert_eq!(
+            client(&proxies, "::ffff:10.0.0.1", &["203.0.113.9", "198.51.100.1, fd00::1"]),
+            "198.51.100.1"
+        );
         assert_eq!(client(&proxies, "10.0.0.1", &["unknown"]), "10.0.0.1");
         assert_eq!(client(&proxies, "10.0.0.1", &[]), "10.0.0.1");
         assert!(Trusted::new(["proxy.internal"]).is_err());

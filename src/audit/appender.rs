@@ -278,7 +278,8 @@ impl Writer {
         let Some(attempted) = self.unsure else { return Ok(()) };
         let stored = self.catalog.audit_tip(self.chain).await?;
         let hash = |hash: Vec<u8>| <[u8; HASH]>::try_from(hash).ok();
-        let stored = stored.and_then(|tip| Some(Tip { chain: tip.chain, seq: tip.seq, hash: hash(tip.hash)? }));
+        let stored =
+            stored.and_then(|tip| Some(Tip { chain: tip.chain, seq: tip.seq, hash: hash(tip.hash)? }));
         let stored = stored.unwrap_or_else(|| Tip::new(self.tip.chain));
         if stored == attempted {
             self.tip = attempted;
@@ -287,7 +288,8 @@ impl Writer {
                 audit.chain = %self.tip.chain, audit.seq = stored.seq,
                 "the end of the audit's chain was changed by somebody else: another chain begins"
             );
-            (self.chain, self.tip) = super::begin::chain(&self.catalog, self.heads.place(), &*self.clock).await?;
+            (self.chain, self.tip) =
+                super::begin::chain(&self.catalog, self.heads.place(), &*self.clock).await?;
         }
         self.unsure = None;
         Ok(())

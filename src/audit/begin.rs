@@ -89,8 +89,14 @@ impl Audit {
         };
         let place = heads.place();
         let (number, tip) = chain(&catalog, place, &*clock).await?;
-        let (writer, appender, jobs) =
-            Writer::new(catalog.clone(), Arc::clone(&clock), key.clone(), heads, config.heads_every, (number, tip));
+        let (writer, appender, jobs) = Writer::new(
+            catalog.clone(),
+            Arc::clone(&clock),
+            key.clone(),
+            heads,
+            config.heads_every,
+            (number, tip),
+        );
         let running = Running {
             looking: CancellationToken::new(),
             closing: CancellationToken::new(),

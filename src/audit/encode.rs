@@ -6,8 +6,8 @@
 //! another version, and both would stay readable.
 
 use super::seal::{BadSeal, commitments};
-use aws_lc_rs::digest::{self, SHA256};
 use crate::catalog::AuditRow;
+use aws_lc_rs::digest::{self, SHA256};
 use uuid::Uuid;
 
 /// Length of a hash in bytes.
@@ -37,8 +37,7 @@ pub(super) fn canonical(row: &AuditRow) -> Result<Vec<u8>, BadSeal> {
     for text in [&row.action, &row.phase, &row.result, &row.role, &row.detail] {
         out.text(Some(text));
     }
-    for text in
-        [&row.recording_id, &row.room_id, &row.session_id, &row.share_id, &row.request_id, &row.route]
+    for text in [&row.recording_id, &row.room_id, &row.session_id, &row.share_id, &row.request_id, &row.route]
     {
         out.text(text.as_deref());
     }

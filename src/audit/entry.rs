@@ -46,6 +46,8 @@ names! {
         Share = "share",
         /// A share was taken back.
         Unshare = "unshare",
+        /// A share's link was opened.
+        OpenShare = "open_share",
         /// A recording was begun.
         Start = "start",
         /// A recording was ended.

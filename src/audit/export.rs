@@ -85,7 +85,8 @@ pub fn csv(row: &AuditRow) -> String {
 /// Spreadsheets take what begins with one of these for a formula, and would run what a stranger has put into a user
 /// agent; with an apostrophe before it, it is text.
 fn cell(text: &str) -> String {
-    let dangerous = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    let dangerous = text
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     let guarded = if dangerous { format!("'{text}") } else { text.to_owned() };
     if dangerous || guarded.contains([',', '"', '\r', '\n', ';', '\'']) {
         return format!("\"{}\"", guarded.replace('"', "\"\""));
@@ -114,9 +115,11 @@ mod tests {
             ended_at: None,
             previous: "[]".to_owned(),
         };
-        for record in
-            [Record::Export { version: VERSION, complete: true }, Record::Chain(chain), Record::Row(Box::new(row))]
-        {
+        for record in [
+            Record::Export { version: VERSION, complete: true },
+            Record::Chain(chain),
+            Record::Row(Box::new(row)),
+        ] {
             assert_eq!(read_record(&record.line()).unwrap(), record, "{}", record.line());
         }
         assert!(read_record("{}").is_err() && read_record("").is_err());

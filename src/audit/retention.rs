@@ -39,8 +39,7 @@ pub(super) async fn remove_before(
         }
         if removed > 0 {
             let mut entry = Entry::system(clock.wall(), Action::AuditRetention);
-            entry.detail =
-                Some(json!({ "chain": chain.id, "rows": removed, "before": before.to_string() }));
+            entry.detail = Some(json!({ "chain": chain.id, "rows": removed, "before": before.to_string() }));
             appender.append(entry).await?;
             count += removed as u64;
         }

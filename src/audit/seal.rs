@@ -4,8 +4,8 @@
 //! value is there its salt stands beside it, and the commitment is computed; when the value is erased its salt goes too,
 //! and the commitment stays in their place. Without the salt nobody can find out by trying which value it was of.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use crate::catalog::AuditRow;
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// Length of a salt in bytes.
 pub(super) const SALT: usize = 16;

@@ -4,8 +4,8 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::id::RecordingId;
 use crate::time::{Moment, WallTime};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Time that stands until it is moved.
@@ -37,7 +37,7 @@ async fn audit() -> (tempfile::TempDir, Audit) {
 }
 
 fn client(who: &str, recording: RecordingId) -> Client<'_> {
-    Client { who: Some(who), role: "student", share: None, recording, address: None, user_agent: Some(b"x") }
+    Client { who, kind: "user", share: None, recording, address: None, user_agent: Some(b"x") }
 }
 
 #[tokio::test]
@@ -48,7 +48,8 @@ async fn a_session_lasts_until_nothing_is_asked_for() {
     let sessions = Sessions::new(clock.clone(), Duration::from_secs(60));
     let recording = RecordingId::new();
     let anna = client("anna", recording);
-    let start = || async { Entry { who: Some("anna".to_owned()), ..Entry::new(WallTime(0), Action::Stream) } };
+    let start =
+        || async { Entry { who: Some("anna".to_owned()), ..Entry::new(WallTime(0), Action::Stream) } };
 
     let first = sessions.enter(&anna).unwrap();
     assert!(!sessions.is_known(&anna));
@@ -60,7 +61,7 @@ async fn a_session_lasts_until_nothing_is_asked_for() {
         client("ben", recording),
         client("anna", RecordingId::new()),
         Client { user_agent: Some(b"y"), ..anna },
-        Client { share: Some("s"), ..anna },
+        Client { share: Some(uuid::Uuid::nil()), ..anna },
     ] {
         assert!(!sessions.is_known(&other));
     }

@@ -25,11 +25,11 @@ const SESSIONS: usize = 8192;
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Client<'a> {
     /// The user.
-    pub who: Option<&'a str>,
-    /// What they are.
-    pub role: &'a str,
+    pub who: &'a str,
+    /// How they showed who they are.
+    pub kind: &'a str,
     /// By which share.
-    pub share: Option<&'a str>,
+    pub share: Option<Uuid>,
     /// What they watch.
     pub recording: RecordingId,
     /// From which address.

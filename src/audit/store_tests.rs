@@ -196,10 +196,7 @@ async fn what_is_done_behind_the_back_of_the_triggers_is_named(database: Databas
     let good = service.verify().await.unwrap();
     assert_eq!((good.chains, good.rows), (2, 14));
     // Rows 1 to 10 are of the first chain: its beginning, eight, its end.
-    let put_back = [
-        "DELETE FROM audit_rows WHERE chain = 1",
-        "INSERT INTO audit_rows SELECT * FROM kept",
-    ];
+    let put_back = ["DELETE FROM audit_rows WHERE chain = 1", "INSERT INTO audit_rows SELECT * FROM kept"];
     service.tamper(&["CREATE TABLE kept AS SELECT * FROM audit_rows WHERE chain = 1"]).await;
     for (statement, seq, why) in [
         ("UPDATE audit_rows SET result = 'failed' WHERE chain = 1 AND seq = 4", 4, Why::Changed),
@@ -313,7 +310,8 @@ async fn a_person_is_erased_and_all_chains_stay_valid(database: Database) {
     let report = service.verify().await.unwrap();
     // Who and from where, twenty times, and one target.
     assert_eq!((report.rows, report.erased), (63, 41));
-    let actors = service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Actor, 10).await.unwrap();
+    let actors =
+        service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Actor, 10).await.unwrap();
     let names: Vec<_> = actors.iter().map(|group| group.value.as_deref().unwrap()).collect();
     assert_eq!(names, ["user-1", "user-2"]);
 }
@@ -338,7 +336,8 @@ async fn old_rows_go_and_leave_a_signed_cut(database: Database) {
     service.write(views(3)).await;
     let report = service.verify().await.unwrap();
     assert_eq!(report.rows, 5);
-    let sums = service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Action, 10).await.unwrap();
+    let sums =
+        service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Action, 10).await.unwrap();
     let sums: Vec<_> = sums.iter().map(|group| (group.value.as_deref().unwrap(), group.entries)).collect();
     assert_eq!(sums, [("view", 3), ("audit_retention", 2)]);
     // Without its cut, nobody says who removed them.
@@ -350,9 +349,11 @@ async fn a_chain_that_somebody_else_wrote_to_is_left(database: Database) {
     let service = Service::new(database).await;
     service.write(views(2)).await;
     service
-        .tamper(&["INSERT INTO audit_rows (chain, seq, prev_hash, hash, at, action, phase, result, role, detail)
+        .tamper(&[
+            "INSERT INTO audit_rows (chain, seq, prev_hash, hash, at, action, phase, result, role, detail)
                    SELECT chain, seq + 1, hash, hash, at, action, phase, result, role, detail FROM audit_rows
-                   WHERE seq = 3"])
+                   WHERE seq = 3",
+        ])
         .await;
     // The number is taken: it is told, and the next one goes into another chain.
     assert!(service.audit.appender.append(view("anna", WallTime(1))).await.is_err());
@@ -372,7 +373,9 @@ async fn sums_are_those_of_the_rows(database: Database) {
     });
     let all: Vec<_> = entries.collect();
     service.write(all.clone()).await;
-    for (from, to) in [(0, 120), (1, 119), (24, 48), (25, 47), (30, 100), (23, 49), (5, 6), (24, 24), (47, 49)] {
+    for (from, to) in
+        [(0, 120), (1, 119), (24, 48), (25, 47), (30, 100), (23, 49), (5, 6), (24, 24), (47, 49)]
+    {
         for by in [AuditGrouping::Action, AuditGrouping::Actor, AuditGrouping::Result, AuditGrouping::Day] {
             for action in [None, Some("view")] {
                 let filter = AuditFilter {
@@ -405,7 +408,8 @@ async fn sums_are_those_of_the_rows(database: Database) {
         }
     }
     // Over all days, and what no sums are kept of.
-    let whole = service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Action, 10).await.unwrap();
+    let whole =
+        service.catalog.audit_groups(&AuditFilter::default(), AuditGrouping::Action, 10).await.unwrap();
     assert_eq!(whole.iter().map(|group| group.entries).collect::<Vec<_>>(), [40, 40, 40, 1]);
     let narrow = AuditFilter { actor: Some("user-1".to_owned()), ..AuditFilter::default() };
     let by_room = service.catalog.audit_groups(&narrow, AuditGrouping::Room, 10).await.unwrap();
@@ -425,8 +429,17 @@ async fn pages_follow_each_other(database: Database) {
     let filters = [
         AuditFilter { actor: Some("user-1".to_owned()), ..AuditFilter::default() },
         AuditFilter { room: Some("room-1".to_owned()), to: Some(WallTime(5)), ..AuditFilter::default() },
-        AuditFilter { address: Some("192.0.2.1".to_owned()), result: Some("success"), ..AuditFilter::default() },
-        AuditFilter { action: Some("view"), result: Some("success"), from: Some(WallTime(2)), ..AuditFilter::default() },
+        AuditFilter {
+            address: Some("192.0.2.1".to_owned()),
+            result: Some("success"),
+            ..AuditFilter::default()
+        },
+        AuditFilter {
+            action: Some("view"),
+            result: Some("success"),
+            from: Some(WallTime(2)),
+            ..AuditFilter::default()
+        },
         AuditFilter {
             actor: Some("user-0".to_owned()),
             room: Some("room-2".to_owned()),

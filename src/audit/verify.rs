@@ -72,7 +72,9 @@ impl fmt::Display for Fault {
             Why::Moved(behind) => write!(f, "it was moved behind row {behind}"),
             Why::Twice => f.write_str("there are two of this number"),
             Why::Unlinked => write!(f, "it does not follow row {}: one of the two was exchanged", seq - 1),
-            Why::Rewritten => f.write_str("another row was here when a head was signed or a later chain began"),
+            Why::Rewritten => {
+                f.write_str("another row was here when a head was signed or a later chain began")
+            }
             Why::Truncated(head) => write!(f, "rows from {seq} on were removed: there were {head}"),
             Why::AfterEnd => f.write_str("it was put behind the end of its chain"),
             Why::NoChain => f.write_str("its chain never began"),
@@ -290,7 +292,8 @@ impl Verifier {
 
     /// The last row of a chain was read.
     fn leave(&mut self) -> Result<(), Fault> {
-        let Some((id, reading)) = self.current.take().and_then(|id| Some((id, self.reading.get(&id)?))) else {
+        let Some((id, reading)) = self.current.take().and_then(|id| Some((id, self.reading.get(&id)?)))
+        else {
             return Ok(());
         };
         match reading.hole {

@@ -53,6 +53,11 @@ impl Catalog {
             append(&mut all, event).await?;
         }
         all.commit().await?;
+        for change in changes {
+            if let Change::Participant(new) = change {
+                self.generations.changed(new.recording);
+            }
+        }
         self.told(events.len());
         Ok(())
     }

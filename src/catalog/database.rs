@@ -1,5 +1,6 @@
 //! Opening either database, and where the two differ.
 
+use super::generations::Generations;
 use super::row::{Connection, Transaction};
 use super::{Catalog, Error};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
@@ -64,7 +65,13 @@ impl Catalog {
         } else {
             sqlite_pool(SQLITE_READERS).connect_with(options).await.map_err(open)?
         };
-        Ok(Self { writer, reader, dialect: Dialect::Sqlite, events: watch::Sender::new(0) })
+        Ok(Self {
+            writer,
+            reader,
+            dialect: Dialect::Sqlite,
+            events: watch::Sender::new(0),
+            generations: Generations::default(),
+        })
     }
 
     /// A transaction that writes.

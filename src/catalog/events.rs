@@ -2,7 +2,7 @@
 
 use super::row::{Connection, Row, corrupt, integer, json, now, parsed, wall};
 use super::statement::{Statement, sql};
-use super::{Catalog, Error, EventKind};
+use super::{Catalog, Error, EventKind, Viewer, viewer};
 use crate::id::{EventId, RecordingId};
 use crate::time::WallTime;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -64,6 +64,8 @@ pub struct EventFilter {
     pub recording: Option<RecordingId>,
     /// Of these kinds.
     pub kinds: Vec<EventKind>,
+    /// What this one may see.
+    pub viewer: Viewer,
 }
 
 /// Writes an event, and a delivery for each target that wants it.
@@ -162,7 +164,8 @@ impl Catalog {
         kinds: &[EventKind],
         limit: u32,
     ) -> Result<Vec<Event>, Error> {
-        let filter = EventFilter { recording: Some(recording), kinds: kinds.to_vec() };
+        let filter =
+            EventFilter { recording: Some(recording), kinds: kinds.to_vec(), ..EventFilter::default() };
         let mut select = sql("SELECT * FROM events WHERE sequence > ");
         select.push_bind(i64::try_from(after).unwrap_or(i64::MAX));
         restrict(&mut select, &filter);
@@ -230,6 +233,7 @@ fn restrict(query: &mut Statement, filter: &EventFilter) {
     if !filter.kinds.is_empty() {
         query.push(" AND type").push_in(filter.kinds.iter().map(|kind| kind.name()));
     }
+    viewer::restrict(query, "recording_id", &filter.viewer);
 }
 
 pub(super) fn event(row: &Row) -> Result<Event, Error> {

@@ -3,7 +3,7 @@
 use super::recordings::recording;
 use super::row::integer;
 use super::statement::{Statement, sql};
-use super::{Catalog, Error, Recording, Status};
+use super::{Catalog, Error, Recording, Status, Viewer, viewer};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use std::fmt;
@@ -30,6 +30,8 @@ pub struct Filter {
     pub offset: u32,
     /// Go on after this row.
     pub cursor: Option<Cursor>,
+    /// What this one may see.
+    pub viewer: Viewer,
 }
 
 /// One page, newest first.
@@ -105,6 +107,7 @@ impl Catalog {
 }
 
 fn restrict(query: &mut Statement, filter: &Filter) {
+    viewer::restrict(query, "r.id", &filter.viewer);
     match filter.status {
         Some(status) => query.push(" AND r.status = ").push_bind(status.name()),
         None => query.push(" AND r.status <> 'deleted'"),

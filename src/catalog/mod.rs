@@ -16,21 +16,24 @@ mod error;
 mod event_kind;
 mod events;
 mod gaps;
+mod generations;
 mod list;
 mod participants;
 mod recordings;
 mod repeat;
 mod row;
 mod segments;
+mod sharing;
 mod statement;
 mod tracks;
 mod turns;
 mod types;
+mod viewer;
 mod webhooks;
 
 pub use audit::{
-    AuditBatch, AuditChain, AuditCursor, AuditFilter, AuditGroup, AuditGrouping, AuditHead, AuditPage, AuditRow,
-    AuditTip, ChainNumber, PersonRow, Stored,
+    AuditBatch, AuditChain, AuditCursor, AuditFilter, AuditGroup, AuditGrouping, AuditHead, AuditPage,
+    AuditRow, AuditTip, ChainNumber, PersonRow, Stored,
 };
 pub use change::Change;
 pub use error::Error;
@@ -38,13 +41,16 @@ pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};
 pub use list::{Cursor, Filter, NotACursor, Page};
 pub use repeat::{DeadFilter, Replay};
+pub use sharing::{MOST_SHARES, NewShare, Share, Shared, Standing, With};
 pub use types::{
     Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, PartTarget,
     Participant, Pause, Recording, Run, Segment, Shown, Status, Totals, Track, Turn,
 };
+pub use viewer::Viewer;
 pub use webhooks::{Delivery, Failure};
 
 use database::Dialect;
+use generations::Generations;
 use sqlx::AnyPool;
 use tokio::sync::watch;
 
@@ -56,6 +62,7 @@ pub struct Catalog {
     dialect: Dialect,
     /// Counts events that were written.
     events: watch::Sender<u64>,
+    generations: Generations,
 }
 
 #[cfg(test)]

@@ -45,7 +45,9 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_participant(&self, new: &NewParticipant) -> Result<(), Error> {
-        put_participant(&mut *self.writer.acquire().await?, new).await
+        put_participant(&mut *self.writer.acquire().await?, new).await?;
+        self.generations.changed(new.recording);
+        Ok(())
     }
 
     /// Somebody left the room.

@@ -220,6 +220,7 @@ impl Catalog {
         .bind(now())
         .execute(&self.writer)
         .await?;
+        self.generations.changed(id);
         found(changed)
     }
 
@@ -235,6 +236,7 @@ impl Catalog {
         found(changed)?;
         forget(&mut change, id).await?;
         change.commit().await?;
+        self.generations.changed(id);
         Ok(())
     }
 }

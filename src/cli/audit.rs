@@ -1,9 +1,7 @@
 //! `tureen audit`: the trail, read from the database or from an export.
 
 use super::{say, tell};
-use crate::audit::{
-    Action, CSV_HEADER, Outcome, PublicKey, Record, Verifier, csv, read_record, records,
-};
+use crate::audit::{Action, CSV_HEADER, Outcome, PublicKey, Record, Verifier, csv, read_record, records};
 use crate::catalog::{AuditCursor, AuditFilter, AuditHead, AuditRow, Catalog};
 use crate::config::Place;
 use crate::time::WallTime;
@@ -201,7 +199,9 @@ async fn export(options: Export) -> anyhow::Result<()> {
     let catalog = open(&options.place).await?;
     let filter = options.filters.filter();
     let to: Box<dyn Write> = match &options.out {
-        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        Some(path) => {
+            Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+        }
         None => Box::new(std::io::stdout()),
     };
     let mut to = BufWriter::new(to);
@@ -281,7 +281,8 @@ fn file(mut verifier: Verifier, path: &Path) -> anyhow::Result<Verified> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line?;
-        let record = read_record(&line).with_context(|| format!("line {} is no record of an export", index + 1))?;
+        let record =
+            read_record(&line).with_context(|| format!("line {} is no record of an export", index + 1))?;
         if let Err(fault) = verifier.push(&record) {
             tell(&format!("at line {}", index + 1));
             return Ok(Err(fault));

@@ -2,14 +2,14 @@
 
 use super::{asked_to_end, say, tell};
 use crate::audit::Audit;
-use crate::auth::Verifier;
+use crate::auth::{Keys, Published, Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    self,    AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing,
-    Webhooks,
+    self, AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus,
+    Tokens, Webhooks,
 };
-use crate::http::{self, App, Listeners};
+use crate::http::{self, Access, App, Doors, Limits, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
@@ -34,7 +34,9 @@ pub(super) struct Options {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    signing: Signing,
+    tokens: Tokens,
+    #[command(flatten)]
+    access: config::Access,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -54,10 +56,15 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks, audit, media, downloads } = options;
-    let secret = signing.secret(&place.recordings_dir)?;
-    let address = listen.address(&secret)?;
-    let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
+    let Options { place, tokens, access, listen, sfus, restart, auto, webhooks, audit, media, downloads } =
+        options;
+    let secret = tokens.secret(&place.recordings_dir)?;
+    let development = secret.as_ref().is_some_and(|secret| secret.made);
+    let address = listen.address(development)?;
+    let (reach, most, mediasoup) = (sfus.reach(development)?, sfus.most()?, sfus.mediasoup()?);
+    let verifier = verifier(&tokens, secret.as_ref(), &reach)?;
+    let sealer = Sealer::derived(&tokens.url_secret(&place.recordings_dir, secret.as_ref())?)?;
+    let frames = access.frames()?;
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
@@ -75,7 +82,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
     let bound = listener.local_addr()?;
-    announce(bound, &secret);
+    announce(bound, secret.as_ref());
 
     let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
@@ -91,7 +98,12 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         mediasoup,
         reach,
         audit: audit.clone(),
-        verifier: Arc::new(Verifier::hs256(&secret.bytes)),
+        access: Access::new(catalog.clone(), access.participants_may_view),
+        limits: Limits::new(access.rate_limit),
+        doors: Doors::default(),
+        frames: frames.into(),
+        verifier: Arc::new(verifier),
+        sealer,
         webhooks: stats,
         listeners: Listeners::default(),
         closing: closed.clone(),
@@ -112,6 +124,19 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     audit.end().await;
     catalog.close().await;
     Ok(())
+}
+
+/// What checks tokens. Published keys are fetched in the meantime; until they are there, nobody is let in by them.
+fn verifier(tokens: &Tokens, secret: Option<&Secret>, reach: &Reach) -> anyhow::Result<Verifier> {
+    let keys = tokens.jwks()?.map(|url| {
+        // The operator has named it, so it may be anywhere.
+        let source = Published::new(url.clone(), reach.clone().and_host_of(&url));
+        let keys = Keys::new(Box::new(source), Arc::new(SystemClock), tokens.stale());
+        let fetching = keys.clone();
+        tokio::spawn(async move { fetching.refresh().await });
+        keys
+    });
+    Ok(Verifier::new(tokens.policy()?, secret.map(|secret| secret.bytes.as_slice()), keys))
 }
 
 /// What delivers webhooks, once it runs.
@@ -156,9 +181,10 @@ pub(crate) fn supervisor(
     Supervisor::new(catalog, store, clock, policy, peer, lobby, most)
 }
 
-fn announce(bound: SocketAddr, secret: &Secret) {
+fn announce(bound: SocketAddr, secret: Option<&Secret>) {
     tracing::info!(address = %bound, "listening");
     say(&format!("tureen {} listens on http://{bound}", env!("CARGO_PKG_VERSION")));
+    let Some(secret) = secret else { return };
     if secret.made {
         tell(
             "JWT_SECRET is not set: using one made for development, kept in the recordings folder, and listening \

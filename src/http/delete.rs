@@ -1,9 +1,10 @@
 //! `DELETE /api/v1/recordings/{id}`
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Arguments, Bearer, Place};
+use crate::auth::Action;
 use crate::clock::{Clock, SystemClock};
 use axum::Json;
 use axum::extract::State;
@@ -20,11 +21,13 @@ pub(super) struct Delete {
 pub(super) async fn delete(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     Place(id): Place<String>,
     Arguments(Delete { permanent }): Arguments<Delete>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, if permanent { Action::Purge } else { Action::Delete })?;
-    let id = recording_id(&id)?;
+    noted.detail(json!({ "permanent": permanent }));
+    let action = if permanent { Action::Purge } else { Action::Delete };
+    let id = bearer.permitted_on(&app, action, &id).await?;
     let row = app.catalog.recording(id).await?;
     let row = row.filter(|row| permanent || row.deleted_at.is_none()).ok_or_else(Problem::no_recording)?;
     if row.status.is_running() {

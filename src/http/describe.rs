@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use crate::catalog::{Gap, Participant, Pause, Recording, Run, Status, Track, Turn};
 use crate::media::Kind;
 use crate::playback::room::{Room, scale};
@@ -19,8 +19,8 @@ pub(super) async fn get(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let room = Room::load(&app.catalog, id).await?;
     let mut body = row(&room.recording);
     put(&mut body, "duration_seconds", json!(room.duration_micros() / 1_000_000));
     put(&mut body, "duration_us", json!(room.duration_micros()));
@@ -44,8 +44,8 @@ pub(super) async fn info(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let room = Room::load(&app.catalog, id).await?;
     let stored = || room.tracks.iter().filter(|own| room.totals_of(own.id).is_some());
     let together = support::together(stored().map(|own| own.codec));
     let ready = stored().any(|own| support::of(own.codec).hls_js);

@@ -71,7 +71,8 @@ impl Problem {
     /// What must leave a record is not answered without one.
     pub(super) fn unrecorded() -> Self {
         let detail = "what is asked must leave a record, and that cannot be written now";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", detail).header(header::RETRY_AFTER, "5")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", detail)
+            .header(header::RETRY_AFTER, "5")
     }
 
     /// Our own fault: told in the log, where it is needed, and not to the client.
@@ -111,6 +112,10 @@ impl From<auth::Error> for Problem {
         let detail = error.to_string();
         let challenge = match &error {
             auth::Error::Signing(_) => return Self::internal(&error),
+            auth::Error::NoKeys => {
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", detail)
+                    .header(header::RETRY_AFTER, "10");
+            }
             auth::Error::Missing => "Bearer realm=\"tureen\"".to_owned(),
             _ => {
                 // A quoted string of a header; what a stranger's token made us say does not go into it.
@@ -128,7 +133,10 @@ impl From<auth::Error> for Problem {
 
 impl From<auth::Denied> for Problem {
     fn from(denied: auth::Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
+        match denied {
+            auth::Denied::Hidden => Self::no_recording(),
+            auth::Denied::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string()),
+        }
     }
 }
 
@@ -288,6 +296,11 @@ impl From<JsonRejection> for Problem {
 
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
+        let mut causes = std::iter::successors(rejection.source(), |cause| cause.source());
+        if causes.any(|cause| cause.is::<tower_http::timeout::TimeoutError>()) {
+            let detail = "the body did not come in time";
+            return Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail);
+        }
         let status = rejection.status();
         let name = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-request" };
         Self::new(status, name, rejection.body_text())

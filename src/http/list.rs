@@ -4,8 +4,8 @@ use super::App;
 use super::describe;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer};
-use crate::auth::{Action, permit};
-use crate::catalog::{Filter, Status};
+use crate::auth::Action;
+use crate::catalog::{Filter, Status, Viewer};
 use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
@@ -35,8 +35,8 @@ pub(super) async fn list(
     bearer: Bearer,
     Arguments(arguments): Arguments<List>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let filter = filter(arguments)?;
+    bearer.permitted(Action::List)?;
+    let filter = Filter { viewer: app.access.viewer(&bearer.subject), ..filter(arguments)? };
     let page = app.catalog.list(&filter).await?;
     Ok(Json(json!({
         "recordings": page.rows.iter().map(describe::row).collect::<Vec<_>>(),
@@ -69,6 +69,7 @@ fn filter(arguments: List) -> Result<Filter, Problem> {
         limit: number("limit", arguments.limit, DEFAULT_LIMIT)?.clamp(1, MAX_LIMIT),
         offset: number("offset", arguments.offset, 0)?,
         cursor: cursor.transpose()?,
+        viewer: Viewer::All,
     })
 }
 

@@ -3,6 +3,7 @@
 //! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
+mod access;
 mod assets;
 mod audit;
 mod authenticate;
@@ -15,18 +16,25 @@ mod download;
 mod error;
 mod events;
 mod extract;
+mod headers;
+mod limits;
 mod list;
 mod manifest;
 mod pause;
 mod probes;
 mod range;
+mod routes;
+mod serve;
+mod share;
+mod share_open;
+mod signed;
 mod start;
 mod stop;
 mod stream;
 mod webhooks;
 
 use crate::audit::Audit;
-use crate::auth::Verifier;
+use crate::auth::{Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
@@ -37,15 +45,16 @@ use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
+pub use access::Access;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::middleware::map_response;
 use error::Problem;
 pub use events::Listeners;
-use std::future::Future;
-use std::net::SocketAddr;
+pub use limits::Limits;
+pub use serve::serve;
+pub use share_open::Doors;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +63,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use tower_http::trace::TraceLayer;
 use url::Url;
 
@@ -62,6 +71,8 @@ use url::Url;
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// A start has to join a room first; nothing else takes long.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Until the next bytes of a body that a client sends.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -85,6 +96,16 @@ pub struct App {
     pub audit: Audit,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Seals capabilities.
+    pub sealer: Sealer,
+    /// Who may do what with recordings.
+    pub access: Access,
+    /// How often somebody may ask.
+    pub limits: Limits,
+    /// Works on passwords.
+    pub doors: Doors,
+    /// Whose pages may show ours in a frame: a source list of Content Security Policy 3, 6.4.2.
+    pub frames: Arc<str>,
     /// Where webhooks may go.
     pub reach: Reach,
     /// What came of webhooks.
@@ -112,70 +133,21 @@ pub fn router(app: App, origins: &Origins) -> Router {
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
-    Router::new()
-        .nest("/api/v1/recordings", protected(&app, recordings()))
-        .nest("/api/v1/events", protected(&app, events()))
-        .nest("/api/v1/webhooks", protected(&app, webhooks()))
-        .nest("/api/v1/audit", protected(&app, audit::routes()))
-        .merge(bridge(&app))
-        .route("/healthz", get(probes::health))
-        .route("/readyz", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
-        .route("/watch/{id}", get(assets::watch))
-        .route("/assets/{*path}", get(assets::asset))
+    routes::all(&app)
+        .into_router()
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
         .layer(CompressionLayer::new().compress_when(playable))
         .layer(cors(origins))
+        .layer(map_response(headers::guard))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(from_fn_with_state(recorder, audit::record))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-}
-
-fn bridge(app: &App) -> Router<App> {
-    let layer = from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate);
-    Router::new().route("/api/v1/bridge", get(bridge::attach).route_layer(layer))
-}
-
-fn recordings() -> Router<App> {
-    Router::new()
-        .route("/", get(list::list))
-        .route("/start", post(start::start))
-        .route("/{id}", get(describe::get).delete(delete::delete))
-        .route("/{id}/stop", post(stop::stop))
-        .route("/{id}/pause", post(pause::pause))
-        .route("/{id}/resume", post(pause::resume))
-        .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
-        .route("/{id}/participants/{peer_id}/include", post(consent::include))
-        .route("/{id}/info", get(describe::info))
-        .route("/{id}/events", get(events::list))
-        .route("/{id}/history", get(audit::history))
-        .route("/{id}/download", get(download::download))
-        .route("/{id}/manifest.json", get(manifest::manifest))
-        .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
-        .route("/{id}/stream/manifest.mpd", get(dash::manifest))
-        .route("/{id}/stream/{*file}", get(stream::file))
-}
-
-fn events() -> Router<App> {
-    Router::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
-}
-
-fn webhooks() -> Router<App> {
-    Router::new().route("/dead", get(webhooks::dead)).route("/dead/redeliver", post(webhooks::redeliver))
-}
-
-/// Needs a token, also where there is nothing.
-fn protected(app: &App, routes: Router<App>) -> Router<App> {
-    routes
-        .fallback(|| async { Problem::no_such_page() })
-        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate))
 }
 
 fn cors(origins: &Origins) -> CorsLayer {
@@ -221,19 +193,6 @@ fn span(request: &Request) -> tracing::Span {
         http.route = route,
         request.id = id,
     )
-}
-
-/// Serves until `stop` is over and the requests that had begun are answered.
-///
-/// # Errors
-/// What the listener says.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

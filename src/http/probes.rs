@@ -34,6 +34,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let events = *app.catalog.events_written().borrow();
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
     let audit = audit(&app);
+    let access = access(&app);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
@@ -46,7 +47,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_storage_free_bytes {free}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
-         tureen_events_total {events}\n{webhooks}{audit}"
+         tureen_events_total {events}\n{webhooks}{access}{audit}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -78,8 +79,8 @@ fn counters(all: &Integrity) -> String {
 /// What the audit has written, and whether it can.
 fn audit(app: &App) -> String {
     let stats = app.audit.appender.stats();
-    let [rows, commits, failures, lost] =
-        [&stats.rows, &stats.commits, &stats.failures, &stats.lost].map(|count| count.load(Ordering::Relaxed));
+    let [rows, commits, failures, lost] = [&stats.rows, &stats.commits, &stats.failures, &stats.lost]
+        .map(|count| count.load(Ordering::Relaxed));
     let (ready, sessions) = (u8::from(app.audit.appender.ready()), app.audit.sessions.count());
     format!(
         "# HELP tureen_audit_rows_total Rows of the audit that are durable.\n\
@@ -98,6 +99,26 @@ fn audit(app: &App) -> String {
          # HELP tureen_viewing_sessions Viewing sessions that have not ended.\n\
          # TYPE tureen_viewing_sessions gauge\n\
          tureen_viewing_sessions {sessions}\n"
+    )
+}
+
+/// What was refused, and how it goes with the keys that tokens are checked with.
+fn access(app: &App) -> String {
+    let refused = app.limits.refused();
+    let keys = app.verifier.keys().map(|keys| {
+        let [fetched, failed] = keys.counts();
+        format!(
+            "# HELP tureen_jwks_fetches_total Attempts to fetch the keys that tokens are checked with.\n\
+             # TYPE tureen_jwks_fetches_total counter\n\
+             tureen_jwks_fetches_total{{outcome=\"fetched\"}} {fetched}\n\
+             tureen_jwks_fetches_total{{outcome=\"failed\"}} {failed}\n"
+        )
+    });
+    format!(
+        "# HELP tureen_requests_limited_total Requests that were refused because there were too many.\n\
+         # TYPE tureen_requests_limited_total counter\n\
+         tureen_requests_limited_total {refused}\n{}",
+        keys.unwrap_or_default()
     )
 }
 

@@ -3,9 +3,9 @@
 use super::App;
 use super::dash;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
+use super::extract::{Arguments, Bearer, Place, track_id};
 use super::range;
-use crate::auth::{Action, permit};
+use crate::auth::Action;
 use crate::id::{ParticipantId, RecordingId};
 use crate::playback::playlists::Directives;
 use axum::extract::State;
@@ -56,9 +56,8 @@ pub(super) async fn multivariant(
     Arguments(who): Arguments<Who>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let participant = who.participant()?;
-    let id = recording_id(&id)?;
     let text = app.playlists.multivariant(id, participant, &bearer.query()).await?;
     Ok(playlist(id, text, &headers))
 }
@@ -71,8 +70,7 @@ pub(super) async fn file(
     Arguments(asked): Arguments<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let id = recording_id(&id)?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
     if let Some((track, name)) =
         path.split_once('/').and_then(|(track, name)| Some((track, dash::Name::parse(name)?)))
     {

@@ -32,7 +32,9 @@ impl Report {
     pub fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();
         if !self.complete {
-            limits.push("this is not a complete export: rows that are not in it may have been removed".to_owned());
+            limits.push(
+                "this is not a complete export: rows that are not in it may have been removed".to_owned(),
+            );
         }
         if self.outside == 0 {
             limits.push(
@@ -64,7 +66,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rows, chains, erased, heads, outside, .. } = self;
-        write!(f, "{rows} rows of {chains} chains are as they were written; {heads} heads beside them and {outside} ")?;
+        write!(
+            f,
+            "{rows} rows of {chains} chains are as they were written; {heads} heads beside them and {outside} "
+        )?;
         write!(f, "kept elsewhere agree; {erased} values of persons were erased")?;
         for limit in self.limits() {
             write!(f, "\nnot ruled out: {limit}")?;

@@ -21,7 +21,13 @@ const FIRST: Uuid = Uuid::from_u128(1);
 const SECOND: Uuid = Uuid::from_u128(2);
 
 fn chain(id: Uuid, previous: &str) -> AuditChain {
-    AuditChain { id, place: Uuid::nil(), began_at: WallTime(0), ended_at: None, previous: previous.to_owned() }
+    AuditChain {
+        id,
+        place: Uuid::nil(),
+        began_at: WallTime(0),
+        ended_at: None,
+        previous: previous.to_owned(),
+    }
 }
 
 fn add(tip: &mut Tip, rows: &mut Vec<AuditRow>, n: usize) {
@@ -255,9 +261,8 @@ fn rows_that_grew_old_leave_a_signed_cut() {
 fn a_part_of_an_export_is_verified_as_far_as_it_goes() {
     let mut all = written(7, 5);
     all.rows = [1, 3, 4, 9].map(|index| all.rows[index].clone()).into();
-    let verify = |all: &Written| {
-        run(Verifier::new(&[], &[]).unwrap(), &all.records(false)).map(|report| report.rows)
-    };
+    let verify =
+        |all: &Written| run(Verifier::new(&[], &[]).unwrap(), &all.records(false)).map(|report| report.rows);
     assert_eq!(verify(&all), Ok(4));
     all.rows[2].result = "failed".to_owned();
     assert_eq!(verify(&all).unwrap_err().why, Why::Changed);

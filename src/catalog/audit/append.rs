@@ -109,7 +109,11 @@ async fn put(on: &mut Connection, chain: ChainNumber, rows: &[AuditRow]) -> Resu
         insert.push(", ").push_bind(row.bytes).push(", ").push_bind(row.duration_micros);
         insert.push(", ").push_bind(row.detail.as_str()).push(", ").push_bind(row.who.as_deref());
         insert.push(", ").push_bind(row.who_seal.as_deref()).push(", ").push_bind(row.address.as_deref());
-        insert.push(", ").push_bind(row.user_agent.as_deref()).push(", ").push_bind(row.place_seal.as_deref());
+        insert
+            .push(", ")
+            .push_bind(row.user_agent.as_deref())
+            .push(", ")
+            .push_bind(row.place_seal.as_deref());
         insert.push(", ").push_bind(row.target.as_deref()).push(", ").push_bind(row.target_seal.as_deref());
     }
     insert.push(")");

@@ -29,14 +29,16 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn begin_audit_chain(&self, new: &AuditChain) -> Result<ChainNumber, Error> {
-        let row = sql("INSERT INTO audit_chains (id, place, began_at, seen_at, previous) VALUES ($1, $2, $3, $3, $4)
-                       RETURNING number")
-            .bind(new.id.to_string())
-            .bind(new.place.to_string())
-            .bind(new.began_at.0)
-            .bind(new.previous.as_str())
-            .fetch_one(&self.writer)
-            .await?;
+        let row = sql(
+            "INSERT INTO audit_chains (id, place, began_at, seen_at, previous) VALUES ($1, $2, $3, $3, $4)
+                       RETURNING number",
+        )
+        .bind(new.id.to_string())
+        .bind(new.place.to_string())
+        .bind(new.began_at.0)
+        .bind(new.previous.as_str())
+        .fetch_one(&self.writer)
+        .await?;
         Ok(ChainNumber(row.try_get("number")?))
     }
 
@@ -80,7 +82,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn audit_tip(&self, chain: ChainNumber) -> Result<Option<AuditTip>, Error> {
-        let row = sql("SELECT c.id, r.seq, r.hash FROM audit_rows r JOIN audit_chains c ON c.number = r.chain
+        let row =
+            sql("SELECT c.id, r.seq, r.hash FROM audit_rows r JOIN audit_chains c ON c.number = r.chain
                        WHERE r.chain = $1 ORDER BY r.seq DESC LIMIT 1")
             .bind(chain.0)
             .fetch_optional(&self.writer)
@@ -98,9 +101,9 @@ impl Catalog {
                         JOIN audit_rows r ON r.chain = c.number
                             AND r.seq = (SELECT MAX(l.seq) FROM audit_rows l WHERE l.chain = c.number)
                         ORDER BY c.number")
-            .bind(i64::from(most))
-            .fetch_all(&self.reader)
-            .await?;
+        .bind(i64::from(most))
+        .fetch_all(&self.reader)
+        .await?;
         rows.iter().map(tip).collect()
     }
 }

@@ -84,7 +84,8 @@ impl Catalog {
         by: AuditGrouping,
         limit: u32,
     ) -> Result<Vec<AuditGroup>, Error> {
-        let mut query = sql("SELECT value, CAST(SUM(entries) AS BIGINT) AS entries, CAST(SUM(bytes) AS BIGINT) AS bytes
+        let mut query =
+            sql("SELECT value, CAST(SUM(entries) AS BIGINT) AS entries, CAST(SUM(bytes) AS BIGINT) AS bytes
                              FROM (");
         if by.is_summed(filter) {
             summed(&mut query, filter, by);
@@ -101,7 +102,12 @@ fn summed(query: &mut Statement, filter: &AuditFilter, by: AuditGrouping) {
     let first = filter.from.map(|from| -((-from.0).div_euclid(DAY)));
     let end = filter.to.map(|to| to.0.div_euclid(DAY));
     let (table, column) = by.sums();
-    query.push("SELECT ").push(column).push(" AS value, s.entries, s.bytes FROM ").push(table).push(" s WHERE ");
+    query
+        .push("SELECT ")
+        .push(column)
+        .push(" AS value, s.entries, s.bytes FROM ")
+        .push(table)
+        .push(" s WHERE ");
     match (first, end) {
         (None, None) if by != AuditGrouping::Day => {
             query.push("s.day = ").push_bind(ALL_DAYS);

@@ -45,10 +45,9 @@ impl Catalog {
         let more = found.len() > limit as usize;
         let last = found.iter().take(limit as usize).next_back();
         let next = match last.filter(|_| more) {
-            Some(row) => Some(AuditCursor {
-                at: crate::time::WallTime(row.try_get("at")?),
-                id: row.try_get("id")?,
-            }),
+            Some(row) => {
+                Some(AuditCursor { at: crate::time::WallTime(row.try_get("at")?), id: row.try_get("id")? })
+            }
             None => None,
         };
         let rows = found.iter().take(limit as usize).map(row).collect::<Result<_, _>>()?;
@@ -82,12 +81,7 @@ impl Catalog {
 }
 
 /// One row more than asked for tells whether there is a next page.
-fn page(
-    mut query: Statement,
-    filter: &AuditFilter,
-    cursor: Option<AuditCursor>,
-    limit: u32,
-) -> Statement {
+fn page(mut query: Statement, filter: &AuditFilter, cursor: Option<AuditCursor>, limit: u32) -> Statement {
     query.push(" FROM audit_rows r WHERE 1 = 1");
     filter.restrict(&mut query);
     if let Some(cursor) = cursor {

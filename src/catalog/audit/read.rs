@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 /// Columns of a row and the identifier of its chain. The chain is looked up for each row that is found, so that it can
 /// never become what the search begins with.
-pub(super) const COLUMNS: &str = "r.*, (SELECT c.id FROM audit_chains c WHERE c.number = r.chain) AS chain_id";
+pub(super) const COLUMNS: &str =
+    "r.*, (SELECT c.id FROM audit_chains c WHERE c.number = r.chain) AS chain_id";
 
 impl Catalog {
     /// Rows of a chain behind a number, in order.
@@ -35,7 +36,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn audit_heads(&self, chain: ChainNumber) -> Result<Vec<AuditHead>, Error> {
-        let rows = sql("SELECT h.*, c.id AS chain_id FROM audit_heads h JOIN audit_chains c ON c.number = h.chain
+        let rows =
+            sql("SELECT h.*, c.id AS chain_id FROM audit_heads h JOIN audit_chains c ON c.number = h.chain
                         WHERE h.chain = $1 ORDER BY h.at, h.seq")
             .bind(chain.0)
             .fetch_all(&self.reader)

@@ -4,7 +4,7 @@ use super::super::App;
 use super::super::error::Problem;
 use super::super::extract::{Bearer, Body};
 use super::noted::Noted;
-use super::query::admin;
+use crate::auth::Action;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Erase {
+pub(in crate::http) struct Erase {
     user_id: String,
 }
 
 /// The row that this leaves does not name the person either.
-pub(super) async fn erase(
+pub(in crate::http) async fn erase(
     State(app): State<App>,
     bearer: Bearer,
     noted: Noted,
     Body(Erase { user_id }): Body<Erase>,
 ) -> Result<Json<Value>, Problem> {
-    admin(&bearer)?;
+    bearer.permitted(Action::Audit)?;
     if user_id.is_empty() {
         return Err(Problem::field("user_id", "must not be empty"));
     }

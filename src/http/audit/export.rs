@@ -3,8 +3,9 @@
 use super::super::App;
 use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer};
-use super::query::{Query, admin, filter};
+use super::query::{Query, filter};
 use crate::audit::{CSV_HEADER, Record, csv, records};
+use crate::auth::Action;
 use crate::catalog::{AuditCursor, AuditFilter, AuditRow, Catalog};
 use axum::body::Body;
 use axum::extract::State;
@@ -20,20 +21,20 @@ const LINES: usize = 256;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Format {
+pub(in crate::http) struct Format {
     format: String,
 }
 
 type Line = Result<String, crate::audit::Error>;
 
 /// Without a filter everything, as it verifies offline; with one, what it finds, newest first.
-pub(super) async fn export(
+pub(in crate::http) async fn export(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(Format { format }): Arguments<Format>,
     Arguments(arguments): Arguments<Query>,
 ) -> Result<Response, Problem> {
-    admin(&bearer)?;
+    bearer.permitted(Action::Audit)?;
     let filter = filter(&arguments)?;
     match format.as_str() {
         "" | "jsonl" if filter == AuditFilter::default() => {

@@ -2,9 +2,9 @@
 
 use super::super::App;
 use super::super::error::Problem;
-use super::super::extract::{Arguments, Bearer, Place, recording_id};
+use super::super::extract::{Arguments, Bearer, Place};
 use super::query;
-use crate::auth::{Denied, Role};
+use crate::auth::Action;
 use crate::catalog::AuditFilter;
 use axum::Json;
 use axum::extract::State;
@@ -28,12 +28,7 @@ pub(in crate::http) async fn history(
     Place(id): Place<String>,
     Arguments(arguments): Arguments<History>,
 ) -> Result<Json<Value>, Problem> {
-    let id = recording_id(&id)?;
-    let row = app.catalog.recording(id).await?.ok_or_else(Problem::no_recording)?;
-    let role = bearer.claims.role;
-    if role != Role::Admin && row.started_by != bearer.claims.user_id {
-        return Err(Denied { role }.into());
-    }
+    let id = bearer.permitted_on(&app, Action::History, &id).await?;
     let number = |_| Problem::field("limit", "must be a whole number from 0 on");
     let limit = match arguments.limit.as_str() {
         "" => DEFAULT_LIMIT,

@@ -12,22 +12,24 @@ mod noted;
 mod query;
 mod rule;
 
+pub(super) use erase::erase;
+pub(super) use export::export;
+pub(super) use history::history;
 pub(super) use noted::Noted;
+pub(super) use query::query;
 
-use super::App;
 use super::error::Problem;
 use crate::audit::{Action, Audit, Client, Entry, Outcome, Phase};
+use crate::auth::{Kind as SubjectKind, Slot, Subject};
 use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::id::RecordingId;
 use crate::time::Moment;
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use counted::{Counted, File};
 use quick_cache::sync::Cache;
 use rule::{Kind, Rule};
@@ -40,15 +42,6 @@ const FORWARDED: &str = "x-forwarded-for";
 const ROOMS: usize = 4096;
 /// Longest request id of a client that is kept.
 const REQUEST_ID_BYTES: usize = 128;
-
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(query::query))
-        .route("/export", get(export::export))
-        .route("/erase", post(erase::erase))
-}
-
-pub(super) use history::history;
 
 /// What records.
 #[derive(Clone)]
@@ -65,9 +58,13 @@ struct Asked {
     began: Moment,
     entry: Entry,
     address: Option<IpAddr>,
+    /// The same, when a proxy has told it.
+    forwarded: Option<IpAddr>,
     agent: Option<HeaderValue>,
     rule: Rule,
     method: Method,
+    /// Who asked: filled in by authentication.
+    slot: Slot,
     noted: Noted,
 }
 
@@ -78,6 +75,11 @@ pub(super) async fn record(State(recorder): State<Recorder>, mut request: Reques
     }
     let asked = recorder.asked(&request);
     request.extensions_mut().insert(asked.noted.clone());
+    request.extensions_mut().insert(asked.slot.clone());
+    if let Some(client) = asked.forwarded {
+        // For those further in, too, a request comes from where it really comes from.
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
+    }
     let kind = asked.rule.kind;
     if !recorder.0.audit.appender.ready() && !matches!(kind, Kind::Quiet | Kind::Ending) {
         return unavailable();
@@ -107,7 +109,9 @@ impl Recorder {
         let rule = rule::of(request.method(), route.unwrap_or_default());
         let socket = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let forwarded = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
-        let address = socket.map(|ConnectInfo(from)| self.0.audit.proxies.client(from.ip(), forwarded));
+        let socket = socket.map(|ConnectInfo(from)| from.ip().to_canonical());
+        let address = socket.map(|from| self.0.audit.proxies.client(from, forwarded));
+        let forwarded = address.filter(|address| Some(*address) != socket);
         let mut entry = Entry::new(SystemClock.wall(), rule.action);
         entry.recording = rule::recording(request.uri().path());
         // Texts of a session's requests are made for its first one only.
@@ -116,7 +120,8 @@ impl Recorder {
         }
         let agent = headers.get(header::USER_AGENT).cloned();
         let (began, method) = (SystemClock.now(), request.method().clone());
-        Asked { began, entry, address, agent, rule, method, noted: Noted::new(route, text("x-request-id")) }
+        let noted = Noted::new(route, text("x-request-id"));
+        Asked { began, entry, address, forwarded, agent, rule, method, slot: Slot::default(), noted }
     }
 
     /// With the room, which may be gone when the answer is there.
@@ -186,17 +191,12 @@ impl Recorder {
     }
 
     fn is_watching(&self, asked: &Asked) -> bool {
-        asked.noted.with(|noted| {
-            asked.client(noted).is_some_and(|client| self.0.audit.sessions.is_known(&client))
-        })
+        asked.client().is_some_and(|client| self.0.audit.sessions.is_known(&client))
     }
 
     /// Media of a session: its start is durable before the answer is given.
     async fn watch(&self, asked: Asked, response: Response) -> Response {
-        let entered = asked.noted.with(|noted| {
-            asked.client(noted).map(|client| self.0.audit.sessions.enter(&client))
-        });
-        let watching = match entered {
+        let watching = match asked.client().map(|client| self.0.audit.sessions.enter(&client)) {
             Some(Ok(watching)) => watching,
             Some(Err(_)) => return unavailable(),
             None => return self.once(asked, response).await,
@@ -239,24 +239,47 @@ impl Asked {
         entry.status = Some(status.as_u16());
         entry.outcome = if status.as_u16() < 400 { Outcome::Success } else { Outcome::Failed };
         entry.address = self.address.map(|address| address.to_string());
-        entry.user_agent = self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+        entry.user_agent =
+            self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
         entry.duration_micros = Some(SystemClock.now().since(self.began));
         entry.bytes = bytes;
+        if let Some(subject) = self.slot.get() {
+            // Whoever opened a link is nobody that we know.
+            entry.who = Some(subject.user_id.to_string()).filter(|who| !who.is_empty());
+            entry.role = role(subject);
+            entry.share = subject.share.map(|share| share.to_string());
+        }
         self.noted.enter(&mut entry);
         entry
     }
 
     /// Who watches, if it is a recording.
-    fn client<'a>(&'a self, noted: &'a noted::Parts) -> Option<Client<'a>> {
+    fn client(&self) -> Option<Client<'_>> {
+        let subject = self.slot.get()?;
         Some(Client {
-            who: noted.who.as_deref(),
-            role: &noted.role,
-            share: noted.share.as_deref(),
+            who: &subject.user_id,
+            kind: subject.kind.name(),
+            share: subject.share.map(|share| share.0),
             recording: self.entry.recording?,
             address: self.address,
             user_agent: self.agent.as_ref().map(HeaderValue::as_bytes),
         })
     }
+}
+
+/// What somebody is, and how they showed it where that was not by a token of their own.
+fn role(subject: &Subject) -> String {
+    match subject.kind {
+        SubjectKind::User | SubjectKind::Service => subject.role.to_string(),
+        SubjectKind::Link => subject.kind.name().to_owned(),
+        SubjectKind::SignedUrl => format!("{} {}", subject.role, subject.kind.name()),
+    }
+}
+
+/// Whether a request of this method and route leaves a record.
+#[cfg(test)]
+pub(super) fn is_recorded(method: &Method, route: &str) -> bool {
+    rule::of(method, route).kind != Kind::Quiet
 }
 
 /// Of the body, if it is known before it is sent.

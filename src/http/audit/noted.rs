@@ -1,8 +1,7 @@
 //! What is told to the record from inside a request.
 
 use super::super::error::Problem;
-use crate::audit::{Action, Entry};
-use crate::auth::Claims;
+use crate::audit::Entry;
 use crate::id::RecordingId;
 use axum::extract::FromRequestParts;
 use axum::http::Method;
@@ -10,16 +9,14 @@ use axum::http::request::Parts as RequestParts;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A place in the request's extensions. Handlers take it as an argument; authentication fills in who asks.
+/// A place in the request's extensions, which handlers take as an argument. Who asks is in [`crate::auth::Slot`].
 #[derive(Clone, Debug, Default)]
 pub(in crate::http) struct Noted(Arc<Mutex<Parts>>);
 
 #[derive(Debug, Default)]
-pub(super) struct Parts {
-    pub(super) who: Option<String>,
-    pub(super) role: String,
-    pub(super) share: Option<String>,
-    action: Option<Action>,
+struct Parts {
+    /// Which share it is about.
+    share: Option<String>,
     recording: Option<RecordingId>,
     room: Option<String>,
     target: Option<String>,
@@ -31,10 +28,14 @@ pub(super) struct Parts {
 impl Noted {
     pub(super) fn new(route: Option<&str>, request_id: Option<&str>) -> Self {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Self(Arc::new(Mutex::new(Parts { route: own(route), request_id: own(request_id), ..Parts::default() })))
+        Self(Arc::new(Mutex::new(Parts {
+            route: own(route),
+            request_id: own(request_id),
+            ..Parts::default()
+        })))
     }
 
-    pub(super) fn with<R>(&self, use_parts: impl FnOnce(&Parts) -> R) -> R {
+    fn with<R>(&self, use_parts: impl FnOnce(&Parts) -> R) -> R {
         use_parts(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -42,12 +43,19 @@ impl Noted {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Who asks.
-    pub(in crate::http) fn subject(&self, claims: &Claims) {
-        self.change(|parts| {
-            parts.who = Some(claims.user_id.clone());
-            parts.role = claims.role.to_string();
-        });
+    /// Of which room the recording is that shall be.
+    pub(in crate::http) fn room(&self, room: &str) {
+        self.change(|parts| parts.room = Some(room.to_owned()));
+    }
+
+    /// Which recording it is about; its room is looked up.
+    pub(in crate::http) fn about(&self, id: RecordingId) {
+        self.change(|parts| parts.recording = Some(id));
+    }
+
+    /// Which share it is about.
+    pub(in crate::http) fn share(&self, share: impl std::fmt::Display) {
+        self.change(|parts| parts.share = Some(share.to_string()));
     }
 
     /// Which recording it is about, when the path does not say it.
@@ -66,16 +74,15 @@ impl Noted {
     }
 
     pub(super) fn describe(&self, entry: &mut Entry, method: &Method) {
-        self.with(|parts| super::describe(entry, method, parts.route.as_deref(), parts.request_id.as_deref()));
+        self.with(|parts| {
+            super::describe(entry, method, parts.route.as_deref(), parts.request_id.as_deref())
+        });
     }
 
     /// Adds to an entry what was told.
     pub(super) fn enter(&self, entry: &mut Entry) {
         self.with(|parts| {
-            entry.who = parts.who.clone();
-            entry.role = parts.role.clone();
-            entry.share = parts.share.clone();
-            entry.action = parts.action.unwrap_or(entry.action);
+            entry.share = parts.share.clone().or(entry.share.take());
             entry.recording = parts.recording.or(entry.recording);
             entry.room = parts.room.clone().or(entry.room.take());
             entry.target = parts.target.clone();

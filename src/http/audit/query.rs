@@ -5,7 +5,7 @@ use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer};
 use super::super::list::wall;
 use crate::audit::{Action, Outcome, Phase};
-use crate::auth::{Denied, Role};
+use crate::auth::Action as Permit;
 use crate::catalog::{AuditFilter, AuditGroup, AuditGrouping, AuditRow};
 use crate::time::WallTime;
 use axum::Json;
@@ -22,7 +22,7 @@ const DAY: i64 = 86_400_000_000;
 /// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Query {
+pub(in crate::http) struct Query {
     actor: String,
     target: String,
     recording_id: String,
@@ -39,20 +39,12 @@ pub(super) struct Query {
     group_by: String,
 }
 
-/// The audit is for administrators.
-pub(super) fn admin(bearer: &Bearer) -> Result<(), Problem> {
-    match bearer.claims.role {
-        Role::Admin => Ok(()),
-        role => Err(Denied { role }.into()),
-    }
-}
-
-pub(super) async fn query(
+pub(in crate::http) async fn query(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(arguments): Arguments<Query>,
 ) -> Result<Json<Value>, Problem> {
-    admin(&bearer)?;
+    bearer.permitted(Permit::Audit)?;
     let filter = filter(&arguments)?;
     let limit = limit(&arguments.limit)?;
     if let Some(name) = given(&arguments.group_by) {
@@ -101,9 +93,8 @@ pub(super) fn filter(arguments: &Query) -> Result<AuditFilter, Problem> {
 
 /// What no sums are kept of must be narrow enough to be counted.
 fn bounded(filter: &AuditFilter, by: AuditGrouping) -> Result<(), Problem> {
-    let spans = filter.from.is_some_and(|from| {
-        filter.to.unwrap_or(WallTime(i64::MAX)).since(from) <= LONGEST_SPAN
-    });
+    let spans =
+        filter.from.is_some_and(|from| filter.to.unwrap_or(WallTime(i64::MAX)).since(from) <= LONGEST_SPAN);
     if by.is_summed(filter) || filter.is_narrow() || spans {
         return Ok(());
     }

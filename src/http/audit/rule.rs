@@ -46,7 +46,9 @@ pub(super) fn of(method: &Method, route: &str) -> Rule {
     }
     let Some(rest) = route.strip_prefix(RECORDINGS) else {
         return match route {
-            "/api/v1/bridge" => rule(Action::Attach, Kind::Effect),
+            "/api/v1/bridge" | "/api/v1/bridge/" => rule(Action::Attach, Kind::Effect),
+            // Whoever opens a link or a public share: who is refused has guessed wrong, or has no password.
+            "/api/v1/shares/open" | "/api/v1/shares/open/" => rule(Action::OpenShare, Kind::Effect),
             _ if reads => rule(Action::View, Kind::Once),
             _ => rule(Action::Policy, Kind::Effect),
         };
@@ -96,7 +98,12 @@ mod tests {
             (Method::GET, "/api/v1/recordings/{id}/stream/playlist.m3u8", Action::Stream, Kind::Session),
             (Method::GET, "/api/v1/recordings/{id}/download", Action::Download, Kind::File),
             (Method::GET, "/api/v1/recordings/{id}/download-url", Action::View, Kind::Once),
-            (Method::DELETE, "/api/v1/recordings/{id}/participants/{participant}", Action::Erase, Kind::Effect),
+            (
+                Method::DELETE,
+                "/api/v1/recordings/{id}/participants/{participant}",
+                Action::Erase,
+                Kind::Effect,
+            ),
             (Method::POST, "/api/v1/recordings/{id}/participants/{p}/exclude", Action::Consent, Kind::Effect),
             (Method::DELETE, "/api/v1/recordings/{id}/shares/{share}", Action::Unshare, Kind::Effect),
             (Method::POST, "/api/v1/recordings/{id}/something-new", Action::Policy, Kind::Effect),

@@ -52,13 +52,13 @@ async fn verify(app: &TestApp) -> Report {
 #[tokio::test]
 async fn what_is_asked_leaves_a_row() {
     let (app, _) = with_film().await;
-    for path in ["", "/info", "/manifest.json", "/events"] {
+    for path in ["", "/info", "/manifest.json"] {
         assert_eq!(app.get(&app.at(path), Role::Student).await.status, 200, "{path}");
     }
     app.get(BASE, Role::Student).await;
     app.get(&format!("{BASE}/{}", RecordingId::new()), Role::Student).await.problem(404, "not-found");
     app.call(Method::POST, &app.at("/stop"), Role::Student, "").await.problem(403, "forbidden");
-    app.call(Method::DELETE, &app.at("?permanent=true"), Role::Teacher, "").await;
+    app.call_as(Method::DELETE, &app.at("?permanent=true"), OWNER, Role::Teacher, "").await;
     let rows = app.rows().await;
     let who = Some("user-1");
     let found: Vec<_> = rows.iter().map(told).collect();
@@ -69,10 +69,9 @@ async fn what_is_asked_leaves_a_row() {
             ("view", "once", "success", Some(200), who),
             ("view", "once", "success", Some(200), who),
             ("view", "once", "success", Some(200), who),
-            ("view", "once", "success", Some(200), who),
             ("view", "once", "failed", Some(404), who),
             ("stop", "once", "failed", Some(403), who),
-            ("delete", "once", "success", Some(200), who),
+            ("delete", "once", "success", Some(200), Some(OWNER)),
         ]
     );
     let first = &rows[0];
@@ -82,14 +81,16 @@ async fn what_is_asked_leaves_a_row() {
     assert!(first.bytes.unwrap() > 100 && first.duration_micros.is_some());
     assert_eq!(first.request_id.as_deref().map(str::len), Some(36));
     // The room is still told of what is gone.
-    assert_eq!(rows[7].room_id.as_deref(), Some("room one"));
-    assert_eq!(verify(&app).await.rows, 10);
+    assert_eq!(rows[6].detail, "{\"permanent\":true}");
+    assert_eq!(rows[6].room_id.as_deref(), Some("room one"));
+    assert_eq!(verify(&app).await.rows, 8);
 }
 
 #[tokio::test]
 async fn who_comes_from_where_is_told() {
     let (app, _) = with_film().await;
-    for (socket, forwarded) in [("192.0.2.7:1", "198.51.100.1"), ("10.0.0.1:1", "203.0.113.9, 198.51.100.1")] {
+    for (socket, forwarded) in [("192.0.2.7:1", "198.51.100.1"), ("10.0.0.1:1", "203.0.113.9, 198.51.100.1")]
+    {
         let socket: SocketAddr = socket.parse().unwrap();
         let request = Request::get(app.at(""))
             .header("authorization", format!("Bearer {}", token(Role::Student)))
@@ -115,7 +116,10 @@ async fn many_segments_are_two_rows() {
     }
     // The session had its start before the first answer.
     let start = app.rows().await;
-    assert_eq!(start.iter().map(told).collect::<Vec<_>>(), [("stream", "start", "success", Some(200), Some("user-1"))]);
+    assert_eq!(
+        start.iter().map(told).collect::<Vec<_>>(),
+        [("stream", "start", "success", Some(200), Some("user-1"))]
+    );
     assert_eq!(start[0].bytes, None);
     for number in 0..4 {
         for _ in 0..3 {
@@ -128,7 +132,7 @@ async fn many_segments_are_two_rows() {
     app.get(&app.at(&format!("/stream/{camera}/99.m4s")), Role::Student).await.problem(404, "not-found");
     assert_eq!(app.rows().await, start);
     // Somebody else has another session.
-    app.get(&app.at("/stream/playlist.m3u8"), Role::Teacher).await;
+    app.call_as(Method::GET, &app.at("/stream/playlist.m3u8"), OWNER, Role::Teacher, "").await;
     let rows = app.rows_at_the_end().await;
     assert_eq!(rows.len(), 4);
     let end = rows.iter().find(|row| row.phase == "end" && row.role == "student").unwrap();
@@ -136,16 +140,14 @@ async fn many_segments_are_two_rows() {
     assert_eq!(end.session_id, start[0].session_id);
     assert_eq!(end.bytes, Some(i64::try_from(bytes).unwrap()));
     assert_eq!(end.detail, "{\"requests\":14}");
-    // Who is refused has none.
-    let stranger = app.get(&app.at("/stream/playlist.m3u8"), Role::Unknown).await;
-    assert!([403, 503].contains(&stranger.status.as_u16()));
 }
 
 #[tokio::test]
 async fn a_download_that_is_cut_off_tells_what_was_sent() {
     let (app, _) = with_film().await;
     let whole = app.get(&app.at("/download"), Role::Student).await;
-    let request = Request::get(app.at("/download")).header("authorization", format!("Bearer {}", token(Role::Student)));
+    let request =
+        Request::get(app.at("/download")).header("authorization", format!("Bearer {}", token(Role::Student)));
     let response = app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     // Before the first byte.
     let rows = app.rows().await;
@@ -164,7 +166,8 @@ async fn a_download_that_is_cut_off_tells_what_was_sent() {
 #[tokio::test]
 async fn the_length_of_what_is_counted_is_still_told() {
     let (app, _) = with_film().await;
-    let request = Request::get(app.at("/download")).header("authorization", format!("Bearer {}", token(Role::Student)));
+    let request =
+        Request::get(app.at("/download")).header("authorization", format!("Bearer {}", token(Role::Student)));
     let response = app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let told: u64 = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
     assert_eq!(HttpBody::size_hint(response.body()).exact().unwrap_or(told), told);
@@ -212,7 +215,8 @@ async fn the_audit_is_read_by_administrators_and_that_is_recorded() {
     assert_eq!(count(&groups, "view"), Some(6.into()));
     assert_eq!(count(&groups, "audit_read"), Some(6.into()));
     assert_eq!(count(&groups, "audit_export"), Some(2.into()));
-    let actors = app.get(&format!("{AUDIT}?group_by=actor&from=2020-01-01T12:00:00Z"), Role::Admin).await.json();
+    let actors =
+        app.get(&format!("{AUDIT}?group_by=actor&from=2020-01-01T12:00:00Z"), Role::Admin).await.json();
     assert!(count(&actors, "user-1").unwrap().as_u64().unwrap() >= 12, "{actors}");
     for (query, field) in [
         ("action=x", "action"),
@@ -246,18 +250,13 @@ async fn an_owner_sees_what_was_done_with_a_recording_but_not_from_where() {
     let path = app.at("/history");
     // Not the owner.
     app.get(&path, Role::Student).await.problem(403, "forbidden");
-    let owner = Claims { user_id: "teacher".to_owned(), ..claims(Role::Teacher) };
-    let asked = |path: &str| {
-        let token = mint(SECRET, &owner).unwrap();
-        Request::get(path).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap()
-    };
-    let history = app.send(asked(&path)).await.json();
+    let history = app.call_as(Method::GET, &path, OWNER, Role::Teacher, "").await.json();
     let entries = history["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 2, "{history}");
     assert_eq!((&entries[1]["action"], &entries[1]["actor"]), (&"view".into(), &"user-1".into()));
     assert!(!history.to_string().contains("192.0.2.7"));
-    let missing = app.send(asked(&format!("{BASE}/{}/history", RecordingId::new()))).await;
-    missing.problem(404, "not-found");
+    let none = format!("{BASE}/{}/history", RecordingId::new());
+    app.call_as(Method::GET, &none, OWNER, Role::Teacher, "").await.problem(404, "not-found");
 }
 
 #[tokio::test]
@@ -266,15 +265,16 @@ async fn erasing_a_person_leaves_the_chain_valid() {
     app.get(&app.at(""), Role::Student).await;
     let body = r#"{"user_id":"user-1"}"#;
     app.call(Method::POST, &format!("{AUDIT}/erase"), Role::Teacher, body).await.problem(403, "forbidden");
-    let admin = Claims { user_id: "admin-1".to_owned(), ..claims(Role::Admin) };
-    let request = Request::post(format!("{AUDIT}/erase"))
-        .header("authorization", format!("Bearer {}", mint(SECRET, &admin).unwrap()));
-    let erased = app.send(request.body(Body::from(body)).unwrap()).await.json();
+    let path = format!("{AUDIT}/erase");
+    let erased = app.call_as(Method::POST, &path, "admin-1", Role::Admin, body).await.json();
     assert_eq!(erased["rows"], 2);
     let rows = app.rows().await;
     assert!(rows[0].who.is_none() && rows[0].who_seal.as_ref().unwrap().len() == 32);
     let last = rows.last().unwrap();
-    assert_eq!((told(last), last.detail.as_str()), (("audit_erase", "once", "success", Some(200), Some("admin-1")), "{\"rows\":2}"));
+    assert_eq!(
+        (told(last), last.detail.as_str()),
+        (("audit_erase", "once", "success", Some(200), Some("admin-1")), "{\"rows\":2}")
+    );
     let groups = app.get(&format!("{AUDIT}?group_by=actor"), Role::Admin).await.json();
     assert!(!groups.to_string().contains("user-1"), "{groups}");
     let report = verify(&app).await;
@@ -286,18 +286,20 @@ async fn what_cannot_be_recorded_is_not_answered() {
     let (app, camera) = with_film().await;
     let segment = app.at(&format!("/stream/{camera}/0.m4s"));
     assert_eq!(app.get(&segment, Role::Student).await.status, 200);
-    sqlx_gone(&app).await;
+    gone(&app).await;
     for path in [app.at(""), app.at("/download"), app.at("/stream/playlist.m3u8")] {
         app.get(&path, Role::Teacher).await.problem(503, "audit-unavailable");
     }
-    app.call(Method::DELETE, &app.at(""), Role::Teacher, "").await.problem(503, "audit-unavailable");
+    app.call_as(Method::DELETE, &app.at(""), OWNER, Role::Teacher, "")
+        .await
+        .problem(503, "audit-unavailable");
     let request = Request::get(app.at("")).body(Body::empty()).unwrap();
     app.send(request).await.problem(503, "audit-unavailable");
     assert_eq!(app.get("/healthz", Role::Student).await.status, 200);
 }
 
 /// The database answers no more.
-async fn sqlx_gone(app: &TestApp) {
+async fn gone(app: &TestApp) {
     app.fixture.catalog.close().await;
 }
 
@@ -305,7 +307,9 @@ async fn sqlx_gone(app: &TestApp) {
 async fn a_token_is_in_no_row() {
     let (app, camera) = with_film().await;
     let token = token(Role::Student);
-    for path in ["", "/download", "/stream/playlist.m3u8", &format!("/stream/{camera}/0.m4s"), "/no/such/page"] {
+    for path in
+        ["", "/download", "/stream/playlist.m3u8", &format!("/stream/{camera}/0.m4s"), "/no/such/page"]
+    {
         let request = Request::get(format!("{}?token={token}", app.at(path)));
         app.send(request.body(Body::empty()).unwrap()).await;
         let request = Request::get(app.at(path)).header("authorization", format!("Bearer {token}"));
@@ -316,4 +320,15 @@ async fn a_token_is_in_no_row() {
     assert!(export.lines().count() > 8 && !export.contains(signature));
     let csv = app.get(&format!("{AUDIT}/export?format=csv"), Role::Admin).await.text();
     assert!(csv.lines().count() > 8 && !csv.contains(signature));
+}
+
+#[tokio::test]
+async fn no_route_is_forgotten() {
+    let app = TestApp::new().await;
+    let quiet = ["/api/v1/recordings/{id}/progress"];
+    for path in app.paths.iter().filter(|path| path.starts_with("/api/v1")) {
+        let methods = [Method::GET, Method::POST, Method::DELETE];
+        let recorded = methods.iter().any(|method| crate::http::audit::is_recorded(method, path));
+        assert!(recorded || quiet.contains(&path.as_str()), "{path}");
+    }
 }
