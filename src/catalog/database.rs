@@ -1,12 +1,11 @@
 //! Opening either database, and where the two differ.
 
 use super::generations::Generations;
-use super::row::{Connection, Transaction};
+use super::row::Transaction;
 use super::{Catalog, Error};
-use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Pool};
 use std::path::Path;
 use std::str::FromStr;
 use tokio::sync::watch;

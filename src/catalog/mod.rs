@@ -25,6 +25,8 @@ mod row;
 mod segments;
 mod sharing;
 mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tracks;
 mod turns;
 mod types;
