@@ -75,7 +75,7 @@ fn found<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 fn words(value: &Value) -> impl Iterator<Item = &str> {
-    let list = value.as_array().map_or(&[][..], Vec::as_slice);
+    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
     value.as_str().into_iter().chain(list.iter().filter_map(Value::as_str))
 }
 

@@ -96,7 +96,7 @@ mod tests {
             json!({"kty": "new"}),
             json!("text"),
         ] {
-            assert_eq!(algorithms(json!([key])), [], "{key}");
+            assert!(algorithms(json!([key])).is_empty(), "{key}");
         }
     }
 

@@ -88,7 +88,8 @@ impl RoleMap {
 
     /// Of the names in a token, the role that may do most.
     pub(super) fn of<'a>(&self, names: impl Iterator<Item = &'a str>) -> Role {
-        let one = |name| self.0.get(name).copied().or_else(|| name.parse().ok()).unwrap_or(Role::Unknown);
+        let one =
+            |name: &str| self.0.get(name).copied().or_else(|| name.parse().ok()).unwrap_or(Role::Unknown);
         names.map(one).max_by_key(|role| role.rank()).unwrap_or(Role::Unknown)
     }
 }

@@ -79,6 +79,7 @@ async fn each_recording_counts_from_one_and_the_log_has_one_order() {
     let stalls = EventFilter {
         recording: Some(two),
         kinds: vec![EventKind::TrackStalled, EventKind::RecordingFailed],
+        ..EventFilter::default()
     };
     let found = catalog.events_after(all[4].position, &stalls, 100).await.unwrap();
     assert_eq!(told(&found), [("track.stalled", 3), ("track.stalled", 4), ("recording.failed", 5)]);

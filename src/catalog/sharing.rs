@@ -339,7 +339,7 @@ fn reaching(row: &Row) -> Result<Option<(ShareId, Level, Option<WallTime>, bool)
 
 fn share(row: &Row) -> Result<Share, Error> {
     let kind: String = row.try_get("share_type")?;
-    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    let text = |column: &'static str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
     let with = match kind.as_str() {
         "user" => With::User(text("shared_with")?),
         "role" => With::Role(text("shared_with")?),

@@ -296,10 +296,13 @@ impl From<JsonRejection> for Problem {
 
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
-        let mut causes = std::iter::successors(rejection.source(), |cause| cause.source());
-        if causes.any(|cause| cause.is::<tower_http::timeout::TimeoutError>()) {
-            let detail = "the body did not come in time";
-            return Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail);
+        let mut cause = rejection.source();
+        while let Some(error) = cause {
+            if error.is::<tower_http::timeout::TimeoutError>() {
+                let detail = "the body did not come in time";
+                return Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail);
+            }
+            cause = error.source();
         }
         let status = rejection.status();
         let name = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-request" };

@@ -9,7 +9,7 @@ use crate::auth::Subject;
 use crate::id::ShareId;
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, StatusCode, header};
-use governor::clock::{Clock as _, DefaultClock};
+use governor::clock::Clock as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,11 +23,13 @@ const SWEPT_ABOVE: usize = 10_000;
 /// A subject may ask for so many seconds' worth at once: a page that opens asks for much.
 const BURST_SECONDS: u32 = 10;
 /// Tokens that are refused, by address.
-const SIGN_INS: (u32, Duration) = (30, Duration::from_secs(2));
+const SIGN_INS: (u32, Duration) = (60, Duration::from_secs(1));
 /// Attempts to open a share, by address: a class may sit behind one.
 const OPENINGS: (u32, Duration) = (60, Duration::from_secs(1));
 /// Passwords that are tried, by share, from wherever.
 const PASSWORDS: (u32, Duration) = (40, Duration::from_secs(10));
+/// See [`Limits::body_pause`].
+const BODY_PAUSE: Duration = Duration::from_secs(10);
 /// Routes of bytes of media.
 const MEDIA: [&str; 2] = ["/stream/{*file}", "/download"];
 
@@ -42,6 +44,7 @@ struct Shared {
     openings: Counter,
     passwords: Counter,
     refused: AtomicU64,
+    body_pause: Duration,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl Counter {
             self.limiter.retain_recent();
         }
         let found = self.limiter.check_key(&self.seed.hash_one(key));
-        found.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
+        found.map_err(|until| until.wait_time_from(self.limiter.clock().now()))
     }
 }
 
@@ -76,6 +79,10 @@ impl Limits {
     /// So many requests of one subject in a second, over some seconds; 0 is without a limit.
     #[must_use]
     pub fn new(per_second: u32) -> Self {
+        Self::waiting(per_second, BODY_PAUSE)
+    }
+
+    pub(super) fn waiting(per_second: u32, body_pause: Duration) -> Self {
         let subjects = NonZeroU32::new(per_second).map(|rate| {
             let burst = rate.saturating_mul(NonZeroU32::new(BURST_SECONDS).unwrap_or(NonZeroU32::MIN));
             Counter::new(Quota::per_second(rate).allow_burst(burst))
@@ -86,7 +93,13 @@ impl Limits {
             openings: Counter::new(quota(OPENINGS)),
             passwords: Counter::new(quota(PASSWORDS)),
             refused: AtomicU64::new(0),
+            body_pause,
         }))
+    }
+
+    /// Until the next bytes of a body that a client sends.
+    pub(super) fn body_pause(&self) -> Duration {
+        self.0.body_pause
     }
 
     /// How many requests were refused.
@@ -179,8 +192,8 @@ mod tests {
         assert!((60..100).contains(&of_one), "{of_one}");
         assert!(limits.opening("2001:db8:0:2::1".parse().unwrap()).is_ok());
         // By either way of writing it.
-        let v4 = admitted(60, || limits.sign_in_failed("192.0.2.1".parse().unwrap()));
-        assert!((30..60).contains(&v4), "{v4}");
+        let v4 = admitted(100, || limits.sign_in_failed("192.0.2.1".parse().unwrap()));
+        assert!((60..100).contains(&v4), "{v4}");
         assert!(limits.sign_in_failed("::ffff:192.0.2.1".parse().unwrap()).is_err());
         assert!(limits.sign_in_failed("192.0.2.2".parse().unwrap()).is_ok());
     }

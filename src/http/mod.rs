@@ -71,8 +71,6 @@ use url::Url;
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// A start has to join a room first; nothing else takes long.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Until the next bytes of a body that a client sends.
-const BODY_PAUSE: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -133,6 +131,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
+    let slow_bodies = RequestBodyTimeoutLayer::new(app.limits.body_pause());
     routes::all(&app)
         .into_router()
         .fallback(|| async { Problem::no_such_page() })
@@ -141,7 +140,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(CompressionLayer::new().compress_when(playable))
         .layer(cors(origins))
         .layer(map_response(headers::guard))
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(slow_bodies)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(from_fn_with_state(recorder, audit::record))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))

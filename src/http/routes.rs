@@ -67,11 +67,8 @@ fn answering(router: Router<App>) -> Router<App> {
 
 /// All routes.
 pub(super) fn all(app: &App) -> Routes {
-    let gate = Arc::new(Gate {
-        verifier: Arc::clone(&app.verifier),
-        sealer: app.sealer.clone(),
-        limits: app.limits.clone(),
-    });
+    let gate = Gate::new(Arc::clone(&app.verifier), app.sealer.clone(), app.limits.clone());
+    let gate = Arc::new(gate);
     Routes::new()
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))

@@ -87,7 +87,7 @@ pub(super) async fn share(
 
 fn checked(wish: Wish, link: Option<&str>, password: Option<&str>) -> Result<NewShare, Problem> {
     let level = wish.access_level.as_deref().unwrap_or("view");
-    let level: Level = level.parse().map_err(|error| Problem::field("access_level", error))?;
+    let level = level.parse::<Level>().map_err(|error| Problem::field("access_level", error))?;
     let with = with(&wish, link)?;
     let known = matches!(with, With::User(_) | With::Role(_));
     if !known && level > Level::Download {
@@ -124,7 +124,7 @@ fn with(wish: &Wish, link: Option<&str>) -> Result<With, Problem> {
     let with = match wish.share_type.as_str() {
         "user" => With::User(named()?.to_owned()),
         "role" => {
-            let role: Role = named()?.parse().map_err(|error| Problem::field("shared_with", error))?;
+            let role = named()?.parse::<Role>().map_err(|error| Problem::field("shared_with", error))?;
             if role == Role::Service {
                 return Err(Problem::field("shared_with", "programs see no recordings"));
             }

@@ -106,10 +106,10 @@ impl TestApp {
     }
 
     async fn reaching(reach: Reach, origins: Origins) -> Self {
-        Self::limited(reach, origins, 0).await
+        Self::limited(reach, origins, Limits::new(0)).await
     }
 
-    async fn limited(reach: Reach, origins: Origins, per_second: u32) -> Self {
+    async fn limited(reach: Reach, origins: Origins, limits: Limits) -> Self {
         let fixture = Fixture::new().await;
         shared(&fixture, With::User(GUEST.to_owned()), Level::Download).await;
         let (catalog, store) = (fixture.catalog.clone(), fixture.store.clone());
@@ -137,7 +137,7 @@ impl TestApp {
             verifier: Arc::new(Verifier::hs256(SECRET)),
             sealer: Sealer::derived(SECRET).unwrap(),
             access: Access::new(fixture.catalog.clone(), true),
-            limits: Limits::new(per_second),
+            limits,
             doors: Doors::default(),
             frames: "'self'".into(),
             reach,
