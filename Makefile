@@ -118,6 +118,11 @@ soak: setup web ## Record a room for long, over a lossy network, and look for gr
 bench: web ## Time of the recorder's hot path
 	cargo bench -p tureen --bench fragment
 
+.PHONY: bench-audit
+bench-audit: web ## Pages, counts and writing of the audit at ROWS (10000000), on DATABASES (sqlite,postgres)
+	@tests/setup.sh postgres
+	BENCH_CACHE=$(CACHE)/bench cargo bench -p tureen --bench audit
+
 .PHONY: bench-live
 bench-live: setup web browser ## How far behind the room hls.js shows the live edge. SECONDS
 	cargo build --workspace --bins

@@ -1,8 +1,10 @@
 //! Configuration of the service, from the environment and the command line.
 
+mod audit;
 mod sfu;
 mod tokens;
 
+pub use audit::{Audit, Error as AuditError, folder as audit_folder};
 pub use sfu::{Sfus, trusting};
 pub use tokens::{Access, Claims, Tokens};
 

@@ -89,6 +89,14 @@ impl WallTime {
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Reads RFC 3339, or a day, which begins in UTC.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| Some(day()?.timestamp()))?;
+        Some(Self(stamp.as_microsecond()))
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds, as playlists and the API print it.

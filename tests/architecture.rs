@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("catalog", 2),
     ("live", 2),
     ("auth", 2),
+    ("audit", 2),
     ("recorder", 3),
     ("playback", 3),
     ("webhook", 3),
@@ -35,6 +36,7 @@ const LAYERS: &[(&str, u32)] = &[
 const MAY_ALSO: &[(&str, &str)] = &[
     ("clock", "time"),
     ("session", "media"),
+    ("audit", "catalog"),
     ("http", "config"),
     ("cli", "http"),
     ("cli", "config"),
@@ -63,6 +65,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("anyhow", &["cli", "main"]),
     ("rust_embed", &["http"]),
+    ("aws_lc_rs", &["audit", "auth"]),
+    ("ipnet", &["audit"]),
 ];
 
 /// What pure modules never name.

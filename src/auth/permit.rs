@@ -18,6 +18,8 @@ pub enum Action {
     Attach,
     /// See and repeat what applications are told by webhooks, of all recordings.
     Webhooks,
+    /// Read the audit, take it away, and erase persons from it.
+    Audit,
     /// See rows of a recording, and watch it.
     View,
     /// Take a file away.
@@ -32,6 +34,8 @@ pub enum Action {
     Purge,
     /// See and repeat what applications are told of it by webhooks.
     Tell,
+    /// See what was done with it.
+    History,
     /// Say that nothing of it may be deleted, or that it may again.
     Hold,
 }
@@ -143,12 +147,14 @@ fn of_user(subject: &Subject, facts: &Facts) -> Held {
 /// [`Denied::Hidden`] when they must not learn that there is such a recording, else [`Denied::Forbidden`].
 pub fn permit(subject: &Subject, action: Action, about: Option<&Facts>, now: WallTime) -> Result<(), Denied> {
     let needed = match action {
-        Action::List | Action::Start | Action::Attach | Action::Webhooks => return of_role(subject, action),
+        Action::List | Action::Start | Action::Attach | Action::Webhooks | Action::Audit => {
+            return of_role(subject, action);
+        }
         Action::View => Held::Level(Level::View),
         Action::Download => Held::Level(Level::Download),
         Action::Share => Held::Level(Level::Share),
         Action::Delete => Held::Level(Level::Delete),
-        Action::Stop | Action::Purge | Action::Tell | Action::Hold => Held::All,
+        Action::Stop | Action::Purge | Action::Tell | Action::Hold | Action::History => Held::All,
     };
     let facts = about.ok_or(Denied::Hidden)?;
     if subject.kind == Kind::Service {

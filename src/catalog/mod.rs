@@ -9,6 +9,7 @@
 //! survives a power cut. NORMAL would be quicker by one sync per commit, but could bring back rows whose files a
 //! permanent delete had already removed, and there is only one commit per closed segment.
 
+mod audit;
 mod change;
 mod database;
 mod error;
@@ -24,17 +25,23 @@ mod row;
 mod segments;
 mod sharing;
 mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tracks;
 mod turns;
 mod types;
 mod viewer;
 mod webhooks;
 
+pub use audit::{
+    AuditBatch, AuditChain, AuditCursor, AuditFilter, AuditGroup, AuditGrouping, AuditHead, AuditPage,
+    AuditRow, AuditTip, ChainNumber, PersonRow, Stored,
+};
 pub use change::Change;
 pub use error::Error;
 pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};
-pub use list::{Cursor, Filter, Page};
+pub use list::{Cursor, Filter, NotACursor, Page};
 pub use repeat::{DeadFilter, Replay};
 pub use sharing::{MOST_SHARES, NewShare, Share, Shared, Standing, With};
 pub use types::{

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod check;
 mod inspect;
 mod record;
@@ -40,6 +41,8 @@ enum Command {
     Token(token::Options),
     /// Verify that rows and files agree
     Check(check::Options),
+    /// Query, export and verify the audit
+    Audit(audit::Options),
 }
 
 /// Runs the program.
@@ -73,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inspect(options) => inspect::run(&options)?,
         Command::Token(options) => token::run(&options)?,
         Command::Check(options) => return runtime()?.block_on(check::run(options)),
+        Command::Audit(options) => return runtime()?.block_on(audit::run(options)),
     }
     Ok(ExitCode::SUCCESS)
 }

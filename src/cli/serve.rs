@@ -1,6 +1,7 @@
 //! `tureen serve`
 
 use super::{asked_to_end, say, tell};
+use crate::audit::Audit;
 use crate::auth::{Keys, Published, Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
@@ -47,13 +48,16 @@ pub(super) struct Options {
     #[command(flatten)]
     webhooks: Webhooks,
     #[command(flatten)]
+    audit: config::Audit,
+    #[command(flatten)]
     media: Media,
     #[command(flatten)]
     downloads: Downloads,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, tokens, access, listen, sfus, restart, auto, webhooks, media, downloads } = options;
+    let Options { place, tokens, access, listen, sfus, restart, auto, webhooks, audit, media, downloads } =
+        options;
     let secret = tokens.secret(&place.recordings_dir)?;
     let development = secret.as_ref().is_some_and(|secret| secret.made);
     let address = listen.address(development)?;
@@ -65,6 +69,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
     let catalog = Catalog::open(&place.database()).await?;
+    let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), audit.config(&place)?).await;
+    let audit = audit.context("cannot begin the audit")?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
     let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
@@ -91,6 +97,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,
+        audit: audit.clone(),
         access: Access::new(catalog.clone(), access.participants_may_view),
         limits: Limits::new(access.rate_limit),
         doors: Doors::default(),
@@ -114,6 +121,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Err(_) => tracing::warn!("some requests were cut off"),
     }
     let _ = delivering.await;
+    audit.end().await;
     catalog.close().await;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `DELETE /api/v1/recordings/{id}`
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
 use crate::auth::Action;
@@ -20,9 +21,11 @@ pub(super) struct Delete {
 pub(super) async fn delete(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     Place(id): Place<String>,
     Arguments(Delete { permanent }): Arguments<Delete>,
 ) -> Result<Json<Value>, Problem> {
+    noted.detail(json!({ "permanent": permanent }));
     let action = if permanent { Action::Purge } else { Action::Delete };
     let id = bearer.permitted_on(&app, action, &id).await?;
     let row = app.catalog.recording(id).await?;

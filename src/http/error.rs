@@ -3,7 +3,7 @@
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
 use crate::id::TrackId;
-use crate::{auth, catalog, peer, playback, reach, recorder, storage};
+use crate::{audit, auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -66,6 +66,13 @@ impl Problem {
     pub(super) fn changed() -> Self {
         let detail = "what If-Match names is not what there is now";
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail)
+    }
+
+    /// What must leave a record is not answered without one.
+    pub(super) fn unrecorded() -> Self {
+        let detail = "what is asked must leave a record, and that cannot be written now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", detail)
+            .header(header::RETRY_AFTER, "5")
     }
 
     /// Our own fault: told in the log, where it is needed, and not to the client.
@@ -140,6 +147,16 @@ impl From<catalog::Error> for Problem {
             catalog::Error::Missing { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
             }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<audit::Error> for Problem {
+    fn from(error: audit::Error) -> Self {
+        match error {
+            audit::Error::Unavailable => Self::unrecorded(),
+            audit::Error::Catalog(error) => error.into(),
             other => Self::internal(&other),
         }
     }

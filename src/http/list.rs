@@ -75,8 +75,5 @@ fn filter(arguments: List) -> Result<Filter, Problem> {
 
 /// RFC 3339, or a day, which begins in UTC.
 pub(super) fn wall(name: &str, text: &str) -> Result<WallTime, Problem> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| Some(day()?.timestamp()));
-    let stamp = stamp.ok_or_else(|| Problem::field(name, "must be a time such as 2026-01-31T12:00:00Z"))?;
-    Ok(WallTime(stamp.as_microsecond()))
+    WallTime::read(text).ok_or_else(|| Problem::field(name, "must be a time such as 2026-01-31T12:00:00Z"))
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod assets;
+mod audit;
 mod authenticate;
 mod bridge;
 mod consent;
@@ -32,6 +33,7 @@ mod stop;
 mod stream;
 mod webhooks;
 
+use crate::audit::Audit;
 use crate::auth::{Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::config::Origins;
@@ -88,6 +90,8 @@ pub struct App {
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
     pub mediasoup: Option<Url>,
+    /// Records who did what.
+    pub audit: Audit,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
     /// Seals capabilities.
@@ -123,6 +127,7 @@ impl App {
 
 /// All routes.
 pub fn router(app: App, origins: &Origins) -> Router {
+    let recorder = audit::Recorder::new(app.audit.clone(), app.catalog.clone());
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
@@ -137,6 +142,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .layer(map_response(headers::guard))
         .layer(slow_bodies)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(from_fn_with_state(recorder, audit::record))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 /// The process answers.
 pub(super) async fn health() -> Json<Value> {
@@ -32,6 +33,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let counts = counters(&app.recorder.integrity());
     let events = *app.catalog.events_written().borrow();
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
+    let audit = audit(&app);
     let access = access(&app);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
@@ -45,7 +47,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_storage_free_bytes {free}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
-         tureen_events_total {events}\n{webhooks}{access}"
+         tureen_events_total {events}\n{webhooks}{access}{audit}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -72,6 +74,32 @@ fn counters(all: &Integrity) -> String {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
     })
     .collect()
+}
+
+/// What the audit has written, and whether it can.
+fn audit(app: &App) -> String {
+    let stats = app.audit.appender.stats();
+    let [rows, commits, failures, lost] = [&stats.rows, &stats.commits, &stats.failures, &stats.lost]
+        .map(|count| count.load(Ordering::Relaxed));
+    let (ready, sessions) = (u8::from(app.audit.appender.ready()), app.audit.sessions.count());
+    format!(
+        "# HELP tureen_audit_rows_total Rows of the audit that are durable.\n\
+         # TYPE tureen_audit_rows_total counter\n\
+         tureen_audit_rows_total {rows}\n\
+         # HELP tureen_audit_commits_total Commits that they took, and those that failed.\n\
+         # TYPE tureen_audit_commits_total counter\n\
+         tureen_audit_commits_total{{outcome=\"done\"}} {commits}\n\
+         tureen_audit_commits_total{{outcome=\"failed\"}} {failures}\n\
+         # HELP tureen_audit_lost_total Entries of the audit that were given up.\n\
+         # TYPE tureen_audit_lost_total counter\n\
+         tureen_audit_lost_total {lost}\n\
+         # HELP tureen_audit_ready Whether rows of the audit can be written: 0 means that requests are refused.\n\
+         # TYPE tureen_audit_ready gauge\n\
+         tureen_audit_ready {ready}\n\
+         # HELP tureen_viewing_sessions Viewing sessions that have not ended.\n\
+         # TYPE tureen_viewing_sessions gauge\n\
+         tureen_viewing_sessions {sessions}\n"
+    )
 }
 
 /// What was refused, and how it goes with the keys that tokens are checked with.

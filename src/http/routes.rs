@@ -3,8 +3,8 @@
 use super::authenticate::{Gate, authenticate};
 use super::error::Problem;
 use super::{
-    App, MAX_BODY_BYTES, assets, bridge, consent, dash, delete, describe, download, events, list, manifest,
-    pause, probes, share, share_open, signed, start, stop, stream, webhooks,
+    App, MAX_BODY_BYTES, assets, audit, bridge, consent, dash, delete, describe, download, events, list,
+    manifest, pause, probes, share, share_open, signed, start, stop, stream, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -73,6 +73,7 @@ pub(super) fn all(app: &App) -> Routes {
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
+        .nest("/api/v1/audit", audits().behind(&gate))
         .nest("/api/v1/shares/open", Routes::new().route("/", post(share_open::open)).open())
         .nest("/api/v1/shares", Routes::new().route("/", get(share::mine)).behind(&gate))
         .nest("/api/v1/bridge", Routes::new().route("/", get(bridge::attach)).behind(&gate))
@@ -97,6 +98,7 @@ fn recordings() -> Routes {
         .route("/{id}/shares/{share}", axum::routing::delete(share::revoke))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/events", get(events::list))
+        .route("/{id}/history", get(audit::history))
         .route("/{id}/download", get(download::download))
         .route("/{id}/download-url", get(signed::download_url))
         .route("/{id}/stream-url", get(signed::stream_url))
@@ -108,6 +110,13 @@ fn recordings() -> Routes {
 
 fn events() -> Routes {
     Routes::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
+}
+
+fn audits() -> Routes {
+    Routes::new()
+        .route("/", get(audit::query))
+        .route("/export", get(audit::export))
+        .route("/erase", post(audit::erase))
 }
 
 fn webhooks() -> Routes {

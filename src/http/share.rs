@@ -2,6 +2,7 @@
 //! is shared with whoever asks.
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
 use super::events::whole;
 use super::extract::{Arguments, Bearer, Body, Place};
@@ -50,6 +51,7 @@ pub(super) struct Wish {
 pub(super) async fn share(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     Place(id): Place<String>,
     Body(mut wish): Body<Wish>,
 ) -> Result<Response, Problem> {
@@ -58,6 +60,9 @@ pub(super) async fn share(
     let password = wish.password.take().filter(|password| !password.is_empty());
     let link = if wish.share_type == "link" { Some(new_link()?) } else { None };
     let mut new = checked(wish, link.as_deref(), password.as_deref())?;
+    if let With::User(user) = &new.with {
+        noted.target(user);
+    }
     within(&mut new, &bearer.subject, &facts)?;
     if let Some(password) = password {
         new.password_hash = Some(app.doors.hash(password).await?);
@@ -68,6 +73,7 @@ pub(super) async fn share(
     }
     let made =
         Share { new, use_count: 0, last_used_at: None, revoked_at: None, created_at: SystemClock.wall() };
+    noted.share(made.new.id);
     let mut body = described(&made);
     if let Some(link) = link {
         // The only time that it is told. Behind the mark it reaches no server's log.
@@ -201,12 +207,14 @@ pub(super) async fn list(
 pub(super) async fn revoke(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     Place((id, share)): Place<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let id = super::extract::recording_id(&id)?;
     let facts = app.access.permit(&bearer.subject, Action::Share, id).await?;
     let none = || Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such share");
     let share: ShareId = share.parse().map_err(|_| none())?;
+    noted.share(share);
     let (by, who) = (only_own(&bearer.subject, &facts), &*bearer.subject.user_id);
     let ended = app.catalog.revoke_share(id, share, by, who).await?;
     if ended == 0 {

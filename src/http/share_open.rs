@@ -6,6 +6,7 @@
 //! has the link.
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
 use super::extract::Body;
 use super::limits::address;
@@ -68,6 +69,7 @@ pub(super) struct Open {
 pub(super) async fn open(
     State(app): State<App>,
     extensions: Extensions,
+    noted: Noted,
     Body(asked): Body<Open>,
 ) -> Result<Response, Problem> {
     app.limits.opening(address(&extensions))?;
@@ -82,6 +84,10 @@ pub(super) async fn open(
         },
         _ => return Err(Problem::field("token", "is required, or recording_id, and not both")),
     };
+    if let Some(share) = &share {
+        noted.about(share.new.recording);
+        noted.share(share.new.id);
+    }
     let now = SystemClock.wall();
     let share = share.filter(|share| share.is_live(now) && !share.is_used_up()).ok_or_else(nothing)?;
     if let Some(kept) = share.new.password_hash.clone() {

@@ -1,6 +1,7 @@
 //! `POST /api/v1/recordings/start`
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
 use super::webhooks;
@@ -87,6 +88,7 @@ const NOT_YET: [&str; 2] = ["outputs", "retention"];
 pub(super) async fn start(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     headers: HeaderMap,
     Body(body): Body<Start>,
 ) -> Result<Response, Problem> {
@@ -95,6 +97,7 @@ pub(super) async fn start(
     webhooks::reachable(&app.reach, &request.webhooks).await?;
     request.idempotency_key = idempotency_key(&headers)?;
     let room_id = request.room_id.clone();
+    noted.room(&room_id);
     // In a task of its own, so that a client who goes away leaves no half-joined room behind.
     let recorder = app.recorder.clone();
     let started = tokio::spawn(async move { recorder.start(request).await });
@@ -103,6 +106,7 @@ pub(super) async fn start(
         Ok(started) => started,
         Err(error) => return Err(told(&app, &bearer.subject, error).await),
     };
+    noted.recording(started.recording_id, &room_id);
     let location = format!("/api/v1/recordings/{}", started.recording_id);
     let body = json!({
         "recording_id": started.recording_id,

@@ -2,6 +2,7 @@
 
 mod access;
 mod attacks;
+mod audit;
 mod auth;
 mod dash;
 mod download;
@@ -14,6 +15,7 @@ mod start;
 mod stream;
 
 use super::{Access, App, Doors, Limits, Listeners, router, routes};
+use crate::audit::{self, Audit, Trusted};
 use crate::auth::{Claims, Role, Sealer, Verifier, mint};
 use crate::catalog::{NewShare, With};
 use crate::cli::supervisor;
@@ -82,6 +84,7 @@ impl Answer {
 struct TestApp {
     fixture: Fixture,
     router: axum::Router,
+    audit: Audit,
     closing: CancellationToken,
     listeners: Listeners,
     edges: Hub,
@@ -113,7 +116,17 @@ impl TestApp {
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
+        let config = audit::Config {
+            folder: fixture.folder.path().join("audit"),
+            key: None,
+            heads_every: Duration::from_secs(300),
+            session_idle: Duration::from_secs(60),
+            retention: None,
+            proxies: Trusted::new(["10.0.0.1"]).unwrap(),
+        };
+        let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), config).await.unwrap();
         let app = App {
+            audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
             rows,
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
@@ -134,7 +147,7 @@ impl TestApp {
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
         let paths = routes::all(&app).paths().to_vec();
-        Self { router: router(app, &origins), closing, listeners, fixture, edges, paths }
+        Self { router: router(app, &origins), audit, closing, listeners, fixture, edges, paths }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
