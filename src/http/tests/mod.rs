@@ -17,6 +17,7 @@ use crate::config::Origins;
 use crate::live::Hub;
 use crate::media::segment::Policy;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
@@ -98,6 +99,7 @@ impl TestApp {
         let app = App {
             files: Files::new(fixture.source(), 1 << 20),
             rows,
+            fills: Fills::default(),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,
