@@ -13,6 +13,7 @@ use crate::http::{self, Access, App, Doors, Limits, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
@@ -86,14 +87,21 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
     let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
-    let source =
-        Source { catalog: catalog.clone(), store: store.clone(), rows: rows.clone(), edges: edges.clone() };
+    let fills = Fills::default();
+    let source = Source {
+        catalog: catalog.clone(),
+        store: store.clone(),
+        rows: rows.clone(),
+        edges: edges.clone(),
+        fills: fills.clone(),
+    };
     let app = App {
         catalog: catalog.clone(),
         files: downloads.files(source),
         store: store.clone(),
         recorder: recorder.clone(),
         rows,
+        fills,
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,

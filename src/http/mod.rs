@@ -39,6 +39,7 @@ use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
@@ -86,6 +87,8 @@ pub struct App {
     pub recorder: Supervisor,
     /// What segments of the ended ones are found by.
     pub rows: Rows,
+    /// Fills that were made.
+    pub fills: Fills,
     /// Their media playlists, and those of the ended ones.
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
@@ -121,6 +124,7 @@ impl App {
             store: self.store.clone(),
             rows: self.rows.clone(),
             edges: self.recorder.edges().clone(),
+            fills: self.fills.clone(),
         }
     }
 }

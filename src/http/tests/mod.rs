@@ -26,6 +26,7 @@ use crate::level::Level;
 use crate::live::Hub;
 use crate::media::segment::Policy;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
@@ -129,6 +130,7 @@ impl TestApp {
             audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
             rows,
+            fills: Fills::default(),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,
