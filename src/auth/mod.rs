@@ -4,6 +4,7 @@
 //! of a token's header never chooses how it is checked (RFC 8725 3.1, 3.2). [`permit()`] is a pure function of facts
 //! that were loaded before.
 
+mod known;
 mod permit;
 mod token;
 

@@ -1,3 +1,4 @@
+use super::known::Known;
 use crate::time::WallTime;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -119,6 +120,7 @@ pub enum Error {
 pub struct Verifier {
     key: DecodingKey,
     validation: Validation,
+    known: Known,
 }
 
 impl fmt::Debug for Verifier {
@@ -136,7 +138,7 @@ impl Verifier {
         validation.validate_nbf = true;
         validation.validate_aud = false;
         validation.set_required_spec_claims(&["exp"]);
-        Self { key: DecodingKey::from_secret(secret), validation }
+        Self { key: DecodingKey::from_secret(secret), validation, known: Known::default() }
     }
 
     /// The claims of a token that is whole, ours and in its time.
@@ -144,6 +146,13 @@ impl Verifier {
     /// # Errors
     /// Every variant but [`Error::Signing`].
     pub fn verify(&self, token: &str) -> Result<Claims, Error> {
+        if let Some(claims) = self.known.get(token) {
+            let in_time = in_time(&claims, jsonwebtoken::get_current_timestamp());
+            if in_time == Err(Error::Expired) {
+                self.known.forget(token);
+            }
+            return in_time.map(|()| Claims::clone(&claims));
+        }
         if token.is_empty() {
             return Err(Error::Missing);
         }
@@ -152,7 +161,9 @@ impl Verifier {
         }
         self.check_algorithm(token)?;
         let found = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation);
-        Ok(found.map_err(|error| refusal(error.kind()))?.claims)
+        let claims = found.map_err(|error| refusal(error.kind()))?.claims;
+        self.known.keep(token, &claims);
+        Ok(claims)
     }
 
     /// `none` and names unknown to the library do not even parse as a header there, so that the reason would be lost.
@@ -167,6 +178,17 @@ impl Verifier {
                 kind => Err(refusal(kind)),
             },
         }
+    }
+}
+
+/// What the library asks of a token that it decodes, `now` in seconds since the Unix epoch.
+fn in_time(claims: &Claims, now: u64) -> Result<(), Error> {
+    if claims.exp < now.saturating_sub(LEEWAY_SECONDS) {
+        return Err(Error::Expired);
+    }
+    match claims.nbf {
+        Some(nbf) if nbf > now.saturating_add(LEEWAY_SECONDS) => Err(Error::NotYet),
+        _ => Ok(()),
     }
 }
 
@@ -229,6 +251,48 @@ mod tests {
         assert!(verify(&at(now - 10, None)).is_ok());
         assert_eq!(verify(&at(now + HOUR, Some(now + 60))), Err(Error::NotYet));
         assert!(verify(&at(now + HOUR, Some(now + 10))).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_was_checked_before_ends_all_the_same() {
+        let verifier = Verifier::hs256(SECRET);
+        let token = mint(SECRET, &claims()).unwrap();
+        assert_eq!(verifier.verify(&token), verifier.verify(&token));
+        assert_eq!(verifier.known.len(), 1);
+        let now = claims().iat.unwrap();
+        // As if it had been checked in its time.
+        verifier.known.keep("over", &Claims { exp: now - 60, ..claims() });
+        verifier.known.keep("early", &Claims { nbf: Some(now + 60), ..claims() });
+        assert_eq!(verifier.verify("early"), Err(Error::NotYet));
+        assert_eq!(verifier.verify("over"), Err(Error::Expired));
+        assert!(matches!(verifier.verify("over"), Err(Error::Malformed(_))), "it is forgotten");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_token_is_told_as_the_library_tells_it() {
+        let now = jsonwebtoken::get_current_timestamp();
+        for (exp, nbf) in [(HOUR, 0), (60, 0), (0, 0), (0, 60), (20, 20), (HOUR, 120), (0, 120)] {
+            let claims = Claims { exp: now + exp - 60, nbf: Some(now + nbf - 60), ..claims() };
+            let fresh = verify(&mint(SECRET, &claims).unwrap()).map(drop);
+            assert_eq!(in_time(&claims, now), fresh, "{exp} {nbf}");
+        }
+    }
+
+    #[test]
+    fn bad_and_long_tokens_are_not_kept() {
+        let verifier = Verifier::hs256(SECRET);
+        let good = mint(SECRET, &claims()).unwrap();
+        for n in 0..2000 {
+            assert!(verifier.verify(&format!("{good}{n}")).is_err());
+        }
+        let long = Claims { email: "a".repeat(3000), ..claims() };
+        assert!(verifier.verify(&mint(SECRET, &long).unwrap()).is_ok());
+        assert_eq!(verifier.known.len(), 0);
+        for n in 0..3000 {
+            let own = Claims { user_id: n.to_string(), ..claims() };
+            assert!(verifier.verify(&mint(SECRET, &own).unwrap()).is_ok());
+        }
+        assert!((1..=1024).contains(&verifier.known.len()), "{}", verifier.known.len());
     }
 
     #[test]

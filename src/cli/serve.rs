@@ -74,14 +74,21 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
     let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
-    let source =
-        Source { catalog: catalog.clone(), store: store.clone(), rows: rows.clone(), edges: edges.clone() };
+    let popular = downloads.popular();
+    let source = Source {
+        catalog: catalog.clone(),
+        store: store.clone(),
+        rows: rows.clone(),
+        edges: edges.clone(),
+        popular: popular.clone(),
+    };
     let app = App {
         catalog: catalog.clone(),
         files: downloads.files(source),
         store: store.clone(),
         recorder: recorder.clone(),
         rows,
+        popular,
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,

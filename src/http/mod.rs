@@ -30,6 +30,7 @@ use crate::config::Origins;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::recorder::Supervisor;
@@ -75,6 +76,8 @@ pub struct App {
     pub recorder: Supervisor,
     /// What segments of the ended ones are found by.
     pub rows: Rows,
+    /// Their segments that many ask for, and those of the running ones.
+    pub popular: Popular,
     /// Their media playlists, and those of the ended ones.
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
@@ -98,6 +101,7 @@ impl App {
             store: self.store.clone(),
             rows: self.rows.clone(),
             edges: self.recorder.edges().clone(),
+            popular: self.popular.clone(),
         }
     }
 }
@@ -120,13 +124,16 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
-        .layer(CompressionLayer::new().compress_when(playable))
-        .layer(cors(origins))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        // The outermost first. As one layer: each would box the request's future and the answer's body else.
+        .layer((
+            SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
+            SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]),
+            TraceLayer::new_for_http().make_span_with(span),
+            PropagateRequestIdLayer::new(REQUEST_ID),
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            cors(origins),
+            CompressionLayer::new().compress_when(playable),
+        ))
 }
 
 fn bridge(app: &App) -> Router<App> {

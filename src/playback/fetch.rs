@@ -1,5 +1,6 @@
 //! Bytes of init segments, segments and fills.
 
+use super::popular::{Name, Popular};
 use super::room::{self, Room};
 use super::rows::{Kept, Rows};
 use super::timeline::Item;
@@ -40,6 +41,8 @@ pub struct Source {
     pub rows: Rows,
     /// What has no rows yet.
     pub edges: Hub,
+    /// Segments in memory.
+    pub popular: Popular,
 }
 
 struct Place {
@@ -84,10 +87,19 @@ impl Source {
     ) -> Result<Fetched, Error> {
         let place = self.place(recording, track).await?;
         let range = self.rows.range(&place.rows, track, number).await?.ok_or(Error::NoSegment(number))?;
-        let bytes = self.store.read_mut(&Key::media(recording, track), range).await?;
         let zero = room::zero(&place.rows.tracks, &place.track);
+        let name = Name { recording, track, range, zero };
+        let bytes = match self.popular.get(&name) {
+            Some(bytes) => bytes,
+            None => {
+                let bytes = self.store.read_mut(&Key::media(recording, track), name.range.clone()).await?;
+                let bytes = moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?;
+                self.popular.was_read(name, &bytes);
+                bytes
+            }
+        };
         Ok(Fetched {
-            bytes: moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?,
+            bytes,
             tag: format!("{track}-{number}-{}", zero.0),
             settled: !place.rows.recording.status.is_running(),
         })

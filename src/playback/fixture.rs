@@ -1,6 +1,7 @@
 //! A recording made up for tests: real fragments in real files, with their rows.
 
 use super::fetch::Source;
+use super::popular::Popular;
 use super::rows::Rows;
 use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
 use crate::id::{ParticipantId, RecordingId, TrackId};
@@ -47,7 +48,13 @@ impl Fixture {
     /// Where views of it come from.
     pub(crate) fn source(&self) -> Source {
         let (catalog, store) = (self.catalog.clone(), self.store.clone());
-        Source { rows: Rows::new(catalog.clone()), catalog, store, edges: Hub::default() }
+        Source {
+            rows: Rows::new(catalog.clone()),
+            catalog,
+            store,
+            edges: Hub::default(),
+            popular: Popular::new(1 << 20),
+        }
     }
 
     pub(crate) async fn participant(&self, name: &str, joined_ms: i64) -> ParticipantId {

@@ -19,6 +19,7 @@ use crate::media::segment::Policy;
 use crate::playback::file::Files;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::storage::Key;
@@ -98,6 +99,7 @@ impl TestApp {
         let app = App {
             files: Files::new(fixture.source(), 1 << 20),
             rows,
+            popular: Popular::new(1 << 20),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,

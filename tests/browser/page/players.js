@@ -84,6 +84,8 @@
   let element;
   let current;
   let failures = [];
+  /** Pictures that were decoded before the player moved on by itself: [when it did, when it was there, where]. */
+  let jumps = [];
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -103,12 +105,14 @@
     await current?.close();
     element?.remove();
     failures = [];
+    jumps = [];
     element = document.createElement('video');
     element.id = 'player';
     element.playsInline = true;
     // Its pictures are read, and they come from another origin.
     element.crossOrigin = 'anonymous';
     document.body.append(element);
+    watchJumps(element, jumps);
     current = kinds[cell.kind](cell);
     current.open(element, (what) => failures.push(what))?.catch?.((error) => failures.push(String(error)));
     await until(() => element.readyState >= 3 || failed(), 20_000);
@@ -161,7 +165,18 @@
       levels: current.levels(),
       stalls,
       frames,
+      jumps,
     };
+  }
+
+  /** Notes each seek that nobody asked for. What the decoder holds then is decoded once more. */
+  function watchJumps(own, into) {
+    const decoded = () => own.getVideoPlaybackQuality().totalVideoFrames;
+    let from = 0;
+    own.addEventListener('seeking', () => {
+      from = decoded();
+    });
+    own.addEventListener('seeked', () => into.push([from, decoded(), Number(own.currentTime.toFixed(3))]));
   }
 
   function watch(into) {
