@@ -50,7 +50,11 @@ pub(super) fn periods(
     let ends = bounds.iter().skip(1).copied().chain([i64::MAX]);
     // What has one view has no bounds but its own.
     let near = if pictures.len() > 1 { NEAR_MICROS } else { 0 };
-    let cuts = bounds.iter().copied().zip(ends).map(|(from, to)| Cut { room, from, to, near, query });
+    let cuts = bounds.iter().copied().zip(ends).enumerate().map(|(number, (from, to))| {
+        // Nothing begins before the zero, though a tick of the picture's clock may lie a little before it.
+        let since = if number == 0 { i64::MIN } else { from - near };
+        Cut { room, from, to, since, near, query }
+    });
     let told = cuts.map(|cut| {
         let seen = cut.pictures(pictures);
         let heard = sound.and_then(|view| cut.representation(view, &cut.sound(view)));
@@ -106,6 +110,8 @@ struct Cut<'a> {
     room: &'a Room,
     from: i64,
     to: i64,
+    /// The first moment at which its pictures may begin.
+    since: i64,
     /// How far from the bounds its pictures may begin.
     near: i64,
     query: &'a str,
@@ -118,8 +124,7 @@ impl Cut<'_> {
         let mut list: Vec<(Representation, i64)> = Vec::new();
         for view in views {
             let begins = |step: &&Step<'_>| {
-                step.piece.start >= self.from - self.near
-                    && step.piece.start < self.to.saturating_sub(self.near)
+                step.piece.start >= self.since && step.piece.start < self.to.saturating_sub(self.near)
             };
             let steps: Vec<&Step<'_>> = view.steps.iter().filter(begins).collect();
             let Some(first) = steps.first() else { continue };

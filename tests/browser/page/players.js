@@ -202,11 +202,20 @@
     await until(() => shown !== null || failed(), 1_000);
     const landed = element.currentTime;
     const n = element.videoWidth ? picture.readNumber(picture.pixels(element)) : null;
-    await element.play().catch((error) => failures.push(`play: ${error.message}`));
+    // It never settles where nothing is to be played, and that has to be reported.
+    const begun = element.play().catch((error) => failures.push(`play: ${error.message}`));
+    await Promise.race([begun, pause(10_000)]);
     const goal = Math.min(landed + 0.4, element.duration - 0.02);
     const playsOn = await until(() => element.currentTime >= goal || element.ended || failed(), 10_000);
     element.pause();
-    return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed() };
+    return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed(), ...(playsOn ? {} : state()) };
+  }
+
+  /** What there is to play, for whoever looks into why it does not. */
+  function state() {
+    const { readyState, seeking, buffered } = element;
+    const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+    return { readyState, seeking, buffered: ranges };
   }
 
   globalThis.players = {

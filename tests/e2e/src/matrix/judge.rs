@@ -118,8 +118,8 @@ fn seeks(pictures: &[Picture], seen: &Value) -> Vec<String> {
         let there = (to - landed).abs() < SEEK && seek["arrived"] == true;
         if !there || seek["playsOn"] != true || !right(pictures, landed, &seek["n"]) {
             faults.push(format!(
-                "a seek to {to:.2} lands at {landed:.2} on {}, plays on: {}",
-                seek["n"], seek["playsOn"]
+                "a seek to {to:.2} lands at {landed:.2} on {}, plays on: {}, ready {}, buffered {}",
+                seek["n"], seek["playsOn"], seek["readyState"], seek["buffered"]
             ));
         }
     }
