@@ -10,6 +10,7 @@ pub use tokens::{Access, Claims, Tokens};
 
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
+use crate::playback::popular::Popular;
 use crate::reach;
 use std::fs;
 use std::io::{self, Write};
@@ -283,12 +284,16 @@ impl Webhooks {
     }
 }
 
-/// What downloads may hold.
+/// What serving may hold in memory.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Downloads {
     /// MiB of sample tables of downloaded files that are kept for the next request
     #[arg(long, env = "MOOV_CACHE_MIB", value_name = "MIB", default_value_t = 64)]
     pub moov_cache_mib: usize,
+
+    /// MiB of segments that are kept for others who watch the same
+    #[arg(long, env = "SEGMENT_CACHE_MIB", value_name = "MIB", default_value_t = 16)]
+    pub segment_cache_mib: usize,
 }
 
 impl Downloads {
@@ -296,6 +301,12 @@ impl Downloads {
     #[must_use]
     pub fn files(&self, source: Source) -> Files {
         Files::new(source, self.moov_cache_mib.saturating_mul(1 << 20))
+    }
+
+    /// Segments in memory.
+    #[must_use]
+    pub fn popular(&self) -> Popular {
+        Popular::new(self.segment_cache_mib.saturating_mul(1 << 20))
     }
 }
 

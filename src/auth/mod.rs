@@ -11,6 +11,7 @@ mod claims;
 mod fetch;
 mod jwks;
 mod keys;
+mod known;
 mod link;
 mod password;
 mod permit;

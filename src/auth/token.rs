@@ -1,5 +1,6 @@
 use super::claims::Policy;
 use super::keys::Keys;
+use super::known::{Good, Known};
 use super::{Claims, Subject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -87,6 +88,7 @@ pub struct Verifier {
     policy: Policy,
     secret: Option<DecodingKey>,
     keys: Option<Keys>,
+    known: Known,
 }
 
 impl fmt::Debug for Verifier {
@@ -100,7 +102,7 @@ impl Verifier {
     /// chooses among keys; with which algorithm a key is used is the key's own (RFC 8725 3.1).
     #[must_use]
     pub fn new(policy: Policy, secret: Option<&[u8]>, keys: Option<Keys>) -> Self {
-        Self { policy, secret: secret.map(DecodingKey::from_secret), keys }
+        Self { policy, secret: secret.map(DecodingKey::from_secret), keys, known: Known::default() }
     }
 
     /// One that takes HS256 by this secret and nothing else.
@@ -120,6 +122,13 @@ impl Verifier {
     /// # Errors
     /// Every variant but [`Error::Signing`].
     pub async fn verify(&self, token: &str) -> Result<Subject, Error> {
+        if let Some(good) = self.known.get(token) {
+            let in_time = good.in_time(jsonwebtoken::get_current_timestamp(), self.policy.leeway_seconds);
+            if in_time == Err(Error::Expired) {
+                self.known.forget(token);
+            }
+            return in_time.map(|()| good.subject.clone());
+        }
         if token.is_empty() {
             return Err(Error::Missing);
         }
@@ -130,7 +139,12 @@ impl Verifier {
         let wrong = || Error::WrongAlgorithm(self.accepted());
         let algorithm = Algorithm::from_name(&head.alg).ok_or_else(wrong)?;
         let claims = match (algorithm, &self.secret, &self.keys) {
-            (Algorithm::Hs256, Some(secret), _) => self.decode(token, secret, algorithm)?,
+            (Algorithm::Hs256, Some(secret), _) => {
+                let claims = self.decode(token, secret, algorithm)?;
+                let subject = self.policy.subject(&claims)?;
+                self.known.keep(token, Good::new(subject.clone(), &claims));
+                return Ok(subject);
+            }
             (Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa, _, Some(keys)) => {
                 let key = keys.key(head.kid.as_deref(), algorithm).await?;
                 self.decode(token, &key, algorithm)?

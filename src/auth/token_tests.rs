@@ -289,3 +289,30 @@ async fn our_own_token_passes_the_policy_that_it_was_made_for() {
     let found = Verifier::new(policy, Some(SECRET), None).verify(&token).await.unwrap();
     assert_eq!((&*found.user_id, found.role), ("u1", Role::Teacher));
 }
+
+#[tokio::test]
+async fn a_good_token_is_kept_and_its_time_asked_each_time() {
+    let verifier = Verifier::hs256(SECRET);
+    let token = hmac(&head(), &claims(), SECRET);
+    let found = verifier.verify(&token).await.unwrap();
+    assert_eq!(verifier.verify(&token).await, Ok(found.clone()));
+    assert_eq!(verifier.verify(&hmac(&head(), &claims(), b"another")).await, Err(Error::Signature));
+    assert_eq!(verifier.known.len(), 1, "bad ones are not kept");
+    // As if these had been checked in their time.
+    let keep = |token: &str, claims: &Value| {
+        verifier.known.keep(token, Good::new(found.clone(), claims.as_object().unwrap()));
+    };
+    keep("over", &with("exp", json!(now() - 60)));
+    keep("early", &with("nbf", json!(now() + 60)));
+    assert_eq!(verifier.verify("over").await, Err(Error::Expired));
+    assert!(matches!(verifier.verify("over").await, Err(Error::Malformed(_))), "it is forgotten");
+    assert_eq!(verifier.verify("early").await, Err(Error::NotYet));
+}
+
+#[tokio::test]
+async fn a_token_by_a_published_key_is_not_kept() {
+    let pair = Pair::new(Theirs::EdDSA, "k");
+    let verifier = publishing(Policy::default(), &[&pair]);
+    assert!(verifier.verify(&pair.sign("k", &claims())).await.is_ok());
+    assert_eq!(verifier.known.len(), 0);
+}

@@ -88,12 +88,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
     let fills = Fills::default();
+    let popular = downloads.popular();
     let source = Source {
         catalog: catalog.clone(),
         store: store.clone(),
         rows: rows.clone(),
         edges: edges.clone(),
         fills: fills.clone(),
+        popular: popular.clone(),
     };
     let app = App {
         catalog: catalog.clone(),
@@ -102,6 +104,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         recorder: recorder.clone(),
         rows,
         fills,
+        popular,
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,

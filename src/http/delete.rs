@@ -38,6 +38,7 @@ pub(super) async fn delete(
     // Invariant S11: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
     app.catalog.delete_recording(id, at).await?;
     app.rows.forget(id);
+    app.popular.forget(id);
     if permanent {
         app.store.remove_recording(id).await?;
         app.catalog.purge_recording(id).await?;

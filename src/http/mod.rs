@@ -41,6 +41,7 @@ use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::recorder::Supervisor;
@@ -89,6 +90,8 @@ pub struct App {
     pub rows: Rows,
     /// Fills that were made.
     pub fills: Fills,
+    /// Their segments that many ask for, and those of the running ones.
+    pub popular: Popular,
     /// Their media playlists, and those of the ended ones.
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
@@ -125,6 +128,7 @@ impl App {
             rows: self.rows.clone(),
             edges: self.recorder.edges().clone(),
             fills: self.fills.clone(),
+            popular: self.popular.clone(),
         }
     }
 }
@@ -141,16 +145,19 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
-        .layer(CompressionLayer::new().compress_when(playable))
-        .layer(cors(origins))
-        .layer(map_response(headers::guard))
-        .layer(slow_bodies)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
-        .layer(from_fn_with_state(recorder, audit::record))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        // The outermost first. As one layer: each would box the request's future and the answer's body else.
+        .layer((
+            SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
+            SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]),
+            TraceLayer::new_for_http().make_span_with(span),
+            PropagateRequestIdLayer::new(REQUEST_ID),
+            from_fn_with_state(recorder, audit::record),
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            slow_bodies,
+            map_response(headers::guard),
+            cors(origins),
+            CompressionLayer::new().compress_when(playable),
+        ))
 }
 
 fn cors(origins: &Origins) -> CorsLayer {

@@ -31,6 +31,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let detached = app.recorder.detached();
     let free = app.store.free_bytes().await?;
     let counts = counters(&app.recorder.integrity());
+    let (segments, tables) = (app.popular.bytes(), app.files.cached());
     let events = *app.catalog.events_written().borrow();
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
     let audit = audit(&app);
@@ -44,7 +45,13 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_recordings_detached {detached}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
-         tureen_storage_free_bytes {free}\n{counts}\
+         tureen_storage_free_bytes {free}\n\
+         # HELP tureen_segment_cache_bytes Segments in memory for others who watch the same.\n\
+         # TYPE tureen_segment_cache_bytes gauge\n\
+         tureen_segment_cache_bytes {segments}\n\
+         # HELP tureen_moov_cache_bytes Sample tables in memory for the next range of a download.\n\
+         # TYPE tureen_moov_cache_bytes gauge\n\
+         tureen_moov_cache_bytes {tables}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
          tureen_events_total {events}\n{webhooks}{access}{audit}"

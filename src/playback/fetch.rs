@@ -1,7 +1,8 @@
 //! Bytes of init segments, segments and fills.
 
 use super::filled::Fills;
-use super::room;
+use super::popular::{Name, Popular};
+use super::room::{self, Room};
 use super::rows::{Kept, Rows};
 use super::{Error, black};
 use crate::catalog::{Catalog, Track};
@@ -42,6 +43,8 @@ pub struct Source {
     pub edges: Hub,
     /// Fills that were made.
     pub fills: Fills,
+    /// Segments in memory.
+    pub popular: Popular,
 }
 
 pub(super) struct Place {
@@ -86,10 +89,19 @@ impl Source {
     ) -> Result<Fetched, Error> {
         let place = self.place(recording, track).await?;
         let range = self.rows.range(&place.rows, track, number).await?.ok_or(Error::NoSegment(number))?;
-        let bytes = self.store.read_mut(&Key::media(recording, track), range).await?;
         let zero = room::zero(&place.rows.tracks, &place.track);
+        let name = Name { recording, track, range, zero };
+        let bytes = match self.popular.get(&name) {
+            Some(bytes) => bytes,
+            None => {
+                let bytes = self.store.read_mut(&Key::media(recording, track), name.range.clone()).await?;
+                let bytes = moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?;
+                self.popular.was_read(name, &bytes);
+                bytes
+            }
+        };
         Ok(Fetched {
-            bytes: moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?,
+            bytes,
             tag: format!("{track}-{number}-{}", zero.0),
             settled: !place.rows.recording.status.is_running(),
         })

@@ -19,6 +19,7 @@ mod marks;
 mod pieces;
 pub mod playlist;
 pub mod playlists;
+pub mod popular;
 pub mod presentation;
 pub mod room;
 pub mod rows;

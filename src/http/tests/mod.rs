@@ -29,6 +29,7 @@ use crate::playback::file::Files;
 use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::storage::Key;
@@ -131,6 +132,7 @@ impl TestApp {
             files: Files::new(fixture.source(), 1 << 20),
             rows,
             fills: Fills::default(),
+            popular: Popular::new(1 << 20),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,

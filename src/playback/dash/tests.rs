@@ -146,6 +146,22 @@ async fn another_size_is_another_period_and_the_sound_over_its_bound_is_in_both(
     keeps_the_rules(&it, &found).await;
 }
 
+/// The zero is a tick of the sound, and the nearest tick of the picture may lie a few microseconds before it.
+#[tokio::test]
+async fn black_pictures_from_the_zero_on_are_there_wherever_the_zero_lies() {
+    for micros in [0, 20, 42, 83, 104] {
+        let it = Fixture::new().await;
+        let ada = it.participant("Ada", 0).await;
+        it.sound_at(ada, micros, &[(0, 0, 4000), (0, 4000, 4000)]).await;
+        it.track(ada, Codec::H264, "camera", &[(0, 4000, 2000), (0, 6000, 2000)]).await;
+        it.finish(8000).await;
+        let found = described(&it, None).await.unwrap();
+        assert_eq!(found.periods.len(), 2, "{micros}");
+        assert!(only(&found, 0, Kind::Video).init.contains("black.mp4"), "{micros}");
+        keeps_the_rules(&it, &found).await;
+    }
+}
+
 #[tokio::test]
 async fn a_camera_that_was_off_is_a_period_of_black_pictures() {
     for codec in [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1] {

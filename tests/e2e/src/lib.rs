@@ -12,6 +12,7 @@ pub mod application;
 pub mod browser;
 pub mod compare;
 pub mod conformance;
+pub mod descriptions;
 pub mod latency;
 pub mod matrix;
 pub mod offset;

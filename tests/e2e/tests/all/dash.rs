@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tureen::media::fmp4::read;
 use tureen_e2e::browser::Browser;
+use tureen_e2e::descriptions;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track};
 use tureen_e2e::stored::Stored;
@@ -24,6 +25,7 @@ async fn plays_from_dash(codec: &str) {
     let video = track(&manifest, "cam", "video");
     let stored = Stored::read(&stage.recorder.media(), &id, video["id"].as_str().unwrap());
     let address = format!("{}/api/v1/recordings/{id}/stream/manifest.mpd", stage.recorder.url);
+    descriptions::keep(&stage.recorder, &id, &format!("chromium-{codec}")).await;
     let expected = stored.entries.len() as u64 + leads(&stage, video).await;
     if codec != "h264" {
         downloads_as_webm(&stage, &id, codec, expected);
@@ -116,6 +118,7 @@ async fn a_running_recording_plays_at_its_edge() {
     let browser = Browser::publish(&stage.sfu.http_url(), &query).await;
     let id = stage.record().await;
     stage.recorded(&id, &["cam"], 12_000_000).await;
+    descriptions::keep(&stage.recorder, &id, "chromium-live").await;
     let address = format!("{}/api/v1/recordings/{id}/stream/manifest.mpd", stage.recorder.url);
     for player in ["shaka", "dash"] {
         let arguments =
