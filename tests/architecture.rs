@@ -54,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
     ("governor", &["http"]),
     ("hyper", &["http"]),
+    ("tokio_io_timeout", &["http"]),
     ("hyper_util", &["http"]),
     ("tokio_tungstenite", &["sfu"]),
     ("standardwebhooks", &["webhook"]),

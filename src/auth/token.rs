@@ -175,6 +175,9 @@ impl Verifier {
             | ErrorKind::InvalidAlgorithmName
             | ErrorKind::UnsupportedAlgorithm => Error::WrongAlgorithm(self.accepted()),
             ErrorKind::MissingRequiredClaim(claim) => Error::Malformed(format!("it lacks the claim {claim}")),
+            ErrorKind::InvalidClaimFormat(claim) => {
+                Error::Malformed(format!("its claim {claim} is no number"))
+            }
             ErrorKind::Json(reason) => Error::Malformed(reason.to_string()),
             _ => Error::Malformed("it is not a JSON Web Token".to_owned()),
         }

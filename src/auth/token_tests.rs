@@ -63,7 +63,10 @@ async fn a_token_of_another_secret_is_refused() {
 async fn expired_and_not_yet_valid_are_told_with_leeway() {
     let at = |exp: u64, nbf: Option<u64>| {
         let mut claims = with("exp", json!(exp));
-        claims["nbf"] = json!(nbf);
+        claims.as_object_mut().unwrap().remove("nbf");
+        if let Some(nbf) = nbf {
+            claims["nbf"] = json!(nbf);
+        }
         hmac(&head(), &claims, SECRET)
     };
     assert_eq!(verify(&at(now() - 60, None)).await, Err(Error::Expired));

@@ -169,7 +169,7 @@ fn stem(name: &str) -> String {
 }
 
 /// RFC 6266 4: a name in plain ASCII for old clients, and the real one as RFC 8187 encodes it.
-fn disposition(name: &str, extension: &str) -> String {
+pub(super) fn disposition(name: &str, extension: &str) -> String {
     let name = stem(name);
     let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
     let mut encoded = String::new();

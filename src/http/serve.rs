@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -29,16 +30,18 @@ const MAX_CONNECTIONS: usize = 8192;
 /// When the system has no room for another connection.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// How slowly a client may ask.
+/// How slowly a client may ask, and take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// From a connection's beginning, or from the last answer, to the end of a request's head.
     pub(super) head: Duration,
+    /// While it takes nothing of an answer. Players that have enough for now let a download stand for a while.
+    pub(super) taking: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { head: Duration::from_secs(30) }
+        Self { head: Duration::from_secs(30), taking: Duration::from_secs(300) }
     }
 }
 
@@ -103,6 +106,8 @@ async fn connection(
 ) {
     // Small answers at once, as live playlists want them.
     let _ = stream.set_nodelay(true);
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(patience.taking));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(from));

@@ -11,7 +11,7 @@ async fn server() -> (SocketAddr, DropGuard) {
         .route("/", get(|ConnectInfo(from): ConnectInfo<SocketAddr>| async move { from.ip().to_string() }))
         .route("/echo", post(|body: String| async move { body }));
     let stop = CancellationToken::new();
-    let patience = Patience { head: Duration::from_millis(200) };
+    let patience = Patience { head: Duration::from_millis(200), taking: Duration::from_millis(200) };
     tokio::spawn(patiently(listener, routes, stop.clone().cancelled_owned(), patience));
     (address, stop.drop_guard())
 }
@@ -40,6 +40,40 @@ async fn a_head_that_never_ends_ends_the_connection() {
         let text = answer(address, head.as_bytes()).await;
         assert!(!text.contains("200"), "{head}: {text}");
     }
+}
+
+/// Tells when it is dropped.
+struct Told(tokio::sync::mpsc::Sender<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+#[tokio::test]
+async fn a_client_who_takes_nothing_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, mut dropped) = tokio::sync::mpsc::channel(1);
+    let endless = move || {
+        let guard = Told(told.clone());
+        let repeated = futures_util::stream::repeat_with(move || {
+            let _held = &guard;
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; 65_536]))
+        });
+        std::future::ready(Body::from_stream(repeated))
+    };
+    let routes = Router::new().route("/", get(endless));
+    let patience = Patience { head: Duration::from_secs(30), taking: Duration::from_millis(200) };
+    tokio::spawn(patiently(listener, routes, std::future::pending(), patience));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    // Nothing more is read; the answer ends nevertheless.
+    assert_eq!(dropped.recv().await, Some(()));
 }
 
 #[tokio::test]

@@ -65,9 +65,11 @@ fn checked(index: usize, asked: Target) -> Result<NewTarget, Problem> {
 
 /// What is told of one recording is its owner's; that of all is the administrators'.
 async fn permitted(app: &App, bearer: &Bearer, recording: Option<RecordingId>) -> Result<(), Problem> {
-    match recording {
-        None => bearer.permitted(Action::Webhooks),
-        Some(id) => app.access.permit(&bearer.subject, Action::Tell, id).await.map(drop),
+    match (bearer.permitted(Action::Webhooks), recording) {
+        // Of one that was removed, too, as long as somebody is to be told of it.
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(id)) => app.access.permit(&bearer.subject, Action::Tell, id).await.map(drop),
+        (Err(refused), None) => Err(refused),
     }
 }
 

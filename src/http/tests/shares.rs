@@ -1,5 +1,6 @@
 use super::*;
 use crate::media::Codec;
+use crate::playback::film::steady;
 use serde_json::json;
 
 impl TestApp {
@@ -51,7 +52,7 @@ async fn a_recording_is_shared_with_a_user_and_a_role_until_it_is_revoked() {
 async fn levels_are_what_they_say() {
     let app = TestApp::new().await;
     let ada = app.fixture.participant("Ada", 0).await;
-    app.fixture.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    app.fixture.film(ada, Codec::H264, "camera", &steady(Codec::H264, 0, 0, 2)).await;
     app.fixture.finish(2000).await;
     for (level, may) in [("view", 1), ("download", 2), ("share", 3), ("delete", 4)] {
         let wish = json!({"share_type": "user", "shared_with": level, "access_level": level});

@@ -1,11 +1,12 @@
 use super::*;
 use crate::auth::{Bound, Purpose, Subject, digest_of};
 use crate::media::Codec;
+use crate::playback::film::steady;
 
 async fn scene() -> (TestApp, String) {
     let app = TestApp::new().await;
     let ada = app.fixture.participant("Ada", 0).await;
-    let track = app.fixture.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    let (track, _) = app.fixture.film(ada, Codec::H264, "camera", &steady(Codec::H264, 0, 0, 4)).await;
     app.fixture.finish(4000).await;
     (app, track.to_string())
 }
