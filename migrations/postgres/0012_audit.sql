@@ -4,14 +4,14 @@
 -- One row for each process that wrote: its rows in audit_rows follow each other without a hole.
 CREATE TABLE audit_chains (
     number           BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id               TEXT    NOT NULL UNIQUE,
+    id               TEXT COLLATE "C" NOT NULL UNIQUE,
     -- The folder whose process it was. Of each there is one at a time.
-    place            TEXT    NOT NULL,
+    place            TEXT COLLATE "C" NOT NULL,
     began_at         BIGINT  NOT NULL,
     -- It was there then at the latest.
     seen_at          BIGINT  NOT NULL,
     ended_at         BIGINT,
-    previous         TEXT    NOT NULL
+    previous         TEXT COLLATE "C" NOT NULL
 );
 
 CREATE TABLE audit_rows (
@@ -21,27 +21,27 @@ CREATE TABLE audit_rows (
     prev_hash        BYTEA   NOT NULL CHECK (LENGTH(prev_hash) = 32),
     hash             BYTEA   NOT NULL CHECK (LENGTH(hash) = 32),
     at               BIGINT  NOT NULL,
-    action           TEXT    NOT NULL,
-    phase            TEXT    NOT NULL CHECK (phase IN ('once', 'start', 'end')),
-    result           TEXT    NOT NULL CHECK (result IN ('success', 'failed', 'partial')),
+    action           TEXT COLLATE "C" NOT NULL,
+    phase            TEXT COLLATE "C" NOT NULL CHECK (phase IN ('once', 'start', 'end')),
+    result           TEXT COLLATE "C" NOT NULL CHECK (result IN ('success', 'failed', 'partial')),
     status           BIGINT,
-    role             TEXT    NOT NULL,
-    recording_id     TEXT,
-    room_id          TEXT,
-    session_id       TEXT,
-    share_id         TEXT,
-    request_id       TEXT,
-    route            TEXT,
+    role             TEXT COLLATE "C" NOT NULL,
+    recording_id     TEXT COLLATE "C",
+    room_id          TEXT COLLATE "C",
+    session_id       TEXT COLLATE "C",
+    share_id         TEXT COLLATE "C",
+    request_id       TEXT COLLATE "C",
+    route            TEXT COLLATE "C",
     bytes            BIGINT,
     duration_micros  BIGINT,
-    detail           TEXT    NOT NULL,
+    detail           TEXT COLLATE "C" NOT NULL,
     -- Of a person. A seal of 16 bytes is the salt of the value; of 32 bytes, what stays of one that was erased.
-    who              TEXT,
+    who              TEXT COLLATE "C",
     who_seal         BYTEA,
-    address          TEXT,
-    user_agent       TEXT,
+    address          TEXT COLLATE "C",
+    user_agent       TEXT COLLATE "C",
     place_seal       BYTEA,
-    target           TEXT,
+    target           TEXT COLLATE "C",
     target_seal      BYTEA,
     UNIQUE (chain, seq)
 );
@@ -59,7 +59,7 @@ CREATE TABLE audit_heads (
     seq              BIGINT  NOT NULL,
     hash             BYTEA   NOT NULL,
     at               BIGINT  NOT NULL,
-    kind             TEXT    NOT NULL CHECK (kind IN ('running', 'ended', 'cut')),
+    kind             TEXT COLLATE "C" NOT NULL CHECK (kind IN ('running', 'ended', 'cut')),
     key              BYTEA   NOT NULL,
     signature        BYTEA   NOT NULL,
     PRIMARY KEY (chain, at, kind, seq)
@@ -67,7 +67,7 @@ CREATE TABLE audit_heads (
 
 -- What began and has not ended: written with the row of its start, removed with that of its end.
 CREATE TABLE audit_open (
-    session_id       TEXT    NOT NULL PRIMARY KEY,
+    session_id       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     chain            BIGINT  NOT NULL REFERENCES audit_chains (number),
     seq              BIGINT  NOT NULL
 );
@@ -76,16 +76,16 @@ CREATE TABLE audit_open (
 -- rows over and over: half of each page is left free for their next versions.
 CREATE TABLE audit_actions (
     day              BIGINT  NOT NULL,
-    action           TEXT    NOT NULL,
-    result           TEXT    NOT NULL,
-    phase            TEXT    NOT NULL,
+    action           TEXT COLLATE "C" NOT NULL,
+    result           TEXT COLLATE "C" NOT NULL,
+    phase            TEXT COLLATE "C" NOT NULL,
     entries          BIGINT  NOT NULL,
     bytes            BIGINT  NOT NULL,
     PRIMARY KEY (day, action, result, phase)
 ) WITH (fillfactor = 50);
 CREATE TABLE audit_actors (
     day              BIGINT  NOT NULL,
-    who              TEXT    NOT NULL,
+    who              TEXT COLLATE "C" NOT NULL,
     entries          BIGINT  NOT NULL,
     bytes            BIGINT  NOT NULL,
     PRIMARY KEY (day, who)
@@ -95,7 +95,7 @@ CREATE INDEX audit_actors_of_nothing ON audit_actors (day) WHERE entries <= 0;
 
 -- A row is here only within the transaction that erases or removes.
 CREATE TABLE audit_unlocked (
-    way              TEXT    NOT NULL PRIMARY KEY CHECK (way IN ('erase', 'retention'))
+    way              TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (way IN ('erase', 'retention'))
 );
 
 -- Erasing takes values of persons away, and changes nothing else.
@@ -140,7 +140,7 @@ CREATE TRIGGER audit_rows_are_not_emptied BEFORE TRUNCATE ON audit_rows EXECUTE 
 CREATE TRIGGER audit_heads_are_not_emptied BEFORE TRUNCATE ON audit_heads EXECUTE FUNCTION audit_is_not_emptied();
 
 -- For people and tools for reports.
-CREATE VIEW report.audit AS
+CREATE VIEW report_audit AS
 SELECT c.id AS chain, r.seq, wall_time(r.at) AS at, r.action, r.phase, r.result, r.status, r.who, r.role,
        r.address, r.user_agent, r.target, r.recording_id, r.room_id, r.session_id, r.share_id, r.request_id, r.route,
        r.bytes, r.duration_micros / 1e6 AS duration_seconds, r.detail, ENCODE(r.hash, 'hex') AS hash

@@ -51,7 +51,7 @@ pub use access::Access;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use error::Problem;
 pub use events::Listeners;
 pub use limits::Limits;

@@ -87,7 +87,7 @@ fn rows(catalog: Catalog, filter: AuditFilter) -> impl Stream<Item = Result<Audi
             };
             match catalog.audit_page(&filter, cursor, PAGE).await {
                 Ok(page) => Some((Ok(page.rows), page.next.map_or(Next::None, Next::After))),
-                Err(error) => Some((Err(error.into()), Next::None)),
+                Err(error) => Some((Err(crate::audit::Error::from(error)), Next::None)),
             }
         }
     });

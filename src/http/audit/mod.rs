@@ -1,7 +1,7 @@
 //! What is asked of the API leaves a record: before the answer is given, and before the first byte of media.
 //!
 //! [`record`] stands around all of `/api/v1`, outside of who may do what, so that refusals are seen too. What was asked it
-//! knows from the route ([`rule`]); who asked is told to it from inside ([`Noted`]). If the record cannot be written,
+//! knows from the route ([`rule`]); who asked is told to it from inside ([`Slot`], [`Noted`]). If the record cannot be written,
 //! there is no answer but 503: `docs/design/audit.md` says what that means for whom.
 
 mod counted;

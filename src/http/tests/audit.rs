@@ -83,7 +83,8 @@ async fn what_is_asked_leaves_a_row() {
     // The room is still told of what is gone.
     assert_eq!(rows[6].detail, "{\"permanent\":true}");
     assert_eq!(rows[6].room_id.as_deref(), Some("room one"));
-    assert_eq!(verify(&app).await.rows, 8);
+    // With the chain's beginning and the export itself.
+    assert_eq!(verify(&app).await.rows, 9);
 }
 
 #[tokio::test]
@@ -144,7 +145,10 @@ async fn many_segments_are_two_rows() {
 
 #[tokio::test]
 async fn a_download_that_is_cut_off_tells_what_was_sent() {
-    let (app, _) = with_film().await;
+    let app = TestApp::new().await;
+    let ada = app.fixture.participant("Ada", 0).await;
+    app.fixture.film(ada, Codec::H264, "camera", &steady(Codec::H264, 0, 0, 120)).await;
+    app.fixture.finish(120_000).await;
     let whole = app.get(&app.at("/download"), Role::Student).await;
     let request =
         Request::get(app.at("/download")).header("authorization", format!("Bearer {}", token(Role::Student)));
@@ -201,7 +205,7 @@ async fn the_audit_is_read_by_administrators_and_that_is_recorded() {
     let first = app.get(&format!("{AUDIT}?action=view&limit=4&total=true"), Role::Admin).await.json();
     assert_eq!((first["entries"].as_array().unwrap().len(), &first["total"]), (4, &Value::from(6)));
     assert_eq!(first["entries"][0]["route"], "GET /api/v1/recordings/{id}/info");
-    assert_eq!(first["entries"][0]["actor"], "user-1");
+    assert_eq!(first["entries"][0]["actor"], OWNER);
     assert!(first["entries"][0].get("who_seal").is_none());
     let next = first["next"].as_str().unwrap();
     let second = app.get(&format!("{AUDIT}?action=view&limit=4&cursor={next}"), Role::Admin).await.json();
@@ -217,7 +221,7 @@ async fn the_audit_is_read_by_administrators_and_that_is_recorded() {
     assert_eq!(count(&groups, "audit_export"), Some(2.into()));
     let actors =
         app.get(&format!("{AUDIT}?group_by=actor&from=2020-01-01T12:00:00Z"), Role::Admin).await.json();
-    assert!(count(&actors, "user-1").unwrap().as_u64().unwrap() >= 12, "{actors}");
+    assert!(count(&actors, "user-1").unwrap().as_u64().unwrap() >= 8, "{actors}");
     for (query, field) in [
         ("action=x", "action"),
         ("result=x", "result"),
@@ -267,18 +271,18 @@ async fn erasing_a_person_leaves_the_chain_valid() {
     app.call(Method::POST, &format!("{AUDIT}/erase"), Role::Teacher, body).await.problem(403, "forbidden");
     let path = format!("{AUDIT}/erase");
     let erased = app.call_as(Method::POST, &path, "admin-1", Role::Admin, body).await.json();
-    assert_eq!(erased["rows"], 2);
+    assert_eq!(erased["rows"], 1);
     let rows = app.rows().await;
     assert!(rows[0].who.is_none() && rows[0].who_seal.as_ref().unwrap().len() == 32);
     let last = rows.last().unwrap();
     assert_eq!(
         (told(last), last.detail.as_str()),
-        (("audit_erase", "once", "success", Some(200), Some("admin-1")), "{\"rows\":2}")
+        (("audit_erase", "once", "success", Some(200), Some("admin-1")), "{\"rows\":1}")
     );
     let groups = app.get(&format!("{AUDIT}?group_by=actor"), Role::Admin).await.json();
     assert!(!groups.to_string().contains("user-1"), "{groups}");
     let report = verify(&app).await;
-    assert_eq!(report.erased, 2);
+    assert_eq!(report.erased, 1);
 }
 
 #[tokio::test]

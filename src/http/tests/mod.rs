@@ -15,7 +15,7 @@ mod start;
 mod stream;
 
 use super::{Access, App, Doors, Limits, Listeners, router, routes};
-use crate::audit::{self, Audit, Trusted};
+use crate::audit::{Audit, Config, Trusted};
 use crate::auth::{Claims, Role, Sealer, Verifier, mint};
 use crate::catalog::{NewShare, With};
 use crate::cli::supervisor;
@@ -118,7 +118,7 @@ impl TestApp {
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
-        let config = audit::Config {
+        let config = Config {
             folder: fixture.folder.path().join("audit"),
             key: None,
             heads_every: Duration::from_secs(300),
