@@ -36,6 +36,13 @@ impl Ticks {
         let half = if scaled < 0 { -500_000 } else { 500_000 };
         Self(saturate((scaled + half) / 1_000_000))
     }
+
+    /// The first tick that is not before a place in microseconds.
+    #[must_use]
+    pub fn at_or_behind(micros: i64, scale: Timescale) -> Self {
+        let scaled = i128::from(micros) * i128::from(scale.0);
+        Self(saturate(scaled.div_euclid(1_000_000) + i128::from(scaled.rem_euclid(1_000_000) > 0)))
+    }
 }
 
 impl Add for Ticks {

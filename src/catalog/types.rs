@@ -306,7 +306,8 @@ pub struct Run {
     pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
-    /// How far the sound of the same participant was listed when the run began, in microseconds of the timeline.
+    /// Of a run that changes the picture: where the sound of the same participant is cut for it, in microseconds of the
+    /// timeline. It was listed no further.
     pub listed_micros: i64,
 }
 
@@ -400,7 +401,8 @@ pub struct Gap {
     pub duration: Ticks,
     /// It goes on.
     pub open: bool,
-    /// How far the sound of the same participant was listed when this was told, in microseconds of the timeline.
+    /// From where on it is filled with what is shown, in microseconds of the timeline; before that with what was shown in
+    /// front of it. There the sound of the same participant is cut: it was listed no further when this was told.
     pub listed_micros: i64,
 }
 

@@ -12,6 +12,7 @@ use crate::http::{self, App, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
@@ -75,12 +76,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
     let popular = downloads.popular();
+    let fills = Fills::default();
     let source = Source {
         catalog: catalog.clone(),
         store: store.clone(),
         rows: rows.clone(),
         edges: edges.clone(),
         popular: popular.clone(),
+        fills: fills.clone(),
     };
     let app = App {
         catalog: catalog.clone(),
@@ -89,6 +92,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         recorder: recorder.clone(),
         rows,
         popular,
+        fills,
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,

@@ -29,6 +29,7 @@ use crate::catalog::Catalog;
 use crate::config::Origins;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
@@ -78,6 +79,8 @@ pub struct App {
     pub rows: Rows,
     /// Their segments that many ask for, and those of the running ones.
     pub popular: Popular,
+    /// Fills that were made.
+    pub fills: Fills,
     /// Their media playlists, and those of the ended ones.
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
@@ -102,6 +105,7 @@ impl App {
             rows: self.rows.clone(),
             edges: self.recorder.edges().clone(),
             popular: self.popular.clone(),
+            fills: self.fills.clone(),
         }
     }
 }

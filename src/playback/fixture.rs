@@ -1,6 +1,7 @@
 //! A recording made up for tests: real fragments in real files, with their rows.
 
 use super::fetch::Source;
+use super::filled::Fills;
 use super::popular::Popular;
 use super::rows::Rows;
 use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
@@ -54,6 +55,7 @@ impl Fixture {
             store,
             edges: Hub::default(),
             popular: Popular::new(1 << 20),
+            fills: Fills::default(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod dash;
 pub mod fetch;
 pub mod file;
 pub mod fill;
+pub mod filled;
 mod ladder;
 mod marks;
 mod pieces;

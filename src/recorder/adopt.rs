@@ -93,12 +93,12 @@ async fn read(
                 past.end = Some(mended.end);
                 past.position = mended.media.len();
                 (past.next_run, past.next_segment) = (mended.next_run, mended.next_segment);
-                writer.adopt(track.id, track.codec, mended.media, mended.index);
+                writer.adopt(&track, mended.media, mended.index);
             }
             None => {
                 let media = store.reopen(&Key::media(row.id, track.id), 0).await?;
                 let index = store.reopen(&Key::index(row.id, track.id), 0).await?;
-                writer.adopt(track.id, track.codec, media, index);
+                writer.adopt(&track, media, index);
             }
         }
         past.integrity = serde_json::from_value(track.integrity.clone()).unwrap_or_default();

@@ -15,6 +15,8 @@ mod actor;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
+#[cfg(test)]
+mod bounds_tests;
 mod error;
 mod gap;
 #[cfg(test)]

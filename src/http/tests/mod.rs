@@ -17,6 +17,7 @@ use crate::config::Origins;
 use crate::live::Hub;
 use crate::media::segment::Policy;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
 use crate::playback::popular::Popular;
@@ -100,6 +101,7 @@ impl TestApp {
             files: Files::new(fixture.source(), 1 << 20),
             rows,
             popular: Popular::new(1 << 20),
+            fills: Fills::default(),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,

@@ -25,6 +25,9 @@ const UPDATE_MICROS: i64 = 2_000_000;
 /// then a player has to ask, and to load.
 const DELAY_MICROS: i64 = 10_000_000;
 
+/// Longer leads are filled.
+const SHORT_MICROS: i64 = 100_000;
+
 /// A track's part of the presentation.
 struct View<'a> {
     track: &'a Track,
@@ -84,7 +87,7 @@ fn snapshot(
 ) -> Result<Snapshot, Error> {
     let ended = room.ended(who.id);
     let (pictures, sound) = views(room, stored, ended)?;
-    let zero = room.zero_micros(who.id).unwrap_or(0);
+    let begin = begin(&pictures, room.zero_micros(who.id).unwrap_or(0));
     let all = || pictures.iter().chain(&sound);
     let reached = all().filter_map(|view| view.steps.last()).map(|step| step.piece.end).max();
     let reached = reached.ok_or(if ended { Error::Nothing } else { Error::NothingYet })?;
@@ -93,18 +96,30 @@ fn snapshot(
     let name = Some(&who.display_name).filter(|name| !name.is_empty()).unwrap_or(&who.peer_id);
     Ok(Snapshot {
         title: room.recording.title.clone(),
+        // In a pause the timeline stands still, and the clock that is told does too.
         live: (!ended).then(|| Live {
-            // In a pause the timeline stands still and the wall clock does not.
-            available_from: room.wall(reached).plus(zero - reached),
-            published: room.wall(reached),
-            now,
+            available_from: room.recording.started_at.plus(begin),
+            published: room.recording.started_at.plus(reached),
+            now: now.plus(-paused_micros(room, now)),
             update_micros: UPDATE_MICROS,
             delay_micros: DELAY_MICROS,
         }),
-        duration_micros: reached - zero,
+        duration_micros: reached - begin,
         longest_micros: longest.unwrap_or(0).max(promised),
-        periods: periods::periods(room, &pictures, sound.as_ref(), zero, name, query),
+        periods: periods::periods(room, &pictures, sound.as_ref(), begin, name, query),
     })
+}
+
+/// Where the presentation begins: at its zero, or with its first picture where that comes so little later that nothing is
+/// shown before it. A player that finds no picture at its start steps over the hole.
+fn begin(pictures: &[View<'_>], zero: i64) -> i64 {
+    let first = pictures.iter().filter_map(|view| view.steps.first()).map(|step| step.piece.start).min();
+    first.filter(|first| (zero..zero + SHORT_MICROS).contains(first)).unwrap_or(zero)
+}
+
+/// How long the recording has stood still up to now, in microseconds.
+fn paused_micros(room: &Room, now: WallTime) -> i64 {
+    room.pauses.iter().map(|pause| pause.ended_at.unwrap_or(now).since(pause.began_at).max(0)).sum()
 }
 
 /// The views of the layers, highest first, and of the sound.

@@ -1,5 +1,7 @@
 //! Chromium publishes, Tureen records, dash.js and shaka play the descriptions in Chromium.
 
+mod periods;
+
 use crate::players::record_browser;
 use serde_json::Value;
 use std::time::Duration;
@@ -14,9 +16,8 @@ use tureen_sfu::Dialect;
 /// What a viewer would not forgive, in seconds.
 const LONGEST_STALL: f64 = 0.3;
 
-/// Both players step over the few milliseconds in front of the first picture when they begin to play. What the decoder
-/// held by then is decoded again; the browser does not tell how much that was.
-const DECODED_AGAIN: u64 = 12;
+/// A player may decode a picture again that it held when it began to play or went on to another period.
+const DECODED_AGAIN: u64 = 2;
 
 /// Plays one recording to its end in both players: every picture is decoded, and seeks land.
 async fn plays_from_dash(codec: &str) {

@@ -64,7 +64,8 @@ fn parts(old: &Media, new: &Media, found: &mut Findings<'_>) {
     }
 }
 
-/// Rule `hint`: what was hinted came next (4.4.5.3), unless the end came.
+/// Rule `hint`: what was hinted came next (4.4.5.3), unless the end came. A hint tells what is expected: nobody knows
+/// beforehand when a camera goes off or on.
 fn hinted(old: &Media, new: &Media, found: &mut Findings<'_>) {
     let hint = old.hints.iter().find(|hint| hint.raw("TYPE") == Some("PART"));
     let Some((hint, uri)) = hint.and_then(|hint| Some((hint, hint.text("URI")?))) else { return };
@@ -77,6 +78,14 @@ fn hinted(old: &Media, new: &Media, found: &mut Findings<'_>) {
         now.iter().find(|(msn, part, _)| closed && (*msn, *part) == (next_segment + 1, 0))
     });
     if let Some((.., part)) = came {
-        found.want(part.uri == uri, "hint", hint.line, || format!("hinted was {uri}, {} came", part.uri));
+        let changed = of_fill(uri) != of_fill(&part.uri);
+        found.want(part.uri == uri || changed, "hint", hint.line, || {
+            format!("hinted was {uri}, {} came", part.uri)
+        });
     }
+}
+
+/// It stands in where there is no media.
+fn of_fill(uri: &str) -> bool {
+    uri.starts_with("fill-") || uri.starts_with("lead-")
 }
