@@ -2,7 +2,7 @@
 
 use super::filled::Fills;
 use super::popular::{Name, Popular};
-use super::room::{self, Room};
+use super::room;
 use super::rows::{Kept, Rows};
 use super::{Error, black};
 use crate::catalog::{Catalog, Track};
@@ -41,10 +41,10 @@ pub struct Source {
     pub rows: Rows,
     /// What has no rows yet.
     pub edges: Hub,
-    /// Fills that were made.
-    pub fills: Fills,
     /// Segments in memory.
     pub popular: Popular,
+    /// Fills that were made.
+    pub fills: Fills,
 }
 
 pub(super) struct Place {

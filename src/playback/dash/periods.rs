@@ -126,10 +126,10 @@ impl Cut<'_> {
     fn pictures(&self, views: &[View<'_>]) -> Vec<Representation> {
         let mut list: Vec<(Representation, i64)> = Vec::new();
         for view in views {
-            // Nothing begins before the zero, though a tick of the picture's clock may lie a little before it.
-            let since = if self.begins { i64::MIN } else { self.from - self.near };
             let begins = |step: &&Step<'_>| {
-                step.piece.start >= since && step.piece.start < self.to.saturating_sub(self.near)
+                // A tick of the picture's clock may lie a little before the beginning.
+                let after = self.begins || step.piece.start >= self.from - self.near;
+                after && step.piece.start < self.to.saturating_sub(self.near)
             };
             let steps: Vec<&Step<'_>> = view.steps.iter().filter(begins).collect();
             let Some(first) = steps.first() else { continue };

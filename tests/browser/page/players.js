@@ -66,7 +66,10 @@
           player.initialize(element, url, false, 0);
         },
         levels: () => player.getRepresentationsByType?.('video')?.length ?? 1,
-        choose: (level) => player.setRepresentationForTypeByIndex('video', level, false),
+        // Told to switch while it has begun to load the next period, dash.js loads nothing more of that, not even sound.
+        choose: (level) => {
+          if (player.getActiveStream()?.getStreamInfo().isLast) player.setRepresentationForTypeByIndex('video', level, false);
+        },
         close: () => player.destroy(),
       };
     },
@@ -109,6 +112,8 @@
     element = document.createElement('video');
     element.id = 'player';
     element.playsInline = true;
+    // As a player does. Else Firefox gives the decoder back while it waits, and decodes the first picture once more.
+    element.preload = 'auto';
     // Its pictures are read, and they come from another origin.
     element.crossOrigin = 'anonymous';
     document.body.append(element);
@@ -202,11 +207,12 @@
     await until(() => shown !== null || failed(), 1_000);
     const landed = element.currentTime;
     const n = element.videoWidth ? picture.readNumber(picture.pixels(element)) : null;
-    // It never settles where nothing is to be played, and that has to be reported.
-    const begun = element.play().catch((error) => failures.push(`play: ${error.message}`));
-    await Promise.race([begun, pause(10_000)]);
     const goal = Math.min(landed + 0.4, element.duration - 0.02);
-    const playsOn = await until(() => element.currentTime >= goal || element.ended || failed(), 10_000);
+    const playsOn = await until(() => {
+      // dash.js pauses while it goes to another period. It never settles where nothing is to be played.
+      if (element.paused) element.play().catch(({ name, message }) => name === 'AbortError' || failures.push(`play: ${message}`));
+      return element.currentTime >= goal || element.ended || failed();
+    }, 10_000);
     element.pause();
     return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed(), ...(playsOn ? {} : state()) };
   }
