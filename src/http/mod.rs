@@ -145,18 +145,20 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
-        // The outermost first. As one layer: each would box the request's future and the answer's body else.
+        // Few layers, each of several with the outermost first: each would box the request's future and the answer's body else.
+        .layer((
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            slow_bodies,
+            cors(origins),
+            CompressionLayer::new().compress_when(playable),
+        ))
+        .layer(map_response(headers::guard))
+        .layer(from_fn_with_state(recorder, audit::record))
         .layer((
             SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
             SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]),
             TraceLayer::new_for_http().make_span_with(span),
             PropagateRequestIdLayer::new(REQUEST_ID),
-            from_fn_with_state(recorder, audit::record),
-            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
-            slow_bodies,
-            map_response(headers::guard),
-            cors(origins),
-            CompressionLayer::new().compress_when(playable),
         ))
 }
 
