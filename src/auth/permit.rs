@@ -15,6 +15,8 @@ pub enum Action {
     Delete,
     /// Remove a recording and its bytes for good.
     Purge,
+    /// Say that nothing of a recording may be deleted, or that it may again.
+    Hold,
     /// See and repeat what applications are told by webhooks.
     Webhooks,
 }
@@ -33,6 +35,7 @@ pub struct Denied {
 /// [`Denied`] when not.
 pub fn permit(bearer: &Claims, action: Action) -> Result<(), Denied> {
     let allowed = match (bearer.role, action) {
+        (role, Action::Hold) => role == Role::Admin,
         (Role::Teacher | Role::Admin, _) | (Role::Student, Action::View | Action::Download) => true,
         (Role::Student | Role::Unknown, _) => false,
     };
@@ -60,6 +63,9 @@ mod tests {
             assert!(may(Role::Admin, action) && may(Role::Teacher, action));
             assert_eq!(may(Role::Student, action), [Action::View, Action::Download].contains(&action));
             assert!(!may(Role::Unknown, action));
+        }
+        for role in [Role::Student, Role::Teacher, Role::Admin, Role::Unknown] {
+            assert_eq!(may(role, Action::Hold), role == Role::Admin);
         }
     }
 }

@@ -11,27 +11,35 @@
 
 mod change;
 mod database;
+mod erase;
 mod error;
 mod event_kind;
 mod events;
 mod gaps;
+mod garbage;
 mod list;
 mod participants;
+mod recorders;
 mod recordings;
 mod repeat;
 mod row;
 mod segments;
 mod statement;
+mod states;
 mod tracks;
 mod turns;
 mod types;
 mod webhooks;
 
 pub use change::Change;
+pub use database::POSTGRES_CONNECTIONS;
+pub use erase::Erased;
 pub use error::Error;
 pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};
-pub use list::{Cursor, Filter, Page};
+pub use garbage::Garbage;
+pub use list::{Cursor, Filter, Page, Total};
+pub use recorders::Watch;
 pub use repeat::{DeadFilter, Replay};
 pub use types::{
     Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, PartTarget,
@@ -40,7 +48,9 @@ pub use types::{
 pub use webhooks::{Delivery, Failure};
 
 use database::Dialect;
+use recorders::Identity;
 use sqlx::AnyPool;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// The rows.
@@ -49,13 +59,27 @@ pub struct Catalog {
     writer: AnyPool,
     reader: AnyPool,
     dialect: Dialect,
+    /// Which process this is, once it is enrolled.
+    identity: Arc<OnceLock<Identity>>,
     /// Counts events that were written.
     events: watch::Sender<u64>,
 }
 
 #[cfg(test)]
+mod alike_tests;
+#[cfg(test)]
 mod database_tests;
 #[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
+mod statements_tests;
+#[cfg(test)]
+mod states_tests;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

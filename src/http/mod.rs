@@ -8,17 +8,20 @@ mod authenticate;
 mod bridge;
 mod consent;
 mod dash;
-mod delete;
 mod describe;
 mod download;
+mod erase;
 mod error;
 mod events;
 mod extract;
+mod hold;
 mod list;
 mod manifest;
 mod pause;
 mod probes;
 mod range;
+mod remove;
+mod restore;
 mod start;
 mod stop;
 mod stream;
@@ -27,6 +30,7 @@ mod webhooks;
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Origins;
+use crate::id::RecordingId;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::playlists::Playlists;
@@ -39,7 +43,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use error::Problem;
 pub use events::Listeners;
 use std::future::Future;
@@ -92,6 +96,13 @@ pub struct App {
 }
 
 impl App {
+    /// Something of a recording was taken away or given back: nothing that is kept of it is served again.
+    fn forget(&self, id: RecordingId) {
+        self.rows.forget(id);
+        self.playlists.forget(id);
+        self.files.forget();
+    }
+
     fn source(&self) -> Source {
         Source {
             catalog: self.catalog.clone(),
@@ -138,12 +149,15 @@ fn recordings() -> Router<App> {
     Router::new()
         .route("/", get(list::list))
         .route("/start", post(start::start))
-        .route("/{id}", get(describe::get).delete(delete::delete))
+        .route("/{id}", get(describe::get).delete(remove::delete))
         .route("/{id}/stop", post(stop::stop))
         .route("/{id}/pause", post(pause::pause))
         .route("/{id}/resume", post(pause::resume))
-        .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
-        .route("/{id}/participants/{peer_id}/include", post(consent::include))
+        .route("/{id}/restore", post(restore::restore))
+        .route("/{id}/legal-hold", post(hold::hold).delete(hold::release))
+        .route("/{id}/participants/{participant}", delete(erase::erase))
+        .route("/{id}/participants/{participant}/exclude", post(consent::exclude))
+        .route("/{id}/participants/{participant}/include", post(consent::include))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/events", get(events::list))
         .route("/{id}/download", get(download::download))

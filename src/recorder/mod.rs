@@ -15,6 +15,7 @@ mod actor;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
+mod beside;
 mod error;
 mod gap;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+pub mod removal;
 pub mod request;
 pub mod rules;
 #[cfg(test)]

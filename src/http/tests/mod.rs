@@ -5,6 +5,7 @@ mod dash;
 mod download;
 mod events;
 mod low_latency;
+mod removal;
 mod rows;
 mod start;
 mod stream;

@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod latency;
 pub mod matrix;
 pub mod offset;
+pub mod postgres;
 pub mod readers;
 pub mod receiver;
 pub mod recorder;
