@@ -8,6 +8,7 @@ pub use audit::{Audit, Error as AuditError, folder as audit_folder};
 pub use sfu::{Sfus, trusting};
 pub use tokens::{Access, Claims, Tokens};
 
+use crate::catalog::POSTGRES_CONNECTIONS;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::popular::Popular;
@@ -85,6 +86,9 @@ pub struct Place {
     /// Database [default: sqlite:RECORDINGS_DIR/tureen.db]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Most connections to a PostgreSQL database
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = POSTGRES_CONNECTIONS)]
+    pub database_connections: u32,
 }
 
 impl Place {

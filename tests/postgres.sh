@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # A PostgreSQL server for tests. Prints its URL when it answers, runs until standard input ends, which it does however the
 # process that holds the other end of it dies, and leaves nothing behind. What initdb makes is kept in the cache folder.
+#   tests/postgres.sh          on a socket, for whoever comes
+#   tests/postgres.sh PORT     also on this port of localhost: with TLS (certificate in ca.pem beside the socket) and a password
 set -euo pipefail
 
 bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
@@ -39,8 +41,19 @@ else
 fi
 exec 9>&-
 
+network=(-c listen_addresses=)
+if [ $# -gt 0 ]; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out ca.pem \
+    -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null
+  [ "$(id -u)" != 0 ] || chown postgres: key.pem
+  chmod 600 key.pem && chmod 755 "$folder"
+  printf 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n' >data/pg_hba.conf
+  network=(-c listen_addresses=127.0.0.1 -c port="$1" -c ssl=on -c ssl_cert_file="$folder/ca.pem"
+    -c ssl_key_file="$folder/key.pem")
+  export PGPORT=$1
+fi
 # A crash loses nothing that a test would miss.
-"${as[@]}" "$bin/postgres" -D data -c listen_addresses= -c unix_socket_directories="$folder" -c fsync=off \
+"${as[@]}" "$bin/postgres" -D data "${network[@]}" -c unix_socket_directories="$folder" -c fsync=off \
   -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200 \
   </dev/null >log 2>&1 &
 server=$!
@@ -48,5 +61,6 @@ until "$bin/pg_isready" --quiet --host="$folder"; do
   kill -0 "$server" 2>/dev/null || { echo "it ended: $(tail -1 log)" && exit 1; }
   sleep 0.05
 done
-echo "postgres://postgres@/postgres?host=$folder"
+[ $# -eq 0 ] || psql --quiet --host="$folder" --username=postgres --command="ALTER ROLE postgres PASSWORD 'a secret:word@'"
+echo "postgres:///postgres?user=postgres&host=$folder${PGPORT:+&port=$PGPORT}"
 cat >/dev/null

@@ -56,7 +56,7 @@ async fn the_file_is_where_the_url_says() {
     Catalog::open(&format!("sqlite:{path}/../{path}/x.db")).await.unwrap().close().await;
     assert!(relative.path().join("x.db").exists());
     let memory = Catalog::open("sqlite::memory:").await.unwrap();
-    assert!(memory.unfinished().await.unwrap().is_empty());
+    assert!(memory.orphans().await.unwrap().is_empty());
     let read_only = format!("sqlite:{}?mode=ro", relative.path().join("none.db").display());
     assert!(matches!(Catalog::open(&read_only).await, Err(Error::Open { .. })));
 }
@@ -95,4 +95,81 @@ async fn arguments_come_back_as_they_were() {
     assert!(boolean(&row, "truth").unwrap());
     assert!(boolean(&row, "among").unwrap());
     assert!(boolean(&row, "text").is_err());
+}
+
+/// All that an error says, to its last cause.
+fn told(error: &Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(" {cause} {cause:?}"));
+        source = cause.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_url_is_refused_without_its_password() {
+    for url in [
+        "postgres://user:secret@127.0.0.1:1/db",
+        "postgresql://user:secret@127.0.0.1:1/db?sslmode=require",
+        "postgres://127.0.0.1:1/db?user=u&password=secret&passwort=secret",
+        "postgres://user:secret@127.0.0.1:port/db",
+        "postgres://user:secret@127.0.0.1:1/db?sslmode=secret-ly",
+        "mysql://user:secret@host/db",
+        "secret",
+    ] {
+        let error = Catalog::open(url).await.unwrap_err();
+        let text = told(&error).replace("secret-ly", "");
+        assert!(!text.contains("secret") || url == "secret", "{text}");
+        assert!(!url.contains("passwort") || text.contains("'passwort'"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_network_is_encrypted_and_checked_as_the_url_says() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (socket, _server) = super::testing::start(Some(port));
+    let folder = socket.split_once("host=").unwrap().1.split('&').next().unwrap();
+    let ca = format!("{folder}/ca.pem");
+    let at = |host: &str, password: &str, rest: &str| {
+        format!("postgres://postgres:{password}@{host}:{port}/postgres?{rest}")
+    };
+    let password = "a%20secret%3Aword%40";
+    let checked = format!("sslmode=verify-full&sslrootcert={ca}");
+    let catalog = Catalog::open_with(&at("localhost", password, &checked), 3).await.unwrap();
+    catalog.ping().await.unwrap();
+    let row = sql(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS clear FROM pg_stat_ssl s JOIN pg_stat_activity a ON a.pid = s.pid
+                   WHERE a.application_name = 'tureen' AND NOT s.ssl",
+    );
+    assert_eq!(row.fetch_one(&catalog.reader).await.unwrap().get::<i64, _>("clear"), 0);
+    for (setting, value) in
+        [("statement_timeout", "1min"), ("lock_timeout", "20s"), ("synchronous_commit", "on")]
+    {
+        let row = sql("SELECT current_setting($1) AS value")
+            .bind(setting)
+            .fetch_one(&catalog.reader)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<String, _>("value"), value, "{setting}");
+    }
+    // As many connections as were asked for, and no more.
+    let mut held = Vec::new();
+    while let Some(one) = catalog.writer.try_acquire() {
+        held.push(one);
+    }
+    assert!(held.len() <= 3);
+    drop(held);
+    catalog.close().await;
+    for (url, why) in [
+        (at("localhost", password, "sslmode=verify-full"), "an authority that nobody knows"),
+        (at("127.0.0.1", password, &checked), "another name"),
+        (at("localhost", password, "sslmode=disable"), "the server wants TLS"),
+        (at("localhost", "wrong-secret", &checked), "another password"),
+    ] {
+        let error = Catalog::open(&url).await.expect_err(why);
+        assert!(matches!(error, Error::Open { .. }), "{why}: {error:?}");
+        assert!(!told(&error).contains("secret"), "{why}: {error:?}");
+    }
 }

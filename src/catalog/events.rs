@@ -1,5 +1,6 @@
 //! Table `events`: what happened in recordings, in the order in which it was written.
 
+use super::database::in_order;
 use super::row::{Connection, Row, corrupt, integer, json, now, parsed, wall};
 use super::statement::{Statement, sql};
 use super::{Catalog, Error, EventKind, Viewer, viewer};
@@ -70,6 +71,7 @@ pub struct EventFilter {
 
 /// Writes an event, and a delivery for each target that wants it.
 pub(super) async fn append(change: &mut Connection, event: &NewEvent) -> Result<(), Error> {
+    in_order(change).await?;
     let (recording, at) = (event.recording.to_string(), now());
     let row = sql(
         "INSERT INTO events (id, recording_id, sequence, type, at, data)

@@ -12,21 +12,23 @@
 mod audit;
 mod change;
 mod database;
+mod erase;
 mod error;
 mod event_kind;
 mod events;
 mod gaps;
 mod generations;
+mod garbage;
 mod list;
 mod participants;
+mod recorders;
 mod recordings;
 mod repeat;
 mod row;
 mod segments;
 mod sharing;
 mod statement;
-#[cfg(test)]
-pub(crate) mod testing;
+mod states;
 mod tracks;
 mod turns;
 mod types;
@@ -38,10 +40,14 @@ pub use audit::{
     AuditRow, AuditTip, ChainNumber, PersonRow, Stored,
 };
 pub use change::Change;
+pub use database::POSTGRES_CONNECTIONS;
+pub use erase::Erased;
 pub use error::Error;
 pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};
-pub use list::{Cursor, Filter, NotACursor, Page};
+pub use garbage::Garbage;
+pub use list::{Cursor, Filter, NotACursor, Page, Total};
+pub use recorders::Watch;
 pub use repeat::{DeadFilter, Replay};
 pub use sharing::{MOST_SHARES, NewShare, Share, Shared, Standing, With};
 pub use types::{
@@ -53,7 +59,9 @@ pub use webhooks::{Delivery, Failure};
 
 use database::Dialect;
 use generations::Generations;
+use recorders::Identity;
 use sqlx::AnyPool;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// The rows.
@@ -62,14 +70,28 @@ pub struct Catalog {
     writer: AnyPool,
     reader: AnyPool,
     dialect: Dialect,
+    /// Which process this is, once it is enrolled.
+    identity: Arc<OnceLock<Identity>>,
     /// Counts events that were written.
     events: watch::Sender<u64>,
     generations: Generations,
 }
 
 #[cfg(test)]
+mod alike_tests;
+#[cfg(test)]
 mod database_tests;
 #[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
+mod statements_tests;
+#[cfg(test)]
+mod states_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -79,7 +79,7 @@ impl Catalog {
     }
 }
 
-fn participant(row: &Row) -> Result<Participant, Error> {
+pub(super) fn participant(row: &Row) -> Result<Participant, Error> {
     Ok(Participant {
         id: parsed(row, "id")?,
         recording: parsed(row, "recording_id")?,

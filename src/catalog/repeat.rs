@@ -1,5 +1,6 @@
 //! Deliveries that are made again: of events, and of what was given up.
 
+use super::database::in_order;
 use super::row::now;
 use super::statement::{Statement, sql};
 use super::webhooks::{COLUMNS, delivery};
@@ -69,7 +70,10 @@ impl Catalog {
             }
         }
         insert.push(" ORDER BY e.position, t.id LIMIT ").push_bind(i64::from(limit));
-        let queued = insert.execute(&self.writer).await?;
+        let mut change = self.begin().await?;
+        in_order(&mut change).await?;
+        let queued = insert.execute(&mut *change).await?;
+        change.commit().await?;
         self.webhooks_changed();
         Ok(queued)
     }
@@ -99,7 +103,8 @@ impl Catalog {
         targets.push(")");
         targets.execute(&mut *change).await?;
         let mut update = sql(
-            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, ended_at = NULL, created_at = ",
+            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, ended_at = NULL, claimed_by = NULL,
+                    created_at = ",
         );
         update.push_bind(now()).push(", due_at = ").push_bind(now()).push(" WHERE state = 'dead'");
         restrict(&mut update, filter, "");

@@ -48,7 +48,7 @@ impl Database {
         sqlx::any::install_default_drivers();
         let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(server).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-        Self { url: server.replace("@/postgres?", &format!("@/{name}?")), _folder: None }
+        Self { url: server.replace(":///postgres?", &format!(":///{name}?")), _folder: None }
     }
 
     /// Opens it, as another process would beside those that have it open.
@@ -60,14 +60,15 @@ impl Database {
 /// The URL of this process's server.
 fn server() -> &'static str {
     static SERVER: OnceLock<(String, Child)> = OnceLock::new();
-    &SERVER.get_or_init(start).0
+    &SERVER.get_or_init(|| start(None)).0
 }
 
 /// It ends when its standard input does, whatever ends this process; so it is in no group that is killed with us.
-fn start() -> (String, Child) {
+pub(crate) fn start(port: Option<u16>) -> (String, Child) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
     let mut child = Command::new("setsid")
         .arg(script)
+        .args(port.map(|port| port.to_string()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

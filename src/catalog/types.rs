@@ -58,6 +58,12 @@ impl Status {
         all.into_iter().find(|status| status.name() == name)
     }
 
+    /// Nothing of it changes any more but where it is kept, and whether it is seen.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Archived | Self::Deleted)
+    }
+
     /// Media may still come.
     #[must_use]
     pub fn is_running(self) -> bool {
@@ -187,6 +193,10 @@ pub struct Recording {
     pub updated_at: WallTime,
     /// When it was hidden.
     pub deleted_at: Option<WallTime>,
+    /// Nothing of it may be deleted.
+    pub held: bool,
+    /// The name of the folder that its bytes are in, if it is known.
+    pub folder: Option<String>,
 }
 
 /// Somebody is in the room.

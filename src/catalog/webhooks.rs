@@ -108,7 +108,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// The first pending delivery of each target and recording, the most urgent first: only these may be tried.
+    /// The first pending delivery of each target and recording, unless another process tries it, the most urgent first:
+    /// only these may be tried.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
@@ -117,11 +118,28 @@ impl Catalog {
         select.push(
             "WHERE d.id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
                             GROUP BY target_id, recording_id)
-             ORDER BY d.due_at, d.id LIMIT ",
+                   AND (d.claimed_by IS NULL OR d.claimed_by NOT IN (SELECT id FROM recorders) OR d.claimed_by = ",
         );
+        select.push_bind(self.recorder()).push(") ORDER BY d.due_at, d.id LIMIT ");
         select.push_bind(i64::from(limit));
         let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(delivery).collect()
+    }
+
+    /// This process tries a delivery from now on: `false` when another one does, or it is settled. What a process claimed
+    /// is free again when it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn claim_delivery(&self, id: i64) -> Result<bool, Error> {
+        let claimed = sql("UPDATE webhook_deliveries SET claimed_by = $2
+             WHERE id = $1 AND state = 'pending' AND (claimed_by IS NULL OR claimed_by = $2
+                                                      OR claimed_by NOT IN (SELECT id FROM recorders))")
+        .bind(id)
+        .bind(self.recorder())
+        .execute(&self.writer)
+        .await?;
+        Ok(claimed > 0)
     }
 
     /// It was taken.
@@ -153,7 +171,7 @@ impl Catalog {
         due: Option<WallTime>,
     ) -> Result<(), Error> {
         sql("UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4,
-                    ended_at = $5, due_at = COALESCE($6, due_at) WHERE id = $1")
+                    ended_at = $5, due_at = COALESCE($6, due_at), claimed_by = NULL WHERE id = $1")
         .bind(id)
         .bind(if due.is_some() { "pending" } else { "dead" })
         .bind(failure.status.map(i64::from))

@@ -17,7 +17,7 @@ use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
-use crate::recorder::{Shutdown, Supervisor, auto};
+use crate::recorder::{Shutdown, Supervisor, auto, removal};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
@@ -69,15 +69,23 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
-    let catalog = Catalog::open(&place.database()).await?;
+    let catalog = Catalog::open_with(&place.database(), place.database_connections).await?;
+    catalog.enrol(&store.name().await?).await?;
     let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), audit.config(&place)?).await;
     let audit = audit.context("cannot begin the audit")?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
     let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
     let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), most);
+    if let Err(error) = removal::sweep(&catalog, &store).await {
+        tracing::error!(%error, "what was to be removed cannot be; the next start tries again");
+    }
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
+    let closed = CancellationToken::new();
+    if catalog.is_shared() {
+        tokio::spawn(recorder.clone().live_beside_others(within, closed.clone()));
+    }
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
     let listener = tokio::net::TcpListener::bind(address)
         .await
@@ -85,7 +93,6 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let bound = listener.local_addr()?;
     announce(bound, secret.as_ref());
 
-    let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
     let fills = Fills::default();
     let popular = downloads.popular();
@@ -133,6 +140,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     }
     let _ = delivering.await;
     audit.end().await;
+    catalog.retire().await?;
     catalog.close().await;
     Ok(())
 }

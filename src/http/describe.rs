@@ -103,6 +103,7 @@ pub(super) fn row(recording: &Recording) -> Value {
         "created_at": recording.created_at.to_string(),
         "updated_at": recording.updated_at.to_string(),
         "deleted_at": recording.deleted_at.map(text),
+        "legal_hold": recording.held,
     })
 }
 

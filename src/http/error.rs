@@ -3,6 +3,7 @@
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
 use crate::id::TrackId;
+use crate::recorder::recovery;
 use crate::{audit, auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
@@ -147,6 +148,16 @@ impl From<catalog::Error> for Problem {
             catalog::Error::Missing { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
             }
+            catalog::Error::StillRunning => {
+                Self::new(StatusCode::CONFLICT, "still-recording", error.to_string())
+            }
+            catalog::Error::Held => Self::new(StatusCode::CONFLICT, "legal-hold", error.to_string()),
+            catalog::Error::NotDeleted => Self::new(StatusCode::CONFLICT, "not-deleted", error.to_string()),
+            // It is as good as gone.
+            catalog::Error::Condemned => Self::no_recording(),
+            catalog::Error::Elsewhere => {
+                Self::new(StatusCode::MISDIRECTED_REQUEST, "stored-elsewhere", error.to_string())
+            }
             other => Self::internal(&other),
         }
     }
@@ -158,6 +169,15 @@ impl From<audit::Error> for Problem {
             audit::Error::Unavailable => Self::unrecorded(),
             audit::Error::Catalog(error) => error.into(),
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<recovery::Error> for Problem {
+    fn from(error: recovery::Error) -> Self {
+        match error {
+            recovery::Error::Catalog(error) => error.into(),
+            recovery::Error::Storage(error) => error.into(),
         }
     }
 }

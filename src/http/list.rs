@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 100;
+/// Longer patterns are refused by SQLite.
+const MAX_SEARCH_BYTES: usize = 1024;
 
 /// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
 #[derive(Debug, Default, Deserialize)]
@@ -59,6 +61,9 @@ fn filter(arguments: List) -> Result<Filter, Problem> {
     });
     let cursor = given(arguments.cursor)
         .map(|text| text.parse().map_err(|_| Problem::field("cursor", "was not given out by a list")));
+    if arguments.q.len() > MAX_SEARCH_BYTES {
+        return Err(Problem::field("q", format!("may have {MAX_SEARCH_BYTES} bytes at most")));
+    }
     Ok(Filter {
         room_id: given(arguments.room_id),
         user_id: given(arguments.user_id),

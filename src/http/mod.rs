@@ -10,14 +10,15 @@ mod authenticate;
 mod bridge;
 mod consent;
 mod dash;
-mod delete;
 mod describe;
 mod download;
+mod erase;
 mod error;
 mod events;
 mod extract;
 mod headers;
 mod limits;
+mod hold;
 mod list;
 mod manifest;
 mod pause;
@@ -28,6 +29,8 @@ mod serve;
 mod share;
 mod share_open;
 mod signed;
+mod remove;
+mod restore;
 mod start;
 mod stop;
 mod stream;
@@ -37,6 +40,7 @@ use crate::audit::Audit;
 use crate::auth::{Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::config::Origins;
+use crate::id::RecordingId;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
 use crate::playback::filled::Fills;
@@ -121,6 +125,14 @@ pub struct App {
 }
 
 impl App {
+    /// Something of a recording was taken away or given back: nothing that is kept of it is served again.
+    fn forget(&self, id: RecordingId) {
+        self.rows.forget(id);
+        self.playlists.forget(id);
+        self.files.forget();
+        self.popular.forget(id);
+    }
+
     fn source(&self) -> Source {
         Source {
             catalog: self.catalog.clone(),

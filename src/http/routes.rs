@@ -3,13 +3,13 @@
 use super::authenticate::{Gate, authenticate};
 use super::error::Problem;
 use super::{
-    App, MAX_BODY_BYTES, assets, audit, bridge, consent, dash, delete, describe, download, events, list,
-    manifest, pause, probes, share, share_open, signed, start, stop, stream, webhooks,
+    App, MAX_BODY_BYTES, assets, audit, bridge, consent, dash, describe, download, erase, events, hold, list,
+    manifest, pause, probes, remove, restore, share, share_open, signed, start, stop, stream, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use std::sync::Arc;
 
 /// Routes that are known by their paths, so that a test finds each for which nobody has said who may use it.
@@ -88,14 +88,17 @@ fn recordings() -> Routes {
     Routes::new()
         .route("/", get(list::list))
         .route("/start", post(start::start))
-        .route("/{id}", get(describe::get).delete(delete::delete))
+        .route("/{id}", get(describe::get).delete(remove::delete))
         .route("/{id}/stop", post(stop::stop))
         .route("/{id}/pause", post(pause::pause))
         .route("/{id}/resume", post(pause::resume))
-        .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
-        .route("/{id}/participants/{peer_id}/include", post(consent::include))
+        .route("/{id}/restore", post(restore::restore))
+        .route("/{id}/legal-hold", post(hold::hold).delete(hold::release))
+        .route("/{id}/participants/{participant}", delete(erase::erase))
+        .route("/{id}/participants/{participant}/exclude", post(consent::exclude))
+        .route("/{id}/participants/{participant}/include", post(consent::include))
         .route("/{id}/shares", get(share::list).post(share::share))
-        .route("/{id}/shares/{share}", axum::routing::delete(share::revoke))
+        .route("/{id}/shares/{share}", delete(share::revoke))
         .route("/{id}/info", get(describe::info))
         .route("/{id}/events", get(events::list))
         .route("/{id}/history", get(audit::history))

@@ -26,15 +26,19 @@ pub struct Left {
 }
 
 impl Supervisor {
-    /// Takes up every recording that the catalogue believes to be running, if its last media is not older than
-    /// `within`; else closes it.
+    /// Takes up every recording that the catalogue believes to be running and no living process runs, if its last media
+    /// is not older than `within`; else closes it.
     ///
     /// # Errors
     /// When the catalogue cannot be read at all; a single recording that cannot be mended is told in the log.
     pub async fn adopt(&self, within: Duration) -> Result<Left, Error> {
         let (catalog, store) = self.stores();
         let mut left = Left::default();
-        for row in catalog.unfinished().await? {
+        for row in catalog.orphans().await? {
+            if !catalog.take_over(row.id).await? {
+                continue;
+            }
+            recovery::clear_strays(&catalog, &store, row.id).await?;
             match self.adopt_one(&row, within).await {
                 Ok(true) => left.adopted += 1,
                 Ok(false) => match recovery::close(&catalog, &store, &row).await {

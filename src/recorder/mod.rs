@@ -17,6 +17,7 @@ pub mod attach;
 pub mod auto;
 #[cfg(test)]
 mod bounds_tests;
+mod beside;
 mod error;
 mod gap;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+pub mod removal;
 pub mod request;
 pub mod rules;
 #[cfg(test)]

@@ -62,6 +62,21 @@ pub(super) async fn close(catalog: &Catalog, store: &Store, recording: &Recordin
     Ok(())
 }
 
+/// Removes files of no track: a file is made before the row of its track (invariant S2), which then never came. They hold
+/// no media.
+///
+/// # Errors
+/// When files or rows cannot be read.
+pub(super) async fn clear_strays(catalog: &Catalog, store: &Store, id: RecordingId) -> Result<(), Error> {
+    let known = catalog.tracks(id).await?;
+    for stray in store.tracks(id).await? {
+        if !known.iter().any(|track| track.id == stray) {
+            store.remove_track(id, stray).await?;
+        }
+    }
+    Ok(())
+}
+
 /// A track whose files and rows agree again, open to go on.
 pub(super) struct Mended {
     pub(super) media: storage::Writer,

@@ -384,6 +384,13 @@ impl Supervisor {
         wait(&mut done).await
     }
 
+    /// It is another process's: nothing of it is written here any more.
+    pub(super) fn let_go(&self, id: RecordingId) {
+        if let Some(running) = self.running().get(&id) {
+            running.suspend.cancel();
+        }
+    }
+
     /// Lets a recording stand still: nothing is stored until [`resume`](Self::resume).
     ///
     /// # Errors

@@ -168,6 +168,16 @@ impl Office {
     }
 
     async fn deliver(&self, delivery: &Delivery) {
+        match self.catalog.claim_delivery(delivery.id).await {
+            Ok(true) => {}
+            // Another process tries it.
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, delivery = delivery.id, "a webhook cannot be claimed");
+                tokio::time::sleep(AFTER_FAILURE).await;
+                return;
+            }
+        }
         let Config { secret, reach, .. } = &self.config;
         let outcome = attempt::attempt(reach, delivery, secret.as_deref(), self.clock.wall()).await;
         // What cannot be written down is tried again: at least once is the promise.

@@ -33,8 +33,12 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/recordings/{id}/stop", Stoppers),
     ("POST", "/api/v1/recordings/{id}/pause", Stoppers),
     ("POST", "/api/v1/recordings/{id}/resume", Stoppers),
-    ("POST", "/api/v1/recordings/{id}/participants/{peer_id}/exclude", Stoppers),
-    ("POST", "/api/v1/recordings/{id}/participants/{peer_id}/include", Stoppers),
+    ("POST", "/api/v1/recordings/{id}/participants/{participant}/exclude", Stoppers),
+    ("POST", "/api/v1/recordings/{id}/participants/{participant}/include", Stoppers),
+    ("POST", "/api/v1/recordings/{id}/restore", Holders),
+    ("POST", "/api/v1/recordings/{id}/legal-hold", Holders),
+    ("DELETE", "/api/v1/recordings/{id}/legal-hold", Holders),
+    ("DELETE", "/api/v1/recordings/{id}/participants/{participant}", Holders),
     ("GET", "/api/v1/recordings/{id}/shares", Holders),
     ("POST", "/api/v1/recordings/{id}/shares", Holders),
     ("DELETE", "/api/v1/recordings/{id}/shares/{share}", Holders),
@@ -80,7 +84,7 @@ impl Scene {
     fn path(&self, pattern: &str, recording: &str) -> String {
         pattern
             .replace("{id}", recording)
-            .replace("{peer_id}", "peer-Ada")
+            .replace("{participant}", "peer-Ada")
             .replace("{share}", &self.share)
             .replace("{*file}", &format!("{}/0.m4s", self.track))
             .replace("{*path}", "none.js")

@@ -8,6 +8,7 @@ mod dash;
 mod download;
 mod events;
 mod low_latency;
+mod removal;
 mod rows;
 mod shares;
 mod signed;

@@ -47,6 +47,11 @@ impl Files {
         self.cache.bytes()
     }
 
+    /// Something was removed for good: no tables are kept, those of other recordings neither, which are made again.
+    pub fn forget(&self) {
+        self.cache.clear();
+    }
+
     /// The MP4 of what is wanted: [`Self::open`].
     ///
     /// # Errors

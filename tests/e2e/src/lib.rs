@@ -16,6 +16,7 @@ pub mod descriptions;
 pub mod latency;
 pub mod matrix;
 pub mod offset;
+pub mod postgres;
 pub mod readers;
 pub mod receiver;
 pub mod recorder;

@@ -4,6 +4,7 @@
 mod attach;
 mod bad_input;
 mod bridge;
+mod catalog;
 mod conformance;
 mod crash;
 mod dash;
