@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A PostgreSQL server for tests. Prints its URL when it answers, runs until standard input ends, which it does however the
 # process that holds the other end of it dies, and leaves nothing behind. What initdb makes is kept in the cache folder.
+# POSTGRES_OPTIONS are options of the server that win over those below: a benchmark wants durable commits.
 set -euo pipefail
 
 bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
@@ -42,6 +43,7 @@ exec 9>&-
 # A crash loses nothing that a test would miss.
 "${as[@]}" "$bin/postgres" -D data -c listen_addresses= -c unix_socket_directories="$folder" -c fsync=off \
   -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200 \
+  ${POSTGRES_OPTIONS:-} \
   </dev/null >log 2>&1 &
 server=$!
 until "$bin/pg_isready" --quiet --host="$folder"; do
