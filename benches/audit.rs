@@ -10,7 +10,7 @@
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ async fn main() {
     let mut missed = Vec::new();
     for name in databases.split(',') {
         let folder = tempfile::Builder::new().prefix("audit-").tempdir_in(&cache).unwrap();
-        let server = (name == "postgres").then(|| Server::start(folder.path()));
+        let server = (name == "postgres").then(|| Server::start());
         let url = match &server {
             Some(server) => server.url.clone(),
             None => format!("sqlite:{}", folder.path().join("bench.db").display()),
@@ -67,14 +67,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Self {
+    fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
         let options = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=512MB \
                        -c max_wal_size=2GB -c maintenance_work_mem=512MB -c work_mem=64MB";
         let mut child = Command::new("setsid")
             .arg(script)
             .env("POSTGRES_OPTIONS", options)
-            .env("POSTGRES_FOLDER", folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

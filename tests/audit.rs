@@ -110,6 +110,8 @@ async fn a_killed_process_loses_no_row_that_it_has_acknowledged() {
     let mut again = Service::start(folder.path());
     let (_, told) = run(folder.path(), &["audit", "query", "--action", "view", "--limit", "3"]);
     assert_eq!(told.lines().count(), 3, "{told}");
+    // It is there, and so it hears.
+    assert_eq!(client.get(format!("{}/healthz", again.url)).send().await.unwrap().status(), 200);
     let ended = Command::new("kill").arg(again.child.id().to_string()).status().unwrap();
     assert!(ended.success() && again.child.wait().unwrap().success());
     let (good, told) = run(folder.path(), &["audit", "verify", "--head", heads, "--key", key]);

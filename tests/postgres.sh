@@ -3,6 +3,7 @@
 # process that holds the other end of it dies, and leaves nothing behind. What initdb makes is kept in the cache folder.
 #   tests/postgres.sh          on a socket, for whoever comes
 #   tests/postgres.sh PORT     also on this port of localhost: with TLS (certificate in ca.pem beside the socket) and a password
+# POSTGRES_OPTIONS are options of the server that win over those below: a benchmark wants durable commits.
 set -euo pipefail
 
 bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
@@ -55,6 +56,7 @@ fi
 # A crash loses nothing that a test would miss.
 "${as[@]}" "$bin/postgres" -D data "${network[@]}" -c unix_socket_directories="$folder" -c fsync=off \
   -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200 \
+  ${POSTGRES_OPTIONS:-} \
   </dev/null >log 2>&1 &
 server=$!
 until "$bin/pg_isready" --quiet --host="$folder"; do

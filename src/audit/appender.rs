@@ -33,6 +33,8 @@ const BATCH: usize = 512;
 const LATE: usize = 8192;
 /// How long anybody waits for a row to be durable.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Rows after which a head is signed before its time.
+const HEAD_ROWS: i64 = 1000;
 /// Between attempts while the database takes nothing.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -152,6 +154,8 @@ pub(super) struct Writer {
     pub(super) every: Duration,
     pub(super) chain: ChainNumber,
     pub(super) tip: Tip,
+    /// The last row that a head was signed of.
+    held: i64,
     /// A commit that failed may have been made: then this is the tip.
     unsure: Option<Tip>,
     late: Arc<Late>,
@@ -172,7 +176,11 @@ impl Writer {
         let (late, stats) = (Arc::new(Late::default()), Arc::new(Stats::default()));
         let appender = Appender { to, late: Arc::clone(&late), stats: Arc::clone(&stats) };
         let (chain, tip) = chain;
-        (Self { catalog, clock, key, heads, every, chain, tip, unsure: None, late, stats }, appender, jobs)
+        (
+            Self { catalog, clock, key, heads, every, chain, tip, held: 0, unsure: None, late, stats },
+            appender,
+            jobs,
+        )
     }
 
     /// Writes until `closing`, then what is left, and ends the chain.
@@ -195,6 +203,9 @@ impl Writer {
                 _ = retry.tick(), if !self.is_ready() => self.write(&mut batch).await,
                 _ = heads.tick() => self.head(RUNNING).await,
                 () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
+            }
+            if self.tip.seq - self.held >= HEAD_ROWS {
+                self.head(RUNNING).await;
             }
         }
         let ended = Entry::system(self.clock.wall(), Action::AuditEnd);
@@ -288,6 +299,7 @@ impl Writer {
                 audit.chain = %self.tip.chain, audit.seq = stored.seq,
                 "the end of the audit's chain was changed by somebody else: another chain begins"
             );
+            self.held = 0;
             (self.chain, self.tip) =
                 super::begin::chain(&self.catalog, self.heads.place(), &*self.clock).await?;
         }
@@ -298,6 +310,7 @@ impl Writer {
     /// Signs where the chain stands, and tells it in all places. What the database does not take, the others have.
     async fn head(&mut self, kind: &str) {
         let head = head::sign(&self.key, self.tip, self.clock.wall(), kind);
+        self.held = head.seq;
         tracing::info!(
             audit.chain = %head.chain, audit.seq = head.seq, audit.hash = hex::encode(&head.hash),
             audit.at = head.at.0, audit.kind = kind, audit.key = hex::encode(&head.key),
