@@ -10,6 +10,7 @@
 //! connection, where they queue in order instead of polling SQLite's lock.
 
 mod change;
+mod ended_by;
 mod error;
 mod event_kind;
 mod events;
@@ -26,6 +27,7 @@ mod types;
 mod webhooks;
 
 pub use change::Change;
+pub use ended_by::EndedBy;
 pub use error::Error;
 pub use event_kind::EventKind;
 pub use events::{Event, EventFilter, NewEvent};

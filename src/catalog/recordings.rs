@@ -1,9 +1,11 @@
 //! Table `recordings`.
 
 use super::events::{append, forget};
-use super::row::{integer, json as json_of, now, parsed, signed, status, wall, wall_option};
+use super::row::{corrupt, integer, json as json_of, now, parsed, signed, status, wall, wall_option};
 use super::webhooks::put_target;
-use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status};
+use super::{
+    Catalog, EndedBy, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status,
+};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use serde_json::{Value, json};
@@ -159,7 +161,7 @@ impl Catalog {
         let (codecs, resolution) = summary(&runs)?;
         let changed = sqlx::query(
             "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, file_size_bytes = $5,
-                    error_message = $6, codecs = $7, resolution = $8, updated_at = $9
+                    error_message = $6, codecs = $7, resolution = $8, updated_at = $9, ended_by = $10
              WHERE id = $1",
         )
         .bind(id.to_string())
@@ -171,6 +173,7 @@ impl Catalog {
         .bind(codecs)
         .bind(resolution)
         .bind(now())
+        .bind(finish.ended_by.name())
         .execute(&mut *change)
         .await?;
         found(changed.rows_affected())?;
@@ -279,6 +282,7 @@ fn ended(row: &Recording) -> NewEvent {
             "bytes": row.bytes,
             "codecs": row.codecs,
             "resolution": row.resolution,
+            "ended_by": row.ended_by,
             "error": row.error,
             "metadata": row.metadata,
         }),
@@ -306,6 +310,11 @@ fn found(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Missing { what: "recording" }) } else { Ok(()) }
 }
 
+fn ended_by(row: &SqliteRow) -> Result<Option<EndedBy>, Error> {
+    let name: Option<String> = row.try_get("ended_by")?;
+    name.map(|name| EndedBy::from_name(&name).ok_or_else(|| corrupt("ended_by", name))).transpose()
+}
+
 pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
     Ok(Recording {
         id: parsed(row, "id")?,
@@ -322,6 +331,7 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
         mime_type: row.try_get("mime_type")?,
         resolution: row.try_get("resolution")?,
         codecs: row.try_get("codecs")?,
+        ended_by: ended_by(row)?,
         error: row.try_get("error_message")?,
         source: json_of(row, "source")?,
         metadata: json_of(row, "metadata")?,

@@ -31,6 +31,7 @@ fn done(second: i64) -> Finish {
         stopped_at: WallTime(second * 1_000_000),
         duration_micros: 5_500_000,
         bytes: 1234,
+        ended_by: EndedBy::Stop,
         error: None,
     }
 }
@@ -175,6 +176,21 @@ async fn tracks_runs_and_segments_come_back_as_they_were_written() {
     let row = catalog.recording(recording).await.unwrap().unwrap();
     assert_eq!(row.resolution.as_deref(), Some("1280x960"));
     assert_eq!(row.codecs.as_deref(), Some("avc3.42e01f"));
+}
+
+#[tokio::test]
+async fn every_way_to_end_is_kept_and_none_of_a_running_recording() {
+    let (_folder, catalog) = catalog().await;
+    for by in EndedBy::ALL {
+        let made = new("room", 100);
+        catalog.create_recording(&made).await.unwrap();
+        assert_eq!(catalog.recording(made.id).await.unwrap().unwrap().ended_by, None);
+        catalog.finish_recording(made.id, &Finish { ended_by: *by, ..done(110) }).await.unwrap();
+        assert_eq!(catalog.recording(made.id).await.unwrap().unwrap().ended_by, Some(*by));
+        let told = catalog.events(made.id, 1, &[], 10).await.unwrap();
+        assert_eq!(told[0].data["ended_by"], by.name());
+        assert_eq!(json!(by), by.name(), "one word in rows and in JSON");
+    }
 }
 
 #[tokio::test]

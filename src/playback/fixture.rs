@@ -2,7 +2,9 @@
 
 use super::fetch::Source;
 use super::rows::Rows;
-use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
+use crate::catalog::{
+    Catalog, EndedBy, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status,
+};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::live::Hub;
 use crate::media::fmp4::{fragment, index};
@@ -160,6 +162,7 @@ impl Fixture {
             stopped_at: START.plus(millis * 1000),
             duration_micros: millis * 1000,
             bytes: self.store.usage().await.unwrap(),
+            ended_by: EndedBy::Stop,
             error: None,
         };
         self.catalog.finish_recording(self.recording, &finish).await.unwrap();
