@@ -63,6 +63,16 @@ impl End {
             Self::Storage => EndedBy::Storage,
         }
     }
+
+    /// Why it was not as it was meant to.
+    pub(super) fn error(&self) -> Option<String> {
+        match self {
+            Self::Stopped | Self::Suspended | Self::Limit(_) => None,
+            Self::Room(reason) => Some(format!("the room ended the recording: {reason}")),
+            Self::Lost(reason) => Some(format!("the room was lost and not found again: {reason}")),
+            Self::Storage => Some("it could not be stored".to_owned()),
+        }
+    }
 }
 
 /// What may be asked of a running recording. Answered when it is stored.
@@ -333,7 +343,8 @@ impl Actor {
         state.actions.push(Action::Write(Write::Rules(self.recording.id(), self.rules.clone())));
         if admitted {
             let Link::Up(up) = &mut self.link else { return };
-            match up.room.offer_again(peer_id).await {
+            let offered = up.room.offer_again(peer_id).await;
+            match offered {
                 Ok(true) => {}
                 Ok(false) => self.lost("a participant is let in".to_owned(), state),
                 Err(error) => {

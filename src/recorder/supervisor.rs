@@ -331,17 +331,10 @@ impl Supervisor {
             Ok(Err(error)) => (0, Some(error.to_string())),
             Err(error) => (0, Some(format!("the writer ended: {error}"))),
         };
-        let reason = match end {
-            End::Stopped | End::Suspended => None,
-            End::Limit(limit) => {
-                tracing::info!(recording.id = %id, limit = limit.name(), "a recording ends by itself");
-                None
-            }
-            End::Room(reason) => Some(format!("the room ended the recording: {reason}")),
-            End::Lost(reason) => Some(format!("the room was lost and not found again: {reason}")),
-            End::Storage => Some("it could not be stored".to_owned()),
-        };
-        let error = failure.clone().or(reason);
+        if let End::Limit(limit) = end {
+            tracing::info!(recording.id = %id, limit = limit.name(), "a recording ends by itself");
+        }
+        let error = failure.clone().or_else(|| end.error());
         let kept = progress.total().samples > 0;
         // What was recorded before a room went away is a recording; one without a sample, after an error, is not.
         let status =

@@ -348,8 +348,8 @@ async fn a_simulcast_leaves_and_returns<F: AsyncFn(&Scene, &str, &str)>(consent:
         assert_eq!(samples_of(before), samples_of(after), "{name}: not one more: {later}");
     }
     consent(&scene, &id, "include").await;
-    let most = then.iter().map(|(_, listed)| samples_of(listed)).max().unwrap();
-    scene.layers_recorded(&id, "ada", most + 100).await;
+    let least = then.iter().map(|(_, listed)| samples_of(listed)).min().unwrap();
+    scene.layers_recorded(&id, "ada", least + 100).await;
     let of_ada = app.leave("ada").await;
     scene.gone(&id, "ada").await;
     let of_grace = app.leave("grace").await;

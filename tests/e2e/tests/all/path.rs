@@ -57,8 +57,8 @@ impl Call {
         what(relay);
         reaches(&stage.recorder, id, "ada", so_far + micros).await;
         let same = self.consumed() == before;
-        let metrics = String::from_utf8(stage.recorder.get("/metrics").await).unwrap();
-        let count = |name: &str| {
+        let metrics = String::from_utf8(stage.recorder.get("/metrics").await.to_vec()).unwrap();
+        let count = |name: &str| -> u64 {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
             line.unwrap_or_else(|| panic!("{name} in {metrics}"))
         };
