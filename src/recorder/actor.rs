@@ -7,6 +7,7 @@ use super::link::{Dark, Heard, Link, Repairs};
 use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::rules::{Limits, Rules};
+use super::silence::Silence;
 use super::writer::Write;
 use crate::catalog::{EndedBy, Pause};
 use crate::clock::Clock;
@@ -120,7 +121,7 @@ impl Actor {
     /// Runs until the recording ends. Everything received until then is in the writer's queue.
     pub(super) async fn run(mut self) -> End {
         let now = self.clock.now();
-        let mut state = Pump { actions: Vec::new(), heard: now, company: now };
+        let mut state = Pump { actions: Vec::new(), heard: now, company: now, silence: Silence::new(now) };
         let end = self.pump(&mut state).await;
         let now = self.clock.now();
         match end {
@@ -203,32 +204,43 @@ impl Actor {
         over(self.limits.idle, state.heard).then_some(End::Limit(EndedBy::IdleTimeout))
     }
 
-    /// While the media path is dark: another one is looked for, and after a while the room is joined anew.
+    /// When the media path is dark, or all is silent that should be heard, another path is looked for. After a while, and
+    /// where the room cannot help, it is joined anew.
     async fn look_for_a_path(&mut self, now: Moment, state: &mut Pump) {
+        if !self.recording.expects_media() {
+            state.silence.rest(now);
+        }
         let Link::Up(up) = &mut self.link else { return };
-        let Some(dark) = &mut up.dark else { return };
-        if now.since(dark.since) >= DARK_MICROS {
-            let reason = dark.reason.clone();
-            self.lost(reason, state);
-            return;
-        }
-        if dark.restart_at.is_none_or(|at| at > now) {
-            return;
-        }
-        dark.restart_at = Some(now.plus(RESTART_MICROS));
-        let helped = up.restart_ice().await;
-        match &helped {
-            Ok(true) => {
-                tracing::info!("another media path is looked for: ICE is restarted");
-                self.repairs.restarted();
+        match &mut up.dark {
+            Some(dark) if now.since(dark.since) >= DARK_MICROS => {
+                let reason = dark.reason.clone();
+                self.lost(reason, state);
+                return;
             }
-            Ok(false) => tracing::debug!("the room knows no ICE restart"),
-            Err(reason) => tracing::warn!(reason, "ICE could not be restarted"),
+            Some(dark) if dark.restart_at.is_some_and(|at| at <= now) => {
+                dark.restart_at = Some(now.plus(RESTART_MICROS));
+            }
+            None if state.silence.is_due(now) => {
+                tracing::warn!("nothing comes any more, although the media path seems to be well");
+            }
+            Some(_) | None => return,
         }
+        state.silence.tried(now);
+        let helped = up.restart_ice().await;
         if helped != Ok(true)
             && let Some(dark) = &mut up.dark
         {
             dark.restart_at = None;
+        }
+        let dark = up.dark.is_some();
+        match helped {
+            Ok(true) => {
+                tracing::info!("another media path is looked for: ICE is restarted");
+                self.repairs.restarted();
+            }
+            Ok(false) if dark => {}
+            Ok(false) => self.lost("nothing came any more".to_owned(), state),
+            Err(reason) => tracing::warn!(reason, "ICE could not be restarted"),
         }
     }
 
@@ -249,6 +261,7 @@ impl Actor {
     fn joined(&mut self, joined: Joined, state: &mut Pump) {
         tracing::info!("the room is joined again");
         self.repairs.rejoined();
+        state.silence = Silence::new(self.clock.now());
         self.recording.rejoined(&joined.peers, self.clock.now(), &mut state.actions);
         self.link = Link::up(joined);
     }
@@ -391,6 +404,7 @@ impl Actor {
         match event {
             peer::Event::Packet { consumer, packet } => {
                 state.heard = self.clock.now();
+                state.silence.heard(state.heard);
                 self.recording.packet(&consumer, packet, &mut state.actions);
             }
             peer::Event::Overflow { dropped } => {
@@ -411,6 +425,7 @@ impl Actor {
                 }
             }
             peer::Event::SenderReport { consumer, report } => {
+                state.silence.heard(self.clock.now());
                 self.recording.report(&consumer, &report, &mut state.actions);
             }
         }
@@ -443,4 +458,6 @@ struct Pump {
     heard: Moment,
     /// When somebody else was last in the room.
     company: Moment,
+    /// Whether what should come comes.
+    silence: Silence,
 }

@@ -33,6 +33,7 @@ mod recording_tests;
 pub mod recovery;
 pub mod request;
 pub mod rules;
+mod silence;
 #[cfg(test)]
 mod simulation;
 pub mod stream;
