@@ -107,6 +107,7 @@ async fn write(catalog: &Catalog, rows: &[(RecordingId, ParticipantId, One)]) {
         catalog.add_participant(&who).await.unwrap();
         if one.ended || one.deleted {
             let finish = Finish {
+                ended_by: EndedBy::Stop,
                 status: Status::Completed,
                 stopped_at: WallTime(one.started_at + 7),
                 duration_micros: 7,

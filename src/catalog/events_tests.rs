@@ -40,7 +40,14 @@ async fn happen(catalog: &Catalog, recording: RecordingId, kind: EventKind, numb
 
 fn finish(status: Status) -> Finish {
     let error = (status == Status::Failed).then(|| "no space left".to_owned());
-    Finish { status, stopped_at: WallTime(9_000_000), duration_micros: 9_000_000, bytes: 12, error }
+    Finish {
+        status,
+        stopped_at: WallTime(9_000_000),
+        duration_micros: 9_000_000,
+        bytes: 12,
+        ended_by: if status == Status::Failed { EndedBy::Storage } else { EndedBy::AloneTimeout },
+        error,
+    }
 }
 
 /// Kinds and sequence numbers.
@@ -74,6 +81,7 @@ async fn each_recording_counts_from_one_and_the_log_has_one_order(database: Data
     );
     assert_eq!(of_one[0].data["metadata"]["course"], 7);
     assert_eq!(of_one[4].data["duration_us"], 9_000_000);
+    assert_eq!(of_one[4].data["ended_by"], "alone_timeout");
     let all = catalog.events_after(0, &EventFilter::default(), 100).await.unwrap();
     assert_eq!(all.len(), 10);
     assert!(all.windows(2).all(|pair| pair[0].position < pair[1].position && pair[0].id < pair[1].id));
@@ -85,6 +93,7 @@ async fn each_recording_counts_from_one_and_the_log_has_one_order(database: Data
     let found = catalog.events_after(all[4].position, &stalls, 100).await.unwrap();
     assert_eq!(told(&found), [("track.stalled", 3), ("track.stalled", 4), ("recording.failed", 5)]);
     assert_eq!(found[2].data["error"], "no space left");
+    assert_eq!(found[2].data["ended_by"], "storage");
     assert_eq!(catalog.position_of(all[4].id).await.unwrap(), all[4].position);
     assert_eq!(catalog.position_of(EventId::new()).await.unwrap(), all[9].position, "made after all of them");
     assert_eq!(catalog.newest_event().await.unwrap(), all[9].position);

@@ -12,6 +12,7 @@
 mod audit;
 mod change;
 mod database;
+mod ended_by;
 mod erase;
 mod error;
 mod event_kind;
@@ -41,6 +42,7 @@ pub use audit::{
 };
 pub use change::Change;
 pub use database::POSTGRES_CONNECTIONS;
+pub use ended_by::EndedBy;
 pub use erase::Erased;
 pub use error::Error;
 pub use event_kind::EventKind;

@@ -2,12 +2,14 @@
 
 use super::events::{append, forget};
 use super::row::{
-    Connection, Row, boolean, integer, json as json_of, now, parsed, signed, status, wall, wall_option,
+    Connection, Row, boolean, corrupt, integer, json as json_of, now, parsed, signed, status, wall, wall_option,
 };
 use super::statement::sql;
 use super::states::locked;
 use super::webhooks::put_target;
-use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status};
+use super::{
+    Catalog, EndedBy, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status,
+};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use serde_json::{Value, json};
@@ -125,7 +127,8 @@ impl Catalog {
     pub async fn finish_recording(&self, id: RecordingId, finish: &Finish) -> Result<(), Error> {
         let mut change = self.begin().await?;
         let changed = sql(
-            "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, error_message = $5
+            "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, error_message = $5,
+                    ended_by = $6
              WHERE id = $1 AND status IN ('pending', 'recording', 'processing')",
         )
         .bind(id.to_string())
@@ -133,6 +136,7 @@ impl Catalog {
         .bind(finish.stopped_at.0)
         .bind(finish.duration_micros)
         .bind(finish.error.as_deref())
+        .bind(finish.ended_by.name())
         .execute(&mut *change)
         .await?;
         if changed == 0 {
@@ -221,6 +225,7 @@ fn ended(row: &Recording) -> NewEvent {
             "bytes": row.bytes,
             "codecs": row.codecs,
             "resolution": row.resolution,
+            "ended_by": row.ended_by,
             "error": row.error,
             "metadata": row.metadata,
         }),
@@ -302,6 +307,11 @@ pub(super) fn found(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Missing { what: "recording" }) } else { Ok(()) }
 }
 
+fn ended_by(row: &Row) -> Result<Option<EndedBy>, Error> {
+    let name: Option<String> = row.try_get("ended_by")?;
+    name.map(|name| EndedBy::from_name(&name).ok_or_else(|| corrupt("ended_by", name))).transpose()
+}
+
 pub(super) fn recording(row: &Row) -> Result<Recording, Error> {
     Ok(Recording {
         id: parsed(row, "id")?,
@@ -318,6 +328,7 @@ pub(super) fn recording(row: &Row) -> Result<Recording, Error> {
         mime_type: row.try_get("mime_type")?,
         resolution: row.try_get("resolution")?,
         codecs: row.try_get("codecs")?,
+        ended_by: ended_by(row)?,
         error: row.try_get("error_message")?,
         source: json_of(row, "source")?,
         metadata: json_of(row, "metadata")?,

@@ -10,6 +10,7 @@ on_both![
     one_recording_of_a_room_runs_at_a_time,
     of_many_starts_at_once_one_wins,
     tracks_runs_and_segments_come_back_as_they_were_written,
+    every_way_to_end_is_kept_and_none_of_a_running_recording,
     segments_are_written_all_or_none,
     participants_leave_and_return,
     lists_filter_and_page,
@@ -38,6 +39,7 @@ pub(super) fn done(second: i64) -> Finish {
         stopped_at: WallTime(second * 1_000_000),
         duration_micros: 5_500_000,
         bytes: 1234,
+        ended_by: EndedBy::Stop,
         error: None,
     }
 }
@@ -178,6 +180,20 @@ async fn tracks_runs_and_segments_come_back_as_they_were_written(database: Datab
     let row = catalog.recording(recording).await.unwrap().unwrap();
     assert_eq!(row.resolution.as_deref(), Some("1280x960"));
     assert_eq!(row.codecs.as_deref(), Some("avc3.42e01f"));
+}
+
+async fn every_way_to_end_is_kept_and_none_of_a_running_recording(database: Database) {
+    let catalog = database.open().await;
+    for by in EndedBy::ALL {
+        let made = new("room", 100);
+        catalog.create_recording(&made).await.unwrap();
+        assert_eq!(catalog.recording(made.id).await.unwrap().unwrap().ended_by, None);
+        catalog.finish_recording(made.id, &Finish { ended_by: *by, ..done(110) }).await.unwrap();
+        assert_eq!(catalog.recording(made.id).await.unwrap().unwrap().ended_by, Some(*by));
+        let told = catalog.events(made.id, 1, &[], 10).await.unwrap();
+        assert_eq!(told[0].data["ended_by"], by.name());
+        assert_eq!(json!(by), by.name(), "one word in rows and in JSON");
+    }
 }
 
 async fn segments_are_written_all_or_none(database: Database) {

@@ -1,6 +1,6 @@
 //! What the rows say, as types.
 
-use super::EventKind;
+use super::{EndedBy, EventKind};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
@@ -144,6 +144,8 @@ pub struct Finish {
     pub duration_micros: i64,
     /// Bytes stored.
     pub bytes: u64,
+    /// By what it ended.
+    pub ended_by: EndedBy,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -179,6 +181,8 @@ pub struct Recording {
     pub resolution: Option<String>,
     /// RFC 6381 strings of all runs, once it ended.
     pub codecs: Option<String>,
+    /// By what it ended, once it did.
+    pub ended_by: Option<EndedBy>,
     /// Why it failed.
     pub error: Option<String>,
     /// How the room was entered.

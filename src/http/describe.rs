@@ -98,6 +98,7 @@ pub(super) fn row(recording: &Recording) -> Value {
         "mime_type": recording.mime_type,
         "resolution": recording.resolution,
         "codecs": recording.codecs,
+        "ended_by": recording.ended_by,
         "error_message": recording.error,
         "metadata": recording.metadata,
         "created_at": recording.created_at.to_string(),
@@ -149,7 +150,7 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "samples": totals.map_or(0, |totals| totals.samples),
         "bytes": totals.map_or(0, |totals| totals.bytes),
         "runs": room.runs_of(row.id).map(|own| run_of(row, own)).collect::<Vec<_>>(),
-        "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(row, own)).collect::<Vec<_>>(),
+        "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(room, row, own)).collect::<Vec<_>>(),
         "live": live,
         "state": if live { "live" } else { "ended" },
         "error": row.error,
@@ -196,10 +197,10 @@ pub(super) fn integrity(room: &Room) -> Option<Integrity> {
 }
 
 /// Where nothing came, why, and what is shown there. It is not part of what the track counts.
-fn gap(track: &Track, row: &Gap) -> Value {
+fn gap(room: &Room, track: &Track, row: &Gap) -> Value {
     json!({
         "cause": row.cause,
-        "kind": row.shown,
+        "kind": if room.shows_lower_layer(track, row) { json!("layer") } else { json!(row.shown) },
         "offset_us": row.start.to_micros(scale(track)),
         "duration_us": row.duration.to_micros(scale(track)),
         "open": row.open,

@@ -29,6 +29,7 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let running = app.recorder.running_ids().len();
     let detached = app.recorder.detached();
+    let [restarted, rejoined] = app.recorder.repairs();
     let free = app.store.free_bytes().await?;
     let counts = counters(&app.recorder.integrity());
     let (segments, tables) = (app.popular.bytes(), app.files.cached());
@@ -43,6 +44,12 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          # HELP tureen_recordings_detached Recordings that have lost their room and look for it.\n\
          # TYPE tureen_recordings_detached gauge\n\
          tureen_recordings_detached {detached}\n\
+         # HELP tureen_ice_restarts_total Times at which another media path was looked for.\n\
+         # TYPE tureen_ice_restarts_total counter\n\
+         tureen_ice_restarts_total {restarted}\n\
+         # HELP tureen_rejoins_total Times at which a lost room was joined again.\n\
+         # TYPE tureen_rejoins_total counter\n\
+         tureen_rejoins_total {rejoined}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
          tureen_storage_free_bytes {free}\n\

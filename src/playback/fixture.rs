@@ -4,7 +4,9 @@ use super::fetch::Source;
 use super::filled::Fills;
 use super::popular::Popular;
 use super::rows::Rows;
-use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
+use crate::catalog::{
+    Catalog, EndedBy, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status,
+};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::live::Hub;
 use crate::media::fmp4::{fragment, index};
@@ -190,6 +192,7 @@ impl Fixture {
             stopped_at: START.plus(millis * 1000),
             duration_micros: millis * 1000,
             bytes: self.store.usage().await.unwrap(),
+            ended_by: EndedBy::Stop,
             error: None,
         };
         self.catalog.finish_recording(self.recording, &finish).await.unwrap();

@@ -322,6 +322,29 @@ async fn failure_14_a_camera_that_was_off_is_black_between() {
 }
 
 #[tokio::test]
+async fn a_gap_of_a_layer_is_told_by_what_is_shown_there() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let whole: Vec<_> = (0..8).map(|n| (0, n * 2000, 2000)).collect();
+    let low = it.layer(ada, 0, None, &[whole[..4].to_vec(), whole[6..].to_vec()].concat()).await;
+    let high = it.layer(ada, 1, Some(low), &[whole[..2].to_vec(), whole[7..].to_vec()].concat()).await;
+    let rows = [
+        gap(low, 0, 3, Shown::Black, (8000, 4000), 8000),
+        gap(high, 0, 1, Shown::Black, (4000, 4000), 8000),
+        gap(high, 1, 1, Shown::Black, (8000, 6000), 8000),
+    ];
+    it.catalog.add_media(&[], &rows).await.unwrap();
+    it.finish(16_000).await;
+    let room = Room::load(&it.catalog, it.recording).await.unwrap();
+    let told = |id: TrackId| {
+        let track = room.track(id).unwrap();
+        room.gaps_of(id).map(|gap| room.shows_lower_layer(track, gap)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(low), [false], "there is none below");
+    assert_eq!(told(high), [true, false], "the lower one lives, and for most of the second one it does not");
+}
+
+#[tokio::test]
 async fn a_discontinuity_of_the_picture_is_never_put_before_sound_that_was_listed() {
     let it = Fixture::new().await;
     let ada = it.participant("Ada", 0).await;

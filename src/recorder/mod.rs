@@ -37,6 +37,7 @@ pub mod recovery;
 pub mod removal;
 pub mod request;
 pub mod rules;
+mod silence;
 #[cfg(test)]
 mod simulation;
 pub mod stream;

@@ -5,7 +5,9 @@
 //! fragments become a segment, a torn tail is cut off, and the sample index is made to agree.
 
 use super::tell::Teller;
-use crate::catalog::{self, Catalog, Change, Finish, NewSegment, Recording, Run, Segment, Status, Track};
+use crate::catalog::{
+    self, Catalog, Change, EndedBy, Finish, NewSegment, Recording, Run, Segment, Status, Track,
+};
 use crate::id::RecordingId;
 use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
 use crate::media::fmp4::read::{self, Scan};
@@ -55,6 +57,7 @@ pub(super) async fn close(catalog: &Catalog, store: &Store, recording: &Recordin
         stopped_at,
         duration_micros,
         bytes,
+        ended_by: EndedBy::Interruption,
         error: Some("interrupted, and recovered when the recorder started again".to_owned()),
     };
     catalog.finish_recording(recording.id, &finish).await?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::{EventKind, Failure, Finish, NewEvent, NewTarget, Status};
+use crate::catalog::{EndedBy, EventKind, Failure, Finish, NewEvent, NewTarget, Status};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use axum::body::BodyDataStream;
@@ -289,6 +289,7 @@ async fn a_start_names_its_targets_well_or_is_refused() {
         stopped_at: WallTime(1),
         duration_micros: 0,
         bytes: 0,
+        ended_by: EndedBy::Room,
         error: Some("gone".to_owned()),
     };
     app.fixture.catalog.finish_recording(app.fixture.recording, &finish).await.unwrap();

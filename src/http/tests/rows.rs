@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::{Finish, NewRecording, Status};
+use crate::catalog::{EndedBy, Finish, NewRecording, Status};
 use crate::id::RecordingId;
 use crate::media::Codec;
 use crate::playback::fixture::START;
@@ -26,6 +26,7 @@ async fn lists_page_by_offset_and_by_cursor() {
             stopped_at: WallTime(0),
             duration_micros: 0,
             bytes: 0,
+            ended_by: EndedBy::Stop,
             error: None,
         };
         app.fixture.catalog.finish_recording(made.id, &finish).await.unwrap();
