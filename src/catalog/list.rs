@@ -2,10 +2,10 @@
 
 use super::recordings::recording;
 use super::row::integer;
+use super::statement::{Statement, sql};
 use super::{Catalog, Error, Recording, Status};
 use crate::id::RecordingId;
 use crate::time::WallTime;
-use sqlx::{QueryBuilder, Sqlite};
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,11 +79,11 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) AS total FROM recordings r WHERE 1 = 1");
+        let mut count = sql("SELECT COUNT(*) AS total FROM recordings r WHERE 1 = 1");
         restrict(&mut count, filter);
-        let total = integer(&count.build().fetch_one(&self.reader).await?, "total")?;
+        let total = integer(&count.fetch_one(&self.reader).await?, "total")?;
 
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT r.* FROM recordings r WHERE 1 = 1");
+        let mut select = sql("SELECT r.* FROM recordings r WHERE 1 = 1");
         restrict(&mut select, filter);
         if let Some(cursor) = filter.cursor {
             select.push(" AND (r.started_at < ").push_bind(cursor.started_at.0);
@@ -94,7 +94,7 @@ impl Catalog {
         // One more than asked for tells whether there is a next page.
         select.push_bind(i64::from(filter.limit) + 1);
         select.push(" OFFSET ").push_bind(i64::from(filter.offset));
-        let found = select.build().fetch_all(&self.reader).await?;
+        let found = select.fetch_all(&self.reader).await?;
         let mut rows = found.iter().map(recording).collect::<Result<Vec<_>, _>>()?;
         let limit = filter.limit as usize;
         let more = rows.len() > limit;
@@ -104,7 +104,7 @@ impl Catalog {
     }
 }
 
-fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+fn restrict(query: &mut Statement, filter: &Filter) {
     match filter.status {
         Some(status) => query.push(" AND r.status = ").push_bind(status.name()),
         None => query.push(" AND r.status <> 'deleted'"),

@@ -1,7 +1,8 @@
 //! Table `recordings`.
 
 use super::events::{append, forget};
-use super::row::{corrupt, integer, json as json_of, now, parsed, signed, status, wall, wall_option};
+use super::row::{Row, corrupt, integer, json as json_of, now, parsed, signed, status, wall, wall_option};
+use super::statement::sql;
 use super::webhooks::put_target;
 use super::{
     Catalog, EndedBy, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status,
@@ -9,8 +10,7 @@ use super::{
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use serde_json::{Value, json};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
 /// Of what is stored, whatever form was asked for.
 const MIME_TYPE: &str = "video/mp4";
@@ -21,8 +21,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::RoomBusy`] when another one of the room is running.
     pub async fn create_recording(&self, new: &NewRecording) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let made = sqlx::query(
+        let mut change = self.begin().await?;
+        let made = sql(
             "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
                                      file_path, mime_type, source, metadata, parallel, idempotency_key, part_micros,
                                      created_at, updated_at)
@@ -73,12 +73,11 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn running_in_room(&self, room_id: &str) -> Result<Option<RecordingId>, Error> {
-        let found = sqlx::query(
-            "SELECT id FROM recordings WHERE room_id = $1 AND status IN ('pending', 'recording')",
-        )
-        .bind(room_id)
-        .fetch_optional(&self.reader)
-        .await?;
+        let found =
+            sql("SELECT id FROM recordings WHERE room_id = $1 AND status IN ('pending', 'recording')")
+                .bind(room_id)
+                .fetch_optional(&self.reader)
+                .await?;
         found.map(|row| parsed(&row, "id")).transpose()
     }
 
@@ -87,7 +86,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recording_of_key(&self, user: &str, key: &str) -> Result<Option<Recording>, Error> {
-        let found = sqlx::query("SELECT * FROM recordings WHERE started_by = $1 AND idempotency_key = $2")
+        let found = sql("SELECT * FROM recordings WHERE started_by = $1 AND idempotency_key = $2")
             .bind(user)
             .bind(key)
             .fetch_optional(&self.reader)
@@ -100,8 +99,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn set_rules(&self, id: RecordingId, rules: &Value) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let row = sqlx::query("SELECT source FROM recordings WHERE id = $1")
+        let mut change = self.begin().await?;
+        let row = sql("SELECT source FROM recordings WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&mut *change)
             .await?;
@@ -109,13 +108,13 @@ impl Catalog {
         if let Some(members) = source.as_object_mut() {
             members.insert("rules".to_owned(), rules.clone());
         }
-        let changed = sqlx::query("UPDATE recordings SET source = $2, updated_at = $3 WHERE id = $1")
+        let changed = sql("UPDATE recordings SET source = $2, updated_at = $3 WHERE id = $1")
             .bind(id.to_string())
             .bind(source.to_string())
             .bind(now())
             .execute(&mut *change)
             .await?;
-        found(changed.rows_affected())?;
+        found(changed)?;
         change.commit().await?;
         Ok(())
     }
@@ -126,40 +125,33 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn finish_recording(&self, id: RecordingId, finish: &Finish) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
-            "UPDATE tracks SET ended_at = $2, updated_at = $3 WHERE recording_id = $1 AND ended_at IS NULL",
-        )
-        .bind(id.to_string())
-        .bind(finish.stopped_at.0)
-        .bind(now())
-        .execute(&mut *change)
-        .await?;
-        sqlx::query(
-            "UPDATE gaps SET open = FALSE WHERE open AND track_id IN
-                    (SELECT id FROM tracks WHERE recording_id = $1)",
-        )
+        let mut change = self.begin().await?;
+        sql("UPDATE tracks SET ended_at = $2, updated_at = $3 WHERE recording_id = $1 AND ended_at IS NULL")
+            .bind(id.to_string())
+            .bind(finish.stopped_at.0)
+            .bind(now())
+            .execute(&mut *change)
+            .await?;
+        sql("UPDATE gaps SET open = FALSE WHERE open AND track_id IN
+                    (SELECT id FROM tracks WHERE recording_id = $1)")
         .bind(id.to_string())
         .execute(&mut *change)
         .await?;
         // A pause that was cut off lasts until the end, which is never before it.
-        sqlx::query(
-            "UPDATE pauses SET ended_at = CASE WHEN began_at > $2 THEN began_at ELSE $2 END
-             WHERE recording_id = $1 AND ended_at IS NULL",
-        )
+        sql("UPDATE pauses SET ended_at = CASE WHEN began_at > $2 THEN began_at ELSE $2 END
+             WHERE recording_id = $1 AND ended_at IS NULL")
         .bind(id.to_string())
         .bind(finish.stopped_at.0)
         .execute(&mut *change)
         .await?;
-        let runs = sqlx::query(
-            "SELECT DISTINCT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
-             WHERE t.recording_id = $1 ORDER BY r.width * r.height DESC, r.codecs",
-        )
+        let runs = sql("SELECT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
+             WHERE t.recording_id = $1 GROUP BY r.codecs, r.width, r.height
+             ORDER BY r.width * r.height DESC, r.codecs")
         .bind(id.to_string())
         .fetch_all(&mut *change)
         .await?;
         let (codecs, resolution) = summary(&runs)?;
-        let changed = sqlx::query(
+        let changed = sql(
             "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, file_size_bytes = $5,
                     error_message = $6, codecs = $7, resolution = $8, updated_at = $9, ended_by = $10
              WHERE id = $1",
@@ -176,9 +168,9 @@ impl Catalog {
         .bind(finish.ended_by.name())
         .execute(&mut *change)
         .await?;
-        found(changed.rows_affected())?;
+        found(changed)?;
         let mut events = 0;
-        if let Some(row) = sqlx::query("SELECT * FROM recordings WHERE id = $1 AND NOT EXISTS
+        if let Some(row) = sql("SELECT * FROM recordings WHERE id = $1 AND NOT EXISTS
             (SELECT 1 FROM events WHERE recording_id = $1 AND type IN ('recording.completed', 'recording.failed'))")
             .bind(id.to_string())
             .fetch_optional(&mut *change)
@@ -197,7 +189,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, Error> {
-        let found = sqlx::query("SELECT * FROM recordings WHERE id = $1")
+        let found = sql("SELECT * FROM recordings WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.reader)
             .await?;
@@ -209,7 +201,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn unfinished(&self) -> Result<Vec<Recording>, Error> {
-        let found = sqlx::query(
+        let found = sql(
             "SELECT * FROM recordings WHERE status IN ('pending', 'recording', 'processing') ORDER BY id",
         )
         .fetch_all(&self.reader)
@@ -222,7 +214,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn delete_recording(&self, id: RecordingId, at: WallTime) -> Result<(), Error> {
-        let changed = sqlx::query(
+        let changed = sql(
             "UPDATE recordings SET status = 'deleted', deleted_at = COALESCE(deleted_at, $2), updated_at = $3
              WHERE id = $1",
         )
@@ -231,7 +223,7 @@ impl Catalog {
         .bind(now())
         .execute(&self.writer)
         .await?;
-        found(changed.rows_affected())
+        found(changed)
     }
 
     /// Removes a recording's rows, all of them, but events that somebody is still to be told of: these go when that is
@@ -240,12 +232,10 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let changed = sqlx::query("DELETE FROM recordings WHERE id = $1")
-            .bind(id.to_string())
-            .execute(&mut *change)
-            .await?;
-        found(changed.rows_affected())?;
+        let mut change = self.begin().await?;
+        let changed =
+            sql("DELETE FROM recordings WHERE id = $1").bind(id.to_string()).execute(&mut *change).await?;
+        found(changed)?;
         forget(&mut change, id).await?;
         change.commit().await?;
         Ok(())
@@ -290,7 +280,7 @@ fn ended(row: &Recording) -> NewEvent {
 }
 
 /// All codec strings, largest picture first, and the largest picture.
-fn summary(runs: &[SqliteRow]) -> Result<(Option<String>, Option<String>), Error> {
+fn summary(runs: &[Row]) -> Result<(Option<String>, Option<String>), Error> {
     let mut codecs: Vec<String> = Vec::new();
     let mut resolution = None;
     for row in runs {
@@ -310,12 +300,12 @@ fn found(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Missing { what: "recording" }) } else { Ok(()) }
 }
 
-fn ended_by(row: &SqliteRow) -> Result<Option<EndedBy>, Error> {
+fn ended_by(row: &Row) -> Result<Option<EndedBy>, Error> {
     let name: Option<String> = row.try_get("ended_by")?;
     name.map(|name| EndedBy::from_name(&name).ok_or_else(|| corrupt("ended_by", name))).transpose()
 }
 
-pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
+pub(super) fn recording(row: &Row) -> Result<Recording, Error> {
     Ok(Recording {
         id: parsed(row, "id")?,
         room_id: row.try_get("room_id")?,
