@@ -45,7 +45,7 @@ async fn main() {
     let mut missed = Vec::new();
     for name in databases.split(',') {
         let folder = tempfile::Builder::new().prefix("audit-").tempdir_in(&cache).unwrap();
-        let server = (name == "postgres").then(|| Server::start());
+        let server = (name == "postgres").then(Server::start);
         let url = match &server {
             Some(server) => server.url.clone(),
             None => format!("sqlite:{}", folder.path().join("bench.db").display()),

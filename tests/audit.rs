@@ -93,9 +93,9 @@ async fn a_killed_process_loses_no_row_that_it_has_acknowledged() {
     let path = export.to_str().unwrap();
     assert!(run(folder.path(), &["audit", "export", "--out", path]).0);
     let text = std::fs::read_to_string(&export).unwrap();
-    let acknowledged = acknowledged.lock().unwrap();
+    let acknowledged = acknowledged.lock().unwrap().clone();
     assert!(acknowledged.len() >= BEFORE_THE_KILL);
-    for id in acknowledged.iter() {
+    for id in &acknowledged {
         assert!(text.contains(&format!("\"request_id\":\"{id}\"")), "{id} was answered and is not recorded");
     }
     let signature = token.rsplit('.').next().unwrap();

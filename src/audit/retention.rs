@@ -29,7 +29,7 @@ pub(super) async fn remove_before(
             let mut rows = catalog.first_audit_rows(number, STEP).await?;
             let whole = rows.len();
             rows.truncate(rows.iter().take_while(|row| row.at < before).count());
-            let Some(cut) = rows.last().and_then(|row| tip(row)) else { break };
+            let Some(cut) = rows.last().and_then(tip) else { break };
             let head = head::sign(key, cut, clock.wall(), CUT);
             catalog.cut_audit(number, &head, &rows).await?;
             removed += rows.len();

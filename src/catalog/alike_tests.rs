@@ -77,6 +77,7 @@ fn filter() -> impl Strategy<Value = Filter> {
             limit,
             offset,
             cursor: None,
+            viewer: Viewer::All,
         },
     )
 }

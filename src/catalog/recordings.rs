@@ -2,7 +2,8 @@
 
 use super::events::{append, forget};
 use super::row::{
-    Connection, Row, boolean, corrupt, integer, json as json_of, now, parsed, signed, status, wall, wall_option,
+    Connection, Row, boolean, corrupt, integer, json as json_of, now, parsed, signed, status, wall,
+    wall_option,
 };
 use super::statement::sql;
 use super::states::locked;

@@ -327,7 +327,10 @@ impl Catalog {
     }
 }
 
-fn reaching(row: &Row) -> Result<Option<(ShareId, Level, Option<WallTime>, bool)>, Error> {
+/// A share, what it gives, until when, and whether it must be opened first.
+type Reaching = (ShareId, Level, Option<WallTime>, bool);
+
+fn reaching(row: &Row) -> Result<Option<Reaching>, Error> {
     if row.try_get::<Option<String>, _>("share_id")?.is_none() {
         return Ok(None);
     }

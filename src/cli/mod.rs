@@ -32,7 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service: the API, the watch page and the recorder
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Record one room without a service
     Record(record::Options),
     /// Print the boxes of a recorded file
@@ -71,7 +71,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         builder.build().context("cannot start threads")
     };
     match command {
-        Command::Serve(options) => runtime()?.block_on(serve::run(options))?,
+        Command::Serve(options) => runtime()?.block_on(serve::run(*options))?,
         Command::Record(options) => return runtime()?.block_on(record::run(options)),
         Command::Inspect(options) => inspect::run(&options)?,
         Command::Token(options) => token::run(&options)?,

@@ -15,9 +15,9 @@ mod actor;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
+mod beside;
 #[cfg(test)]
 mod bounds_tests;
-mod beside;
 mod error;
 mod gap;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `GET /api/v1/audit`
 
 use super::super::App;
+use super::super::describe::put;
 use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer};
 use super::super::list::wall;
@@ -65,7 +66,8 @@ pub(in crate::http) async fn query(
     });
     if matches!(arguments.total.as_str(), "true" | "1") {
         let (total, exact) = app.catalog.audit_total(&filter).await?;
-        body["total"] = if exact { json!(total) } else { json!(format!("{total}+")) };
+        let total = if exact { json!(total) } else { json!(format!("{total}+")) };
+        put(&mut body, "total", total);
     }
     Ok(Json(body))
 }
