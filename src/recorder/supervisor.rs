@@ -223,6 +223,12 @@ impl Supervisor {
 
     async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
         let shared = &self.0;
+        // Another process may record the room: it should not see us come and go. That none begins meanwhile is the database's.
+        if !request.parallel
+            && let Some(running) = shared.catalog.running_in_room(&request.room_id).await?
+        {
+            return Err(Error::AlreadyRecording(running));
+        }
         let way = self.way(id, &request);
         let joined = way.join().await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());

@@ -75,7 +75,7 @@ pub fn verdict(row: &Row, seen: &Value) -> Verdict {
 fn again(seen: &Value) -> [f64; 2] {
     let jumps = seen["jumps"].as_array().into_iter().flatten();
     let first = jumps.filter(|jump| number(&jump[2]) < SEEK);
-    first.last().map_or([0.0, 0.0], |jump| [number(&jump[0]), number(&jump[1])])
+    first.next_back().map_or([0.0, 0.0], |jump| [number(&jump[0]), number(&jump[1])])
 }
 
 fn number(value: &Value) -> f64 {

@@ -40,6 +40,8 @@ fn grows(old: &Media, new: &Media, found: &mut Findings<'_>) {
     let lasting = |media: &Media| -> Vec<(usize, String)> {
         let lines = media.lines.iter().filter_map(|line| match line {
             Line::Tag(tag) if PASSING.contains(&tag.name.as_str()) => None,
+            // Where no parts come any more there is nothing to promise of them.
+            Line::Tag(tag) if tag.name == "EXT-X-PART-INF" && new.ended => None,
             Line::Tag(tag) => Some((tag.line, format!("{}:{}", tag.name, tag.value))),
             Line::Uri(line, uri) => Some((*line, uri.clone())),
         });
