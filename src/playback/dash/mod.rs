@@ -25,9 +25,6 @@ const UPDATE_MICROS: i64 = 2_000_000;
 /// then a player has to ask, and to load.
 const DELAY_MICROS: i64 = 10_000_000;
 
-/// Longer leads are filled.
-const SHORT_MICROS: i64 = 100_000;
-
 /// A track's part of the presentation.
 struct View<'a> {
     track: &'a Track,
@@ -87,7 +84,7 @@ fn snapshot(
 ) -> Result<Snapshot, Error> {
     let ended = room.ended(who.id);
     let (pictures, sound) = views(room, stored, ended)?;
-    let begin = begin(&pictures, room.zero_micros(who.id).unwrap_or(0));
+    let begin = room.zero_micros(who.id).unwrap_or(0);
     let all = || pictures.iter().chain(&sound);
     let reached = all().filter_map(|view| view.steps.last()).map(|step| step.piece.end).max();
     let reached = reached.ok_or(if ended { Error::Nothing } else { Error::NothingYet })?;
@@ -108,13 +105,6 @@ fn snapshot(
         longest_micros: longest.unwrap_or(0).max(promised),
         periods: periods::periods(room, &pictures, sound.as_ref(), begin, name, query),
     })
-}
-
-/// Where the presentation begins: at its zero, or with its first picture where that comes so little later that nothing is
-/// shown before it. A player that finds no picture at its start steps over the hole.
-fn begin(pictures: &[View<'_>], zero: i64) -> i64 {
-    let first = pictures.iter().filter_map(|view| view.steps.first()).map(|step| step.piece.start).min();
-    first.filter(|first| (zero..zero + SHORT_MICROS).contains(first)).unwrap_or(zero)
 }
 
 /// How long the recording has stood still up to now, in microseconds.
