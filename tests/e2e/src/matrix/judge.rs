@@ -74,7 +74,7 @@ pub fn verdict(row: &Row, seen: &Value) -> Verdict {
 /// between what it told when the seek began and when it was over.
 fn again(seen: &Value) -> [f64; 2] {
     let jumps = seen["jumps"].as_array().into_iter().flatten();
-    let first = jumps.filter(|jump| number(&jump[2]) < SEEK);
+    let mut first = jumps.filter(|jump| number(&jump[2]) < SEEK);
     first.next_back().map_or([0.0, 0.0], |jump| [number(&jump[0]), number(&jump[1])])
 }
 
