@@ -80,7 +80,7 @@ async fn fifty_slow_downloads_take_less_than_2_mib_each() {
         audio: Some(Fixture::named("opus.ogg").unwrap()),
         ..Publish::default()
     };
-    stage.room.publish(publish).await.unwrap();
+    let _ada = stage.room.publish(publish).await.unwrap();
     let id = stage.record().await;
     stage.recorded(&id, &["ada"], 10_000_000).await;
     stage.recorder.stop(&id).await;
