@@ -86,6 +86,19 @@ test-players: setup web browser ## Every recording in every player and browser; 
 	cargo build --workspace --bins
 	@$(BIN)/players
 
+# The schema is ISO's and not kept here: DASH-MPD.xsd of MPEGGroup/DASHSchema.
+MPD_DIR ?= $(CACHE)/mpd
+
+.PHONY: check-mpd
+check-mpd: setup web browser ## Descriptions of real recordings, ended and running, against their schema. XSD
+	@test -f "$(XSD)" || { echo 'XSD=path/to/DASH-MPD.xsd' >&2; exit 2; }
+	@command -v xmllint >/dev/null || { echo 'Missing: xmllint; apt-get install libxml2-utils' >&2; exit 1; }
+	rm -rf "$(MPD_DIR)"
+	cargo build --workspace --bins
+	@MPD_DIR="$(MPD_DIR)" PLAYERS_ONLY=none $(BIN)/players
+	MPD_DIR="$(MPD_DIR)" cargo nextest run --ignore-default-filter -p tureen-e2e -E 'test(/^dash::/)'
+	XML_CATALOG_FILES=tests/e2e/mpd/catalog.xml xmllint --nonet --noout --schema "$(XSD)" "$(MPD_DIR)"/*.mpd
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS (300), or one: TARGET=av1. Keeps its corpus in ~/.cache/tureen
 	FUZZ_CACHE=$(CACHE)/fuzz/corpus $(FUZZ) $(or $(SECONDS),300) $(TARGET)
@@ -117,6 +130,11 @@ soak: setup web ## Record a room for long, over a lossy network, and look for gr
 .PHONY: bench
 bench: web ## Time of the recorder's hot path
 	cargo bench -p tureen --bench fragment
+
+.PHONY: bench-audit
+bench-audit: web ## Pages, counts and writing of the audit at ROWS (10000000), on DATABASES (sqlite,postgres)
+	@tests/setup.sh postgres
+	BENCH_CACHE=$(CACHE)/bench cargo bench -p tureen --bench audit
 
 .PHONY: bench-live
 bench-live: setup web browser ## How far behind the room hls.js shows the live edge. SECONDS

@@ -1,11 +1,17 @@
 //! Configuration of the service, from the environment and the command line.
 
+mod audit;
 mod sfu;
+mod tokens;
 
+pub use audit::{Audit, Error as AuditError, folder as audit_folder};
 pub use sfu::{Sfus, trusting};
+pub use tokens::{Access, Claims, Tokens};
 
+use crate::catalog::POSTGRES_CONNECTIONS;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
+use crate::playback::popular::Popular;
 use crate::reach;
 use std::fs;
 use std::io::{self, Write};
@@ -49,6 +55,18 @@ pub enum Error {
     /// No length of a part.
     #[error("PART_DURATION_MS: {0} is not within 100 and 2000")]
     PartDuration(u32),
+    /// The application's roles.
+    #[error("ROLE_MAP: {0}")]
+    RoleMap(String),
+    /// The issuer's keys.
+    #[error("JWT_JWKS_URL: {0}")]
+    Jwks(String),
+    /// A weak secret.
+    #[error("URL_SECRET: it must have {STRONG_SECRET_BYTES} bytes at least")]
+    UrlSecret,
+    /// Who may show the page.
+    #[error("FRAME_ANCESTORS: {0:?} is no origin")]
+    Frames(String),
     /// The development secret cannot be kept.
     #[error("cannot read or write {path}")]
     Secret {
@@ -68,6 +86,9 @@ pub struct Place {
     /// Database [default: sqlite:RECORDINGS_DIR/tureen.db]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Most connections to a PostgreSQL database
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = POSTGRES_CONNECTIONS)]
+    pub database_connections: u32,
 }
 
 impl Place {
@@ -131,15 +152,21 @@ impl Signing {
     /// # Errors
     /// [`Error::Secret`].
     pub fn secret(&self, folder: &Path) -> Result<Secret, Error> {
-        if let Some(given) = self.jwt_secret.as_deref().filter(|given| !given.is_empty()) {
-            return Ok(Secret { bytes: given.as_bytes().to_vec(), made: false });
-        }
-        let path = folder.join(DEVELOPMENT_SECRET);
-        match kept(folder, &path) {
-            Ok(bytes) => Ok(Secret { bytes, made: true }),
-            Err(source) => Err(Error::Secret { path, source }),
+        match self.given() {
+            Some(given) => Ok(Secret { bytes: given.as_bytes().to_vec(), made: false }),
+            None => Ok(Secret { bytes: kept_in(folder, DEVELOPMENT_SECRET)?, made: true }),
         }
     }
+
+    fn given(&self) -> Option<&str> {
+        self.jwt_secret.as_deref().filter(|given| !given.is_empty())
+    }
+}
+
+/// The secret in a file of the folder, which is made when it is missing.
+fn kept_in(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let path = folder.join(name);
+    kept(folder, &path).map_err(|source| Error::Secret { path, source })
 }
 
 fn kept(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
@@ -206,14 +233,14 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// The address. With a secret that we made it is always a loopback one.
+    /// The address. In development, with a secret that we made, it is always a loopback one.
     ///
     /// # Errors
     /// [`Error::NotLoopback`].
-    pub fn address(&self, secret: &Secret) -> Result<SocketAddr, Error> {
-        let default = if secret.made { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    pub fn address(&self, development: bool) -> Result<SocketAddr, Error> {
+        let default = if development { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let ip = self.bind.unwrap_or(IpAddr::V4(default));
-        if secret.made && !ip.is_loopback() {
+        if development && !ip.is_loopback() {
             return Err(Error::NotLoopback(ip));
         }
         Ok(SocketAddr::new(ip, self.port))
@@ -261,12 +288,16 @@ impl Webhooks {
     }
 }
 
-/// What downloads may hold.
+/// What serving may hold in memory.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Downloads {
     /// MiB of sample tables of downloaded files that are kept for the next request
     #[arg(long, env = "MOOV_CACHE_MIB", value_name = "MIB", default_value_t = 64)]
     pub moov_cache_mib: usize,
+
+    /// MiB of segments that are kept for others who watch the same
+    #[arg(long, env = "SEGMENT_CACHE_MIB", value_name = "MIB", default_value_t = 16)]
+    pub segment_cache_mib: usize,
 }
 
 impl Downloads {
@@ -274,6 +305,12 @@ impl Downloads {
     #[must_use]
     pub fn files(&self, source: Source) -> Files {
         Files::new(source, self.moov_cache_mib.saturating_mul(1 << 20))
+    }
+
+    /// Segments in memory.
+    #[must_use]
+    pub fn popular(&self) -> Popular {
+        Popular::new(self.segment_cache_mib.saturating_mul(1 << 20))
     }
 }
 
@@ -302,12 +339,10 @@ mod tests {
 
     #[test]
     fn a_made_secret_never_leaves_loopback() {
-        let made = Secret { bytes: Vec::new(), made: true };
-        let given = Secret { made: false, ..made.clone() };
-        assert_eq!(listen(None).address(&made).unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
-        assert!(listen(Some("::1")).address(&made).is_ok());
-        assert!(matches!(listen(Some("0.0.0.0")).address(&made), Err(Error::NotLoopback(_))));
-        assert_eq!(listen(None).address(&given).unwrap().ip(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        assert_eq!(listen(None).address(true).unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert!(listen(Some("::1")).address(true).is_ok());
+        assert!(matches!(listen(Some("0.0.0.0")).address(true), Err(Error::NotLoopback(_))));
+        assert_eq!(listen(None).address(false).unwrap().ip(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         assert_eq!(listen(None).origins(), Origins::AnyToRead);
     }
 }

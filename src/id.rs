@@ -58,6 +58,10 @@ id!(
     EventId
 );
 id!(
+    /// A recording shared with somebody.
+    ShareId
+);
+id!(
     /// Somebody who is told of events by webhooks.
     TargetId
 );

@@ -1,6 +1,7 @@
 //! Tureen, a recording sidecar for mediasoup. See `docs/ARCHITECTURE.md` for the layers; `tests/architecture.rs`
 //! keeps them.
 
+pub mod audit;
 pub mod auth;
 pub mod catalog;
 pub mod cli;
@@ -8,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod id;
+pub mod level;
 pub mod live;
 pub mod media;
 pub mod peer;

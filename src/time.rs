@@ -36,6 +36,13 @@ impl Ticks {
         let half = if scaled < 0 { -500_000 } else { 500_000 };
         Self(saturate((scaled + half) / 1_000_000))
     }
+
+    /// The first tick that is not before a place in microseconds.
+    #[must_use]
+    pub fn at_or_behind(micros: i64, scale: Timescale) -> Self {
+        let scaled = i128::from(micros) * i128::from(scale.0);
+        Self(saturate(scaled.div_euclid(1_000_000) + i128::from(scaled.rem_euclid(1_000_000) > 0)))
+    }
 }
 
 impl Add for Ticks {
@@ -88,6 +95,14 @@ impl WallTime {
     #[must_use]
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Reads RFC 3339, or a day, which begins in UTC.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| Some(day()?.timestamp()))?;
+        Some(Self(stamp.as_microsecond()))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
 struct Service {
@@ -14,12 +14,18 @@ struct Service {
 
 impl Service {
     fn start(folder: &std::path::Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// With these in its environment.
+    fn start_with(folder: &std::path::Path, environment: &[(&str, &str)]) -> Self {
         let mut child = std::process::Command::new(cargo_bin("tureen"))
             .args(["serve", "--port", "0", "--dir"])
             .arg(folder)
             .env_remove("JWT_SECRET")
             .env_remove("DATABASE_URL")
             .env_remove("BIND")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -63,6 +69,80 @@ async fn a_service_without_configuration_takes_the_tokens_that_are_minted_beside
     assert_eq!(client.get(&list).send().await.unwrap().status(), 401);
     assert!(service.end(), "SIGTERM ends it cleanly");
     assert!(printed(&mut tureen(&["check", "--dir", dir])).ends_with("all invariants hold"));
+}
+
+#[tokio::test]
+async fn tokens_follow_the_environment_that_the_service_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let environment = [
+        ("JWT_ISSUER", "https://id.example.org"),
+        ("JWT_AUDIENCE", "tureen"),
+        ("JWT_USER_CLAIM", "sub"),
+        ("JWT_ROLE_CLAIM", "realm_access"),
+    ];
+    let service = Service::start_with(folder.path(), &environment);
+    let list = format!("{}/api/v1/recordings", service.url);
+    let client = reqwest::Client::new();
+    let status =
+        async |token: &str| client.get(&list).bearer_auth(token).send().await.unwrap().status().as_u16();
+    let other = printed(&mut tureen(&["token", "--role", "admin", "--dir", dir]));
+    assert_eq!(status(&other).await, 401);
+    let good = |role: &str| printed(tureen(&["token", "--role", role, "--dir", dir]).envs(environment));
+    assert_eq!(status(&good("student")).await, 200);
+    // A program's: it may start, and is told that a source is missing; it sees nothing.
+    let program = good("service");
+    assert_eq!(status(&program).await, 403);
+    let start =
+        client.post(format!("{list}/start")).bearer_auth(&program).body(r#"{"room_id":"r","title":"t"}"#);
+    assert_eq!(start.send().await.unwrap().status(), 400);
+    assert!(service.end());
+}
+
+/// Publishes a key set to everybody who asks, as long as the process lives.
+fn publish(set: &serde_json::Value) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let body = set.to_string();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 2048];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn with_published_keys_alone_their_tokens_are_taken_and_no_others() {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+    let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+    let mut public =
+        serde_json::to_value(Jwk::from_encoding_key(&private, Algorithm::EdDSA).unwrap()).unwrap();
+    public["kid"] = "key-1".into();
+    let url = publish(&serde_json::json!({ "keys": [public] }));
+    let folder = tempfile::tempdir().unwrap();
+    let environment =
+        [("JWT_JWKS_URL", url.as_str()), ("ROLE_MAP", "instructor=teacher"), ("BIND", "127.0.0.1")];
+    let service = Service::start_with(folder.path(), &environment);
+    let list = format!("{}/api/v1/recordings", service.url);
+    let claims = serde_json::json!({"user_id": "u", "role": ["instructor"], "exp": u32::MAX});
+    let header = Header { kid: Some("key-1".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let token = encode(&header, &claims, &private).unwrap();
+    let client = reqwest::Client::new();
+    let status =
+        async |token: &str| client.get(&list).bearer_auth(token).send().await.unwrap().status().as_u16();
+    assert_eq!(status(&token).await, 200);
+    let minted = printed(&mut tureen(&["token", "--dir", folder.path().to_str().unwrap()]));
+    assert_eq!(status(&minted).await, 401);
+    // Signed addresses have a secret of their own.
+    assert!(folder.path().join(".url-secret").exists());
+    assert!(service.end());
 }
 
 #[test]

@@ -11,7 +11,7 @@ product=(cc:gcc pkg-config:pkg-config node:nodejs npm:npm curl:curl)
 everything=(c++:g++ python3:python3 ffmpeg:ffmpeg ffprobe:ffmpeg chromium:chromium firefox-esr:firefox-esr
   flatc:flatbuffers-compiler jq:jq
   =openssl:libssl-dev =libuv:libuv1-dev =libsrtp2:libsrtp2-dev =flatbuffers:libflatbuffers-dev
-  =libfaketime:libfaketime)
+  =libfaketime:libfaketime =postgresql:postgresql)
 
 wanted=("${product[@]}")
 [ "$scope" != product ] && wanted+=("${everything[@]}")
@@ -39,8 +39,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   echo "Installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
+  if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    # No server of the machine's own: tests start theirs (tests/postgres.sh).
+    mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+  fi
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null
 fi
 
 command -v cargo >/dev/null 2>&1 || { echo "Missing: Rust (https://rustup.rs)" >&2; exit 1; }

@@ -106,6 +106,15 @@ export class Feed {
     });
   }
 
+  /** Offer a producer once more that the recorder had refused, or whose consumers it had closed. */
+  publishAgain(published: Published): void {
+    const { id } = published.producer;
+    if ([...this.#consumers.values()].some((other) => other.published.producer.id === id)) return;
+    this.#wanted.delete(id);
+    // Another object: what may still be under way of the one before is not wanted.
+    this.publish({ ...published });
+  }
+
   /** Close what is consumed of a producer, at once. */
   unpublish(producerId: string): void {
     this.#wanted.delete(producerId);

@@ -3,7 +3,7 @@ import type { types } from 'mediasoup';
 import { Feed, type Published } from './feed.js';
 import { Line, type LineOptions } from './line.js';
 import { type AttachOptions, type Names, participantOf, passes, type Participant, sourceOf } from './options.js';
-import { type Data, messageOf, NO_RETRY, Refusal } from './protocol.js';
+import { type Data, messageOf, NO_RETRY, Refusal, text } from './protocol.js';
 
 export interface SessionEvents {
   /** The recorder has let us in. `resumed`: after a pause in the connection, nothing is lost. */
@@ -189,12 +189,13 @@ export class Session extends EventEmitter<SessionEvents> {
     );
   }
 
-  #offer(known: Known): void {
+  #offer(known: Known, again = false): void {
     if (!this.#feed?.observing || !this.#wanted(known)) return;
     if (!this.#peers.has(known.peerId)) {
       this.#line.notify('peerJoined', this.#joined(known));
     }
-    this.#feed.publish(known);
+    if (again) this.#feed.publishAgain(known);
+    else this.#feed.publish(known);
   }
 
   #offerAll(): void {
@@ -237,6 +238,14 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     const feed = this.#feed;
     if (feed === undefined) throw new Refusal(409, 'attach first');
+    if (method === 'offerAgain') {
+      const peerId = text(data, 'peerId');
+      const theirs = () => [...this.#known.values()].filter((known) => known.peerId === peerId);
+      after(() => {
+        if (this.#feed === feed) for (const known of theirs()) this.#guard(() => this.#offer(known, true));
+      });
+      return {};
+    }
     if (method !== 'observe') return feed.request(method, data);
     feed.observe(data);
     const peers: Data[] = [];

@@ -104,6 +104,33 @@ test('whoever is filtered out or excluded is never consumed', async (t) => {
   assert.ok(desk.offers().every((one) => one.peerId === 'ann'));
 });
 
+test('whom the recorder refused, or stopped, is offered again when it asks', async (t) => {
+  const { router, desk, session, errors } = await stage(t);
+  await once(desk, 'hello');
+  desk.answer = ({ data }) => (data.peerId === 'eve' ? { ok: false, errorCode: 403, errorReason: 'not recorded' } : { ok: true, data: {} });
+  await publish(router, 'video', { peerId: 'ann' }, 3);
+  await publish(router, 'audio', { peerId: 'eve' });
+  await desk.record(router, 'all');
+  await until('all offers', () => desk.offers().length === 4);
+  const of = (peerId) => desk.offers().filter((one) => one.peerId === peerId);
+  for (const { consumerId } of of('ann')) assert.equal((await desk.ask('closeConsumer', { consumerId })).ok, true);
+  desk.answer = () => ({ ok: true, data: {} });
+  assert.equal((await desk.ask('offerAgain', { peerId: 'ann' })).ok, true);
+  await until('each layer again', () => of('ann').length === 6);
+  assert.deepEqual(of('ann').map((one) => one.spatialLayer), [0, 1, 2, 0, 1, 2]);
+  assert.equal(of('eve').length, 1, 'nobody else');
+  assert.equal((await desk.ask('offerAgain', { peerId: 'eve' })).ok, true);
+  await until('eve again', () => of('eve').length === 2);
+  // Who is there already, whom nobody knows, and whom the application excludes.
+  assert.equal((await desk.ask('offerAgain', { peerId: 'eve' })).ok, true);
+  assert.equal((await desk.ask('offerAgain', { peerId: 'nobody' })).ok, true);
+  session.exclude('ann');
+  assert.equal((await desk.ask('offerAgain', { peerId: 'ann' })).ok, true);
+  await publish(router, 'audio', { peerId: 'bob' });
+  await until('a later one', () => of('bob').length === 1);
+  assert.deepEqual([of('ann').length, of('eve').length, errors.length], [6, 2, 0]);
+});
+
 test('what the recorder refuses is closed, and asks for what is not there are refused', async (t) => {
   const { router, desk, errors } = await stage(t);
   await once(desk, 'hello');

@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws';
 const mediaCodecs = [
   { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2 },
   { kind: 'video', mimeType: 'video/VP8', clockRate: 90000 },
+  { kind: 'video', mimeType: 'video/H264', clockRate: 90000, parameters: { 'packetization-mode': 1, 'profile-level-id': '42e01f' } },
 ];
 
 export async function start(port = Number(process.env.PORT ?? 3000)) {

@@ -36,7 +36,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Missing`].
     pub async fn write(&self, changes: &[Change<'_>], events: &[NewEvent]) -> Result<(), Error> {
-        let mut all = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut all = self.begin().await?;
         for change in changes {
             match *change {
                 Change::Participant(new) => participants::put_participant(&mut all, new).await?,
@@ -53,6 +53,11 @@ impl Catalog {
             append(&mut all, event).await?;
         }
         all.commit().await?;
+        for change in changes {
+            if let Change::Participant(new) = change {
+                self.generations.changed(new.recording);
+            }
+        }
         self.told(events.len());
         Ok(())
     }

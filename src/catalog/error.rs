@@ -4,7 +4,7 @@ use crate::id::RecordingId;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database's kind is not one we speak.
-    #[error("cannot use a '{scheme}' database: DATABASE_URL must begin with sqlite:")]
+    #[error("cannot use a '{scheme}' database: DATABASE_URL must begin with sqlite: or postgres:")]
     Unsupported {
         /// The URL's scheme; the rest may hold a password.
         scheme: String,
@@ -33,6 +33,21 @@ pub enum Error {
         /// What kind of row.
         what: &'static str,
     },
+    /// What is asked for is for recordings that have ended.
+    #[error("the recording has not ended: stop it first")]
+    StillRunning,
+    /// Nothing of the recording may be deleted.
+    #[error("the recording is under a legal hold: nothing of it may be deleted")]
+    Held,
+    /// Its bytes are in the folder of another process, which must be asked.
+    #[error("the recording's files are in the folder of another process of this catalogue")]
+    Elsewhere,
+    /// What is asked for is for recordings that are hidden.
+    #[error("the recording is not deleted")]
+    NotDeleted,
+    /// It is being removed for good.
+    #[error("the recording is being removed for good")]
+    Condemned,
     /// A column holds what no version of this program wrote.
     #[error("column {column} holds '{value}'")]
     Corrupt {

@@ -34,6 +34,8 @@ kinds! {
     ParticipantJoined = "participant.joined",
     /// Somebody left it.
     ParticipantLeft = "participant.left",
+    /// They were erased from a recording that has ended.
+    ParticipantErased = "participant.erased",
     /// Media of a source is stored.
     TrackStarted = "track.started",
     /// Nothing comes of it.

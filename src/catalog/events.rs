@@ -1,13 +1,14 @@
 //! Table `events`: what happened in recordings, in the order in which it was written.
 
-use super::row::{corrupt, integer, json, now, parsed, wall};
-use super::{Catalog, Error, EventKind};
+use super::database::in_order;
+use super::row::{Connection, Row, corrupt, integer, json, now, parsed, wall};
+use super::statement::{Statement, sql};
+use super::{Catalog, Error, EventKind, Viewer, viewer};
 use crate::id::{EventId, RecordingId};
 use crate::time::WallTime;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::Row as _;
 use tokio::sync::watch;
 
 /// Deliveries that were taken are kept for a week.
@@ -64,12 +65,15 @@ pub struct EventFilter {
     pub recording: Option<RecordingId>,
     /// Of these kinds.
     pub kinds: Vec<EventKind>,
+    /// What this one may see.
+    pub viewer: Viewer,
 }
 
 /// Writes an event, and a delivery for each target that wants it.
-pub(super) async fn append(change: &mut SqliteConnection, event: &NewEvent) -> Result<(), Error> {
+pub(super) async fn append(change: &mut Connection, event: &NewEvent) -> Result<(), Error> {
+    in_order(change).await?;
     let (recording, at) = (event.recording.to_string(), now());
-    let row = sqlx::query(
+    let row = sql(
         "INSERT INTO events (id, recording_id, sequence, type, at, data)
          VALUES ($1, $2, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM events WHERE recording_id = $2), $3, $4, $5)
          RETURNING position",
@@ -82,13 +86,11 @@ pub(super) async fn append(change: &mut SqliteConnection, event: &NewEvent) -> R
     .fetch_one(&mut *change)
     .await?;
     let position: i64 = row.try_get("position")?;
-    sqlx::query(
-        "INSERT INTO webhook_deliveries (target_id, recording_id, position, state, created_at, due_at)
+    sql("INSERT INTO webhook_deliveries (target_id, recording_id, position, state, created_at, due_at)
          SELECT id, $1, $2, 'pending', $3, $3 FROM webhook_targets
          WHERE (recording_id = $1 OR recording_id IS NULL) AND ended_at IS NULL
                AND (types IS NULL OR types LIKE '%,' || $4 || ',%')
-         ORDER BY id",
-    )
+         ORDER BY id")
     .bind(&recording)
     .bind(position)
     .bind(at)
@@ -99,15 +101,17 @@ pub(super) async fn append(change: &mut SqliteConnection, event: &NewEvent) -> R
 }
 
 /// The events of a recording that was removed, and its targets, unless somebody is still to be told.
-pub(super) async fn forget(change: &mut SqliteConnection, recording: RecordingId) -> Result<(), Error> {
-    for statement in [
-        "DELETE FROM events WHERE recording_id = $1 AND NOT EXISTS
-            (SELECT 1 FROM webhook_deliveries WHERE recording_id = $1 AND state = 'pending')",
-        "DELETE FROM webhook_targets WHERE recording_id = $1 AND NOT EXISTS
-            (SELECT 1 FROM events WHERE recording_id = $1)",
-    ] {
-        sqlx::query(statement).bind(recording.to_string()).execute(&mut *change).await?;
-    }
+pub(super) async fn forget(change: &mut Connection, recording: RecordingId) -> Result<(), Error> {
+    sql("DELETE FROM events WHERE recording_id = $1 AND NOT EXISTS
+            (SELECT 1 FROM webhook_deliveries WHERE recording_id = $1 AND state = 'pending')")
+    .bind(recording.to_string())
+    .execute(&mut *change)
+    .await?;
+    sql("DELETE FROM webhook_targets WHERE recording_id = $1 AND NOT EXISTS
+            (SELECT 1 FROM events WHERE recording_id = $1)")
+    .bind(recording.to_string())
+    .execute(change)
+    .await?;
     Ok(())
 }
 
@@ -143,11 +147,11 @@ impl Catalog {
         filter: &EventFilter,
         limit: u32,
     ) -> Result<Vec<Event>, Error> {
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM events WHERE position > ");
+        let mut select = sql("SELECT * FROM events WHERE position > ");
         select.push_bind(position);
         restrict(&mut select, filter);
         select.push(" ORDER BY position LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.reader).await?;
+        let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(event).collect()
     }
 
@@ -162,12 +166,13 @@ impl Catalog {
         kinds: &[EventKind],
         limit: u32,
     ) -> Result<Vec<Event>, Error> {
-        let filter = EventFilter { recording: Some(recording), kinds: kinds.to_vec() };
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM events WHERE sequence > ");
+        let filter =
+            EventFilter { recording: Some(recording), kinds: kinds.to_vec(), ..EventFilter::default() };
+        let mut select = sql("SELECT * FROM events WHERE sequence > ");
         select.push_bind(i64::try_from(after).unwrap_or(i64::MAX));
         restrict(&mut select, &filter);
         select.push(" ORDER BY sequence LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.reader).await?;
+        let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(event).collect()
     }
 
@@ -176,9 +181,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn newest_event(&self) -> Result<i64, Error> {
-        let row = sqlx::query("SELECT COALESCE(MAX(position), 0) AS position FROM events")
-            .fetch_one(&self.reader)
-            .await?;
+        let row =
+            sql("SELECT COALESCE(MAX(position), 0) AS position FROM events").fetch_one(&self.reader).await?;
         Ok(row.try_get("position")?)
     }
 
@@ -188,10 +192,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn position_of(&self, id: EventId) -> Result<i64, Error> {
-        let row = sqlx::query(
-            "SELECT COALESCE((SELECT position FROM events WHERE id = $1),
-                             (SELECT MAX(position) FROM events WHERE id < $1), 0) AS position",
-        )
+        let row = sql("SELECT COALESCE((SELECT position FROM events WHERE id = $1),
+                             (SELECT MAX(position) FROM events WHERE id < $1), 0) AS position")
         .bind(id.to_string())
         .fetch_one(&self.reader)
         .await?;
@@ -204,20 +206,20 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn sweep_events(&self) -> Result<u64, Error> {
-        let orphans = "WHERE recording_id IN (SELECT DISTINCT recording_id FROM events
-                       EXCEPT SELECT id FROM recordings
-                       EXCEPT SELECT recording_id FROM webhook_deliveries WHERE state = 'pending')";
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut events = QueryBuilder::<Sqlite>::new("DELETE FROM events ");
-        let removed = events.push(orphans).build().execute(&mut *change).await?.rows_affected();
-        sqlx::query(
-            "DELETE FROM webhook_targets WHERE recording_id IS NOT NULL
+        let mut change = self.begin().await?;
+        let removed =
+            sql("DELETE FROM events WHERE recording_id IN (SELECT DISTINCT recording_id FROM events
+                                                       EXCEPT SELECT id FROM recordings
+                                                       EXCEPT SELECT recording_id FROM webhook_deliveries
+                                                              WHERE state = 'pending')")
+            .execute(&mut *change)
+            .await?;
+        sql("DELETE FROM webhook_targets WHERE recording_id IS NOT NULL
                 AND recording_id NOT IN (SELECT id FROM recordings)
-                AND recording_id NOT IN (SELECT recording_id FROM events)",
-        )
+                AND recording_id NOT IN (SELECT recording_id FROM events)")
         .execute(&mut *change)
         .await?;
-        sqlx::query("DELETE FROM webhook_deliveries WHERE state = 'delivered' AND ended_at < $1")
+        sql("DELETE FROM webhook_deliveries WHERE state = 'delivered' AND ended_at < $1")
             .bind(now().saturating_sub(KEPT_MICROS))
             .execute(&mut *change)
             .await?;
@@ -226,21 +228,17 @@ impl Catalog {
     }
 }
 
-fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
+fn restrict(query: &mut Statement, filter: &EventFilter) {
     if let Some(recording) = filter.recording {
         query.push(" AND recording_id = ").push_bind(recording.to_string());
     }
     if !filter.kinds.is_empty() {
-        query.push(" AND type IN (");
-        let mut names = query.separated(", ");
-        for kind in &filter.kinds {
-            names.push_bind(kind.name());
-        }
-        query.push(")");
+        query.push(" AND type").push_in(filter.kinds.iter().map(|kind| kind.name()));
     }
+    viewer::restrict(query, "recording_id", &filter.viewer);
 }
 
-pub(super) fn event(row: &SqliteRow) -> Result<Event, Error> {
+pub(super) fn event(row: &Row) -> Result<Event, Error> {
     let name: String = row.try_get("type")?;
     Ok(Event {
         id: parsed(row, "id")?,

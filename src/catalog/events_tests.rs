@@ -1,17 +1,19 @@
+use super::testing::{Database, on_both};
 use super::*;
 use crate::id::{EventId, RecordingId};
 use crate::time::WallTime;
 use serde_json::json;
 
-async fn catalog() -> (tempfile::TempDir, Catalog) {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(&url(&folder)).await.unwrap();
-    (folder, catalog)
-}
-
-fn url(folder: &tempfile::TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("tureen.db").display())
-}
+on_both![
+    each_recording_counts_from_one_and_the_log_has_one_order,
+    failure_31_every_end_is_queued_for_every_target_with_the_end_itself,
+    what_fails_holds_up_its_own_recording_and_target_only,
+    a_target_that_is_gone_is_told_nothing_until_somebody_redelivers,
+    a_replay_goes_behind_what_waits,
+    events_of_a_removed_recording_go_when_nobody_waits_for_them,
+    the_configured_target_may_move_and_end,
+    rows_and_what_is_told_of_them_are_written_together_or_not_at_all,
+];
 
 fn target(address: &str, kinds: &[EventKind]) -> NewTarget {
     NewTarget { url: address.to_owned(), secret: None, kinds: kinds.to_vec() }
@@ -38,7 +40,14 @@ async fn happen(catalog: &Catalog, recording: RecordingId, kind: EventKind, numb
 
 fn finish(status: Status) -> Finish {
     let error = (status == Status::Failed).then(|| "no space left".to_owned());
-    Finish { status, stopped_at: WallTime(9_000_000), duration_micros: 9_000_000, bytes: 12, error }
+    Finish {
+        status,
+        stopped_at: WallTime(9_000_000),
+        duration_micros: 9_000_000,
+        bytes: 12,
+        ended_by: if status == Status::Failed { EndedBy::Storage } else { EndedBy::AloneTimeout },
+        error,
+    }
 }
 
 /// Kinds and sequence numbers.
@@ -46,9 +55,8 @@ fn told(events: &[Event]) -> Vec<(&'static str, u64)> {
     events.iter().map(|event| (event.kind.name(), event.sequence)).collect()
 }
 
-#[tokio::test]
-async fn each_recording_counts_from_one_and_the_log_has_one_order() {
-    let (_folder, catalog) = catalog().await;
+async fn each_recording_counts_from_one_and_the_log_has_one_order(database: Database) {
+    let catalog = database.open().await;
     let written = catalog.events_written();
     let (one, two) = (begin(&catalog, "one", &[]).await, begin(&catalog, "two", &[]).await);
     for number in 0..3 {
@@ -73,24 +81,26 @@ async fn each_recording_counts_from_one_and_the_log_has_one_order() {
     );
     assert_eq!(of_one[0].data["metadata"]["course"], 7);
     assert_eq!(of_one[4].data["duration_us"], 9_000_000);
+    assert_eq!(of_one[4].data["ended_by"], "alone_timeout");
     let all = catalog.events_after(0, &EventFilter::default(), 100).await.unwrap();
     assert_eq!(all.len(), 10);
     assert!(all.windows(2).all(|pair| pair[0].position < pair[1].position && pair[0].id < pair[1].id));
     let stalls = EventFilter {
         recording: Some(two),
         kinds: vec![EventKind::TrackStalled, EventKind::RecordingFailed],
+        ..EventFilter::default()
     };
     let found = catalog.events_after(all[4].position, &stalls, 100).await.unwrap();
     assert_eq!(told(&found), [("track.stalled", 3), ("track.stalled", 4), ("recording.failed", 5)]);
     assert_eq!(found[2].data["error"], "no space left");
+    assert_eq!(found[2].data["ended_by"], "storage");
     assert_eq!(catalog.position_of(all[4].id).await.unwrap(), all[4].position);
     assert_eq!(catalog.position_of(EventId::new()).await.unwrap(), all[9].position, "made after all of them");
     assert_eq!(catalog.newest_event().await.unwrap(), all[9].position);
 }
 
-#[tokio::test]
-async fn failure_31_every_end_is_queued_for_every_target_with_the_end_itself() {
-    let (folder, catalog) = catalog().await;
+async fn failure_31_every_end_is_queued_for_every_target_with_the_end_itself(database: Database) {
+    let catalog = database.open().await;
     catalog.configure_webhook(Some("http://all.example/")).await.unwrap();
     let ends = [EventKind::RecordingCompleted, EventKind::RecordingFailed];
     let wanted = [target("http://ends.example/", &ends), target("http://a.example/", &[])];
@@ -99,7 +109,7 @@ async fn failure_31_every_end_is_queued_for_every_target_with_the_end_itself() {
         catalog.finish_recording(recording, &finish(status)).await.unwrap();
     }
     catalog.close().await;
-    let catalog = Catalog::open(&url(&folder)).await.unwrap();
+    let catalog = database.open().await;
     // Two events to two of the targets, and the end alone to the third.
     assert_eq!(catalog.delivery_counts().await.unwrap(), (10, 0));
     let mut ended = 0;
@@ -112,9 +122,8 @@ async fn failure_31_every_end_is_queued_for_every_target_with_the_end_itself() {
     assert_eq!(ended, 6, "three targets, two ends");
 }
 
-#[tokio::test]
-async fn what_fails_holds_up_its_own_recording_and_target_only() {
-    let (_folder, catalog) = catalog().await;
+async fn what_fails_holds_up_its_own_recording_and_target_only(database: Database) {
+    let catalog = database.open().await;
     let wanted = [target("http://a.example/", &[]), target("http://b.example/", &[])];
     let (one, two) = (begin(&catalog, "one", &wanted).await, begin(&catalog, "two", &wanted[..1]).await);
     happen(&catalog, one, EventKind::TrackStarted, 0).await;
@@ -159,9 +168,8 @@ async fn what_fails_holds_up_its_own_recording_and_target_only() {
     assert_eq!((back.event.sequence, back.attempts), (1, 0));
 }
 
-#[tokio::test]
-async fn a_target_that_is_gone_is_told_nothing_until_somebody_redelivers() {
-    let (_folder, catalog) = catalog().await;
+async fn a_target_that_is_gone_is_told_nothing_until_somebody_redelivers(database: Database) {
+    let catalog = database.open().await;
     let recording = begin(&catalog, "one", &[target("http://a.example/", &[])]).await;
     happen(&catalog, recording, EventKind::TrackStarted, 0).await;
     let next = catalog.next_deliveries(1).await.unwrap().remove(0);
@@ -181,9 +189,8 @@ async fn a_target_that_is_gone_is_told_nothing_until_somebody_redelivers() {
     assert_eq!(catalog.delivery_counts().await.unwrap(), (2, 1));
 }
 
-#[tokio::test]
-async fn a_replay_goes_behind_what_waits() {
-    let (_folder, catalog) = catalog().await;
+async fn a_replay_goes_behind_what_waits(database: Database) {
+    let catalog = database.open().await;
     let ends = target("http://ends.example/", &[EventKind::RecordingCompleted]);
     let recording = begin(&catalog, "one", &[ends, target("http://a.example/", &[])]).await;
     happen(&catalog, recording, EventKind::TrackStarted, 0).await;
@@ -209,9 +216,8 @@ async fn a_replay_goes_behind_what_waits() {
     assert_eq!(order, [1, 2, 3, 2, 3, 2, 3]);
 }
 
-#[tokio::test]
-async fn events_of_a_removed_recording_go_when_nobody_waits_for_them() {
-    let (_folder, catalog) = catalog().await;
+async fn events_of_a_removed_recording_go_when_nobody_waits_for_them(database: Database) {
+    let catalog = database.open().await;
     let kept = begin(&catalog, "kept", &[]).await;
     let recording = begin(&catalog, "one", &[target("http://a.example/", &[])]).await;
     catalog.finish_recording(recording, &finish(Status::Completed)).await.unwrap();
@@ -228,9 +234,8 @@ async fn events_of_a_removed_recording_go_when_nobody_waits_for_them() {
     assert_eq!(catalog.events(kept, 0, &[], 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn the_configured_target_may_move_and_end() {
-    let (_folder, catalog) = catalog().await;
+async fn the_configured_target_may_move_and_end(database: Database) {
+    let catalog = database.open().await;
     catalog.configure_webhook(Some("http://old.example/")).await.unwrap();
     let recording = begin(&catalog, "one", &[]).await;
     catalog.configure_webhook(Some("http://new.example/")).await.unwrap();
@@ -241,9 +246,8 @@ async fn the_configured_target_may_move_and_end() {
     assert_eq!(catalog.delivery_counts().await.unwrap(), (1, 0));
 }
 
-#[tokio::test]
-async fn rows_and_what_is_told_of_them_are_written_together_or_not_at_all() {
-    let (_folder, catalog) = catalog().await;
+async fn rows_and_what_is_told_of_them_are_written_together_or_not_at_all(database: Database) {
+    let catalog = database.open().await;
     let recording = begin(&catalog, "one", &[]).await;
     let event = NewEvent { recording, kind: EventKind::ParticipantLeft, data: json!({}) };
     let nobody = Change::Left(crate::id::ParticipantId::new(), WallTime(1));

@@ -1,15 +1,15 @@
 //! Tables `gaps` and `pauses`: where nothing came, and where nothing was wanted.
 
-use super::row::{corrupt, integer, parsed, ticks, wall, wall_option};
+use super::row::{Connection, Row, boolean, corrupt, integer, parsed, ticks, wall, wall_option};
+use super::statement::sql;
 use super::{Catalog, Cause, Error, Gap, Pause, Shown};
 use crate::id::RecordingId;
 use crate::time::WallTime;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row as _;
 
 /// A gap as it is now. Only its length and whether it is open may change: what was listed of it stays.
-pub(super) async fn put_gap(change: &mut SqliteConnection, gap: &Gap) -> Result<(), Error> {
-    sqlx::query(
+pub(super) async fn put_gap(change: &mut Connection, gap: &Gap) -> Result<(), Error> {
+    sql(
         "INSERT INTO gaps (track_id, number, after_segment, cause, kind, start_ticks, duration_ticks, open,
                            listed_micros)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -35,10 +35,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn gaps(&self, recording: RecordingId) -> Result<Vec<Gap>, Error> {
-        let rows = sqlx::query(
-            "SELECT g.* FROM gaps g JOIN tracks t ON t.id = g.track_id WHERE t.recording_id = $1
-             ORDER BY g.track_id, g.number",
-        )
+        let rows = sql("SELECT g.* FROM gaps g JOIN tracks t ON t.id = g.track_id WHERE t.recording_id = $1
+             ORDER BY g.track_id, g.number")
         .bind(recording.to_string())
         .fetch_all(&self.reader)
         .await?;
@@ -50,7 +48,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_pause(&self, new: &Pause) -> Result<(), Error> {
-        sqlx::query(
+        sql(
             "INSERT INTO pauses (recording_id, number, at_micros, began_at, ended_at) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(new.recording.to_string())
@@ -68,13 +66,13 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn end_pause(&self, recording: RecordingId, number: u32, at: WallTime) -> Result<(), Error> {
-        let changed = sqlx::query("UPDATE pauses SET ended_at = $3 WHERE recording_id = $1 AND number = $2")
+        let changed = sql("UPDATE pauses SET ended_at = $3 WHERE recording_id = $1 AND number = $2")
             .bind(recording.to_string())
             .bind(i64::from(number))
             .bind(at.0)
             .execute(&self.writer)
             .await?;
-        if changed.rows_affected() == 0 { Err(Error::Missing { what: "pause" }) } else { Ok(()) }
+        if changed == 0 { Err(Error::Missing { what: "pause" }) } else { Ok(()) }
     }
 
     /// Pauses of a recording in order.
@@ -82,7 +80,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn pauses(&self, recording: RecordingId) -> Result<Vec<Pause>, Error> {
-        let rows = sqlx::query("SELECT * FROM pauses WHERE recording_id = $1 ORDER BY number")
+        let rows = sql("SELECT * FROM pauses WHERE recording_id = $1 ORDER BY number")
             .bind(recording.to_string())
             .fetch_all(&self.reader)
             .await?;
@@ -90,7 +88,7 @@ impl Catalog {
     }
 }
 
-fn gap(row: &SqliteRow) -> Result<Gap, Error> {
+fn gap(row: &Row) -> Result<Gap, Error> {
     let (cause, shown): (String, String) = (row.try_get("cause")?, row.try_get("kind")?);
     Ok(Gap {
         track: parsed(row, "track_id")?,
@@ -100,12 +98,12 @@ fn gap(row: &SqliteRow) -> Result<Gap, Error> {
         shown: Shown::from_name(&shown).ok_or_else(|| corrupt("kind", shown))?,
         start: ticks(row, "start_ticks")?,
         duration: ticks(row, "duration_ticks")?,
-        open: row.try_get("open")?,
+        open: boolean(row, "open")?,
         listed_micros: row.try_get("listed_micros")?,
     })
 }
 
-fn pause(row: &SqliteRow) -> Result<Pause, Error> {
+fn pause(row: &Row) -> Result<Pause, Error> {
     Ok(Pause {
         recording: parsed(row, "recording_id")?,
         number: integer(row, "number")?,

@@ -1,11 +1,12 @@
 //! Finding recordings: constant fragments and bound values, never text of a user in a statement.
 
 use super::recordings::recording;
-use super::row::integer;
-use super::{Catalog, Error, Recording, Status};
+use super::row::{integer, signed};
+use super::statement::{Statement, sql};
+use super::{Catalog, Error, Recording, Status, Viewer, viewer};
 use crate::id::RecordingId;
 use crate::time::WallTime;
-use sqlx::{QueryBuilder, Sqlite};
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,7 +23,7 @@ pub struct Filter {
     pub from: Option<WallTime>,
     /// Started before.
     pub to: Option<WallTime>,
-    /// Found in title, description or room, without regard to ASCII case.
+    /// Found in title, description or room, without regard to case.
     pub q: Option<String>,
     /// Most rows of the page.
     pub limit: u32,
@@ -30,6 +31,8 @@ pub struct Filter {
     pub offset: u32,
     /// Go on after this row.
     pub cursor: Option<Cursor>,
+    /// What this one may see.
+    pub viewer: Viewer,
 }
 
 /// One page, newest first.
@@ -38,9 +41,31 @@ pub struct Page {
     /// The rows.
     pub rows: Vec<Recording>,
     /// How many match on all pages.
-    pub total: u64,
+    pub total: Total,
     /// For the next page, when there is one.
     pub next: Option<Cursor>,
+}
+
+/// Counting stops here: a list is as quick whatever it is a list of.
+const COUNTED: u64 = 10_000;
+
+/// How many rows match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// So many.
+    Exactly(u64),
+    /// More than 10,000.
+    More,
+}
+
+/// A number up to 10,000, then the text `10000+`.
+impl Serialize for Total {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Exactly(count) => serializer.serialize_u64(*count),
+            Self::More => serializer.collect_str(&format_args!("{COUNTED}+")),
+        }
+    }
 }
 
 /// The last row of a page. Unlike an offset it stays right while recordings are added.
@@ -79,22 +104,25 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) AS total FROM recordings r WHERE 1 = 1");
+        let mut count = sql("SELECT COUNT(*) AS total FROM (SELECT 1 AS one FROM recordings r WHERE 1 = 1");
         restrict(&mut count, filter);
-        let total = integer(&count.build().fetch_one(&self.reader).await?, "total")?;
+        count.push(" LIMIT ").push_bind(signed(COUNTED + 1)).push(") AS counted");
+        let total = match integer(&count.fetch_one(&self.reader).await?, "total")? {
+            counted if counted > COUNTED => Total::More,
+            counted => Total::Exactly(counted),
+        };
 
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT r.* FROM recordings r WHERE 1 = 1");
+        let mut select = sql("SELECT r.* FROM recordings r WHERE 1 = 1");
         restrict(&mut select, filter);
         if let Some(cursor) = filter.cursor {
-            select.push(" AND (r.started_at < ").push_bind(cursor.started_at.0);
-            select.push(" OR (r.started_at = ").push_bind(cursor.started_at.0);
-            select.push(" AND r.id < ").push_bind(cursor.id.to_string()).push("))");
+            select.push(" AND (r.started_at, r.id) < (").push_bind(cursor.started_at.0);
+            select.push(", ").push_bind(cursor.id.to_string()).push(")");
         }
         select.push(" ORDER BY r.started_at DESC, r.id DESC LIMIT ");
         // One more than asked for tells whether there is a next page.
         select.push_bind(i64::from(filter.limit) + 1);
         select.push(" OFFSET ").push_bind(i64::from(filter.offset));
-        let found = select.build().fetch_all(&self.reader).await?;
+        let found = select.fetch_all(&self.reader).await?;
         let mut rows = found.iter().map(recording).collect::<Result<Vec<_>, _>>()?;
         let limit = filter.limit as usize;
         let more = rows.len() > limit;
@@ -104,18 +132,20 @@ impl Catalog {
     }
 }
 
-fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+fn restrict(query: &mut Statement, filter: &Filter) {
+    viewer::restrict(query, "r.id", &filter.viewer);
     match filter.status {
         Some(status) => query.push(" AND r.status = ").push_bind(status.name()),
         None => query.push(" AND r.status <> 'deleted'"),
     };
     if let Some(room) = &filter.room_id {
-        query.push(" AND r.room_id = ").push_bind(room.clone());
+        query.push(" AND r.room_id = ").push_bind(room);
     }
     if let Some(user) = &filter.user_id {
-        query.push(" AND (r.started_by = ").push_bind(user.clone());
-        query.push(" OR EXISTS (SELECT 1 FROM recording_participants p WHERE p.recording_id = r.id");
-        query.push(" AND p.user_id = ").push_bind(user.clone()).push("))");
+        // A union of two lists, each from an index; an OR would look at every recording.
+        query.push(" AND r.id IN (SELECT s.id FROM recordings s WHERE s.started_by = ").push_bind(user);
+        query.push(" UNION SELECT p.recording_id FROM recording_participants p WHERE p.user_id = ");
+        query.push_bind(user).push(")");
     }
     if let Some(from) = filter.from {
         query.push(" AND r.started_at >= ").push_bind(from.0);
@@ -124,12 +154,8 @@ fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
         query.push(" AND r.started_at < ").push_bind(to.0);
     }
     if let Some(text) = &filter.q {
-        let pattern = format!("%{}%", escape(&text.to_ascii_lowercase()));
-        for (index, column) in ["r.title", "COALESCE(r.description, '')", "r.room_id"].iter().enumerate() {
-            query.push(if index == 0 { " AND (" } else { " OR " });
-            query.push("LOWER(").push(column).push(") LIKE ").push_bind(pattern.clone()).push(" ESCAPE '\\'");
-        }
-        query.push(")");
+        let pattern = format!("%{}%", escape(&text.to_lowercase()));
+        query.push(" AND r.search_text LIKE ").push_bind(pattern).push(" ESCAPE '\\'");
     }
 }
 

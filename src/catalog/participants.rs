@@ -1,22 +1,17 @@
 //! Table `recording_participants`.
 
-use super::row::{now, parsed, wall, wall_option};
+use super::row::{Connection, Row, now, parsed, wall, wall_option};
+use super::statement::sql;
 use super::{Catalog, Error, NewParticipant, Participant};
 use crate::id::{ParticipantId, RecordingId};
 use crate::time::WallTime;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row as _;
 
 /// Somebody is in the room.
-pub(super) async fn put_participant(
-    change: &mut SqliteConnection,
-    new: &NewParticipant,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO recording_participants (id, recording_id, user_id, peer_id, display_name, joined_at,
+pub(super) async fn put_participant(change: &mut Connection, new: &NewParticipant) -> Result<(), Error> {
+    sql("INSERT INTO recording_participants (id, recording_id, user_id, peer_id, display_name, joined_at,
                                              created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)")
     .bind(new.id.to_string())
     .bind(new.recording.to_string())
     .bind(new.user_id.as_deref())
@@ -31,18 +26,17 @@ pub(super) async fn put_participant(
 
 /// Somebody left the room, or is back.
 pub(super) async fn set_left(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     id: ParticipantId,
     at: Option<WallTime>,
 ) -> Result<(), Error> {
-    let changed =
-        sqlx::query("UPDATE recording_participants SET left_at = $2, updated_at = $3 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(at.map(|at| at.0))
-            .bind(now())
-            .execute(change)
-            .await?;
-    if changed.rows_affected() == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
+    let changed = sql("UPDATE recording_participants SET left_at = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(at.map(|at| at.0))
+        .bind(now())
+        .execute(change)
+        .await?;
+    if changed == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
 }
 
 impl Catalog {
@@ -51,7 +45,9 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_participant(&self, new: &NewParticipant) -> Result<(), Error> {
-        put_participant(&mut *self.writer.acquire().await?, new).await
+        put_participant(&mut *self.writer.acquire().await?, new).await?;
+        self.generations.changed(new.recording);
+        Ok(())
     }
 
     /// Somebody left the room.
@@ -75,17 +71,15 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn participants(&self, recording: RecordingId) -> Result<Vec<Participant>, Error> {
-        let rows = sqlx::query(
-            "SELECT * FROM recording_participants WHERE recording_id = $1 ORDER BY joined_at, id",
-        )
-        .bind(recording.to_string())
-        .fetch_all(&self.reader)
-        .await?;
+        let rows = sql("SELECT * FROM recording_participants WHERE recording_id = $1 ORDER BY joined_at, id")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter().map(participant).collect()
     }
 }
 
-fn participant(row: &SqliteRow) -> Result<Participant, Error> {
+pub(super) fn participant(row: &Row) -> Result<Participant, Error> {
     Ok(Participant {
         id: parsed(row, "id")?,
         recording: parsed(row, "recording_id")?,

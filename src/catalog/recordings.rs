@@ -1,14 +1,20 @@
 //! Table `recordings`.
 
 use super::events::{append, forget};
-use super::row::{integer, json as json_of, now, parsed, signed, status, wall, wall_option};
+use super::row::{
+    Connection, Row, boolean, corrupt, integer, json as json_of, now, parsed, signed, status, wall,
+    wall_option,
+};
+use super::statement::sql;
+use super::states::locked;
 use super::webhooks::put_target;
-use super::{Catalog, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status};
+use super::{
+    Catalog, EndedBy, Error, EventKind, Finish, NewEvent, NewRecording, PartTarget, Recording, Status,
+};
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use serde_json::{Value, json};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
 /// Of what is stored, whatever form was asked for.
 const MIME_TYPE: &str = "video/mp4";
@@ -19,12 +25,12 @@ impl Catalog {
     /// # Errors
     /// [`Error::RoomBusy`] when another one of the room is running.
     pub async fn create_recording(&self, new: &NewRecording) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let made = sqlx::query(
+        let mut change = self.begin().await?;
+        let made = sql(
             "INSERT INTO recordings (id, room_id, title, description, started_by, started_at, status, format,
                                      file_path, mime_type, source, metadata, parallel, idempotency_key, part_micros,
-                                     created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+                                     recorder_id, folder, search_text, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)",
         )
         .bind(new.id.to_string())
         .bind(&new.room_id)
@@ -41,6 +47,9 @@ impl Catalog {
         .bind(new.parallel)
         .bind(new.idempotency_key.as_deref())
         .bind(new.part.0)
+        .bind(self.recorder())
+        .bind(self.folder())
+        .bind(searched(&new.title, new.description.as_deref(), &new.room_id))
         .bind(now())
         .execute(&mut *change)
         .await;
@@ -71,12 +80,11 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn running_in_room(&self, room_id: &str) -> Result<Option<RecordingId>, Error> {
-        let found = sqlx::query(
-            "SELECT id FROM recordings WHERE room_id = $1 AND status IN ('pending', 'recording')",
-        )
-        .bind(room_id)
-        .fetch_optional(&self.reader)
-        .await?;
+        let found =
+            sql("SELECT id FROM recordings WHERE room_id = $1 AND status IN ('pending', 'recording')")
+                .bind(room_id)
+                .fetch_optional(&self.reader)
+                .await?;
         found.map(|row| parsed(&row, "id")).transpose()
     }
 
@@ -85,7 +93,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recording_of_key(&self, user: &str, key: &str) -> Result<Option<Recording>, Error> {
-        let found = sqlx::query("SELECT * FROM recordings WHERE started_by = $1 AND idempotency_key = $2")
+        let found = sql("SELECT * FROM recordings WHERE started_by = $1 AND idempotency_key = $2")
             .bind(user)
             .bind(key)
             .fetch_optional(&self.reader)
@@ -98,22 +106,16 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn set_rules(&self, id: RecordingId, rules: &Value) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let row = sqlx::query("SELECT source FROM recordings WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *change)
-            .await?;
-        let mut source = row.as_ref().map(|row| json_of(row, "source")).transpose()?.unwrap_or_default();
+        let mut change = self.begin().await?;
+        let mut source = locked(&mut change, id).await?.source;
         if let Some(members) = source.as_object_mut() {
             members.insert("rules".to_owned(), rules.clone());
         }
-        let changed = sqlx::query("UPDATE recordings SET source = $2, updated_at = $3 WHERE id = $1")
+        sql("UPDATE recordings SET source = $2 WHERE id = $1")
             .bind(id.to_string())
             .bind(source.to_string())
-            .bind(now())
             .execute(&mut *change)
             .await?;
-        found(changed.rows_affected())?;
         change.commit().await?;
         Ok(())
     }
@@ -124,58 +126,33 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn finish_recording(&self, id: RecordingId, finish: &Finish) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
-            "UPDATE tracks SET ended_at = $2, updated_at = $3 WHERE recording_id = $1 AND ended_at IS NULL",
-        )
-        .bind(id.to_string())
-        .bind(finish.stopped_at.0)
-        .bind(now())
-        .execute(&mut *change)
-        .await?;
-        sqlx::query(
-            "UPDATE gaps SET open = FALSE WHERE open AND track_id IN
-                    (SELECT id FROM tracks WHERE recording_id = $1)",
-        )
-        .bind(id.to_string())
-        .execute(&mut *change)
-        .await?;
-        // A pause that was cut off lasts until the end, which is never before it.
-        sqlx::query(
-            "UPDATE pauses SET ended_at = CASE WHEN began_at > $2 THEN began_at ELSE $2 END
-             WHERE recording_id = $1 AND ended_at IS NULL",
-        )
-        .bind(id.to_string())
-        .bind(finish.stopped_at.0)
-        .execute(&mut *change)
-        .await?;
-        let runs = sqlx::query(
-            "SELECT DISTINCT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
-             WHERE t.recording_id = $1 ORDER BY r.width * r.height DESC, r.codecs",
-        )
-        .bind(id.to_string())
-        .fetch_all(&mut *change)
-        .await?;
-        let (codecs, resolution) = summary(&runs)?;
-        let changed = sqlx::query(
-            "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, file_size_bytes = $5,
-                    error_message = $6, codecs = $7, resolution = $8, updated_at = $9
-             WHERE id = $1",
+        let mut change = self.begin().await?;
+        let changed = sql(
+            "UPDATE recordings SET status = $2, stopped_at = $3, duration_micros = $4, error_message = $5,
+                    ended_by = $6
+             WHERE id = $1 AND status IN ('pending', 'recording', 'processing')",
         )
         .bind(id.to_string())
         .bind(finish.status.name())
         .bind(finish.stopped_at.0)
         .bind(finish.duration_micros)
-        .bind(signed(finish.bytes))
         .bind(finish.error.as_deref())
-        .bind(codecs)
-        .bind(resolution)
-        .bind(now())
+        .bind(finish.ended_by.name())
         .execute(&mut *change)
         .await?;
-        found(changed.rows_affected())?;
+        if changed == 0 {
+            // It ended before, and what was told of that stays.
+            return locked(&mut change, id).await.map(drop);
+        }
+        end_parts(&mut change, id, finish.stopped_at).await?;
+        summarise(&mut change, id).await?;
+        sql("UPDATE recordings SET file_size_bytes = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(signed(finish.bytes))
+            .execute(&mut *change)
+            .await?;
         let mut events = 0;
-        if let Some(row) = sqlx::query("SELECT * FROM recordings WHERE id = $1 AND NOT EXISTS
+        if let Some(row) = sql("SELECT * FROM recordings WHERE id = $1 AND NOT EXISTS
             (SELECT 1 FROM events WHERE recording_id = $1 AND type IN ('recording.completed', 'recording.failed'))")
             .bind(id.to_string())
             .fetch_optional(&mut *change)
@@ -194,41 +171,11 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, Error> {
-        let found = sqlx::query("SELECT * FROM recordings WHERE id = $1")
+        let found = sql("SELECT * FROM recordings WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.reader)
             .await?;
         found.as_ref().map(recording).transpose()
-    }
-
-    /// Recordings that claim to be running. At start-up nothing is, so these were cut off.
-    ///
-    /// # Errors
-    /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn unfinished(&self) -> Result<Vec<Recording>, Error> {
-        let found = sqlx::query(
-            "SELECT * FROM recordings WHERE status IN ('pending', 'recording', 'processing') ORDER BY id",
-        )
-        .fetch_all(&self.reader)
-        .await?;
-        found.iter().map(recording).collect()
-    }
-
-    /// Hides a recording. Its files and other rows stay.
-    ///
-    /// # Errors
-    /// [`Error::Missing`].
-    pub async fn delete_recording(&self, id: RecordingId, at: WallTime) -> Result<(), Error> {
-        let changed = sqlx::query(
-            "UPDATE recordings SET status = 'deleted', deleted_at = COALESCE(deleted_at, $2), updated_at = $3
-             WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(at.0)
-        .bind(now())
-        .execute(&self.writer)
-        .await?;
-        found(changed.rows_affected())
     }
 
     /// Removes a recording's rows, all of them, but events that somebody is still to be told of: these go when that is
@@ -237,14 +184,14 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`].
     pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let changed = sqlx::query("DELETE FROM recordings WHERE id = $1")
-            .bind(id.to_string())
-            .execute(&mut *change)
-            .await?;
-        found(changed.rows_affected())?;
+        let mut change = self.begin().await?;
+        let changed =
+            sql("DELETE FROM recordings WHERE id = $1").bind(id.to_string()).execute(&mut *change).await?;
+        found(changed)?;
+        sql("DELETE FROM garbage WHERE recording_id = $1").bind(id.to_string()).execute(&mut *change).await?;
         forget(&mut change, id).await?;
         change.commit().await?;
+        self.generations.changed(id);
         Ok(())
     }
 }
@@ -279,14 +226,64 @@ fn ended(row: &Recording) -> NewEvent {
             "bytes": row.bytes,
             "codecs": row.codecs,
             "resolution": row.resolution,
+            "ended_by": row.ended_by,
             "error": row.error,
             "metadata": row.metadata,
         }),
     }
 }
 
+/// What had not ended ends with its recording.
+async fn end_parts(change: &mut Connection, id: RecordingId, at: WallTime) -> Result<(), Error> {
+    sql("UPDATE tracks SET ended_at = $2, updated_at = $3 WHERE recording_id = $1 AND ended_at IS NULL")
+        .bind(id.to_string())
+        .bind(at.0)
+        .bind(now())
+        .execute(&mut *change)
+        .await?;
+    sql("UPDATE gaps SET open = FALSE WHERE open AND track_id IN
+                (SELECT id FROM tracks WHERE recording_id = $1)")
+    .bind(id.to_string())
+    .execute(&mut *change)
+    .await?;
+    // A pause that was cut off lasts until the end, which is never before it.
+    sql("UPDATE pauses SET ended_at = CASE WHEN began_at > $2 THEN began_at ELSE $2 END
+         WHERE recording_id = $1 AND ended_at IS NULL")
+    .bind(id.to_string())
+    .bind(at.0)
+    .execute(change)
+    .await?;
+    Ok(())
+}
+
+/// Writes down what the rows of its tracks say of a recording: codecs, the largest picture, bytes.
+pub(super) async fn summarise(change: &mut Connection, id: RecordingId) -> Result<(), Error> {
+    let runs = sql("SELECT r.codecs, r.width, r.height FROM runs r JOIN tracks t ON t.id = r.track_id
+         WHERE t.recording_id = $1 GROUP BY r.codecs, r.width, r.height
+         ORDER BY r.width * r.height DESC, r.codecs")
+    .bind(id.to_string())
+    .fetch_all(&mut *change)
+    .await?;
+    let (codecs, resolution) = summary(&runs)?;
+    sql(
+        "UPDATE recordings SET codecs = $2, resolution = $3, updated_at = $4, file_size_bytes =
+            (SELECT CAST(COALESCE(SUM(r.init_length), 0) AS BIGINT) FROM runs r JOIN tracks t ON t.id = r.track_id
+             WHERE t.recording_id = $1)
+            + (SELECT CAST(COALESCE(SUM(s.byte_length), 0) AS BIGINT) FROM segments s
+               JOIN tracks t ON t.id = s.track_id WHERE t.recording_id = $1)
+         WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(codecs)
+    .bind(resolution)
+    .bind(now())
+    .execute(change)
+    .await?;
+    Ok(())
+}
+
 /// All codec strings, largest picture first, and the largest picture.
-fn summary(runs: &[SqliteRow]) -> Result<(Option<String>, Option<String>), Error> {
+fn summary(runs: &[Row]) -> Result<(Option<String>, Option<String>), Error> {
     let mut codecs: Vec<String> = Vec::new();
     let mut resolution = None;
     for row in runs {
@@ -302,11 +299,21 @@ fn summary(runs: &[SqliteRow]) -> Result<(Option<String>, Option<String>), Error
     Ok(((!codecs.is_empty()).then(|| codecs.join(",")), resolution))
 }
 
-fn found(rows: u64) -> Result<(), Error> {
+/// What a search looks in. A line end divides the parts, so that none is found across two of them.
+fn searched(title: &str, description: Option<&str>, room_id: &str) -> String {
+    format!("{title}\n{}\n{room_id}", description.unwrap_or_default()).to_lowercase()
+}
+
+pub(super) fn found(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Missing { what: "recording" }) } else { Ok(()) }
 }
 
-pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
+fn ended_by(row: &Row) -> Result<Option<EndedBy>, Error> {
+    let name: Option<String> = row.try_get("ended_by")?;
+    name.map(|name| EndedBy::from_name(&name).ok_or_else(|| corrupt("ended_by", name))).transpose()
+}
+
+pub(super) fn recording(row: &Row) -> Result<Recording, Error> {
     Ok(Recording {
         id: parsed(row, "id")?,
         room_id: row.try_get("room_id")?,
@@ -322,6 +329,7 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
         mime_type: row.try_get("mime_type")?,
         resolution: row.try_get("resolution")?,
         codecs: row.try_get("codecs")?,
+        ended_by: ended_by(row)?,
         error: row.try_get("error_message")?,
         source: json_of(row, "source")?,
         metadata: json_of(row, "metadata")?,
@@ -329,5 +337,7 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording, Error> {
         created_at: wall(row, "created_at")?,
         updated_at: wall(row, "updated_at")?,
         deleted_at: wall_option(row, "deleted_at")?,
+        held: boolean(row, "legal_hold")?,
+        folder: row.try_get("folder")?,
     })
 }

@@ -1,11 +1,12 @@
 //! Deliveries that are made again: of events, and of what was given up.
 
+use super::database::in_order;
 use super::row::now;
+use super::statement::{Statement, sql};
 use super::webhooks::{COLUMNS, delivery};
 use super::{Catalog, Delivery, Error};
 use crate::id::{EventId, RecordingId};
 use crate::time::WallTime;
-use sqlx::{QueryBuilder, Sqlite};
 
 /// Which deliveries to repeat. Empty members do not restrict.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn replay(&self, which: &Replay, limit: u32) -> Result<u64, Error> {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = sql(
             "INSERT INTO webhook_deliveries (target_id, recording_id, position, state, created_at, due_at)
              SELECT t.id, e.recording_id, e.position, 'pending', ",
         );
@@ -52,12 +53,7 @@ impl Catalog {
              WHERE t.ended_at IS NULL AND (t.types IS NULL OR t.types LIKE '%,' || e.type || ',%')",
         );
         if !which.events.is_empty() {
-            insert.push(" AND e.id IN (");
-            let mut ids = insert.separated(", ");
-            for id in &which.events {
-                ids.push_bind(id.to_string());
-            }
-            insert.push(")");
+            insert.push(" AND e.id").push_in(which.events.iter().map(ToString::to_string));
         }
         if let Some(recording) = which.recording {
             insert.push(" AND e.recording_id = ").push_bind(recording.to_string());
@@ -74,7 +70,10 @@ impl Catalog {
             }
         }
         insert.push(" ORDER BY e.position, t.id LIMIT ").push_bind(i64::from(limit));
-        let queued = insert.build().execute(&self.writer).await?.rows_affected();
+        let mut change = self.begin().await?;
+        in_order(&mut change).await?;
+        let queued = insert.execute(&mut *change).await?;
+        change.commit().await?;
         self.webhooks_changed();
         Ok(queued)
     }
@@ -84,11 +83,11 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn dead_deliveries(&self, filter: &DeadFilter, limit: u32) -> Result<Vec<Delivery>, Error> {
-        let mut select = QueryBuilder::<Sqlite>::new(COLUMNS);
+        let mut select = sql(COLUMNS);
         select.push("WHERE d.state = 'dead'");
         restrict(&mut select, filter, "d.");
         select.push(" ORDER BY d.id LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.reader).await?;
+        let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(delivery).collect()
     }
 
@@ -97,33 +96,28 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn redeliver(&self, filter: &DeadFilter) -> Result<u64, Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut targets = QueryBuilder::<Sqlite>::new(
-            "UPDATE webhook_targets SET ended_at = NULL WHERE id IN
-                    (SELECT target_id FROM webhook_deliveries WHERE state = 'dead'",
-        );
+        let mut change = self.begin().await?;
+        let mut targets = sql("UPDATE webhook_targets SET ended_at = NULL WHERE id IN
+                    (SELECT target_id FROM webhook_deliveries WHERE state = 'dead'");
         restrict(&mut targets, filter, "");
-        targets.push(")").build().execute(&mut *change).await?;
-        let mut update = QueryBuilder::<Sqlite>::new(
-            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, ended_at = NULL, created_at = ",
+        targets.push(")");
+        targets.execute(&mut *change).await?;
+        let mut update = sql(
+            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, ended_at = NULL, claimed_by = NULL,
+                    created_at = ",
         );
         update.push_bind(now()).push(", due_at = ").push_bind(now()).push(" WHERE state = 'dead'");
         restrict(&mut update, filter, "");
-        let queued = update.build().execute(&mut *change).await?.rows_affected();
+        let queued = update.execute(&mut *change).await?;
         change.commit().await?;
         self.webhooks_changed();
         Ok(queued)
     }
 }
 
-fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &DeadFilter, table: &'static str) {
+fn restrict(query: &mut Statement, filter: &DeadFilter, table: &'static str) {
     if !filter.ids.is_empty() {
-        query.push(" AND ").push(table).push("id IN (");
-        let mut ids = query.separated(", ");
-        for id in &filter.ids {
-            ids.push_bind(*id);
-        }
-        query.push(")");
+        query.push(" AND ").push(table).push("id").push_in(filter.ids.iter().copied());
     }
     if let Some(recording) = filter.recording {
         query.push(" AND ").push(table).push("recording_id = ").push_bind(recording.to_string());

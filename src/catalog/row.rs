@@ -5,61 +5,71 @@ use crate::clock::{Clock, SystemClock};
 use crate::media::{Codec, Kind};
 use crate::time::{Ticks, WallTime};
 use serde_json::Value;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-pub(super) fn parsed<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<T, Error> {
+/// A row of either database.
+pub(super) type Row = sqlx::any::AnyRow;
+/// A connection to either database.
+pub(super) type Connection = sqlx::AnyConnection;
+/// A transaction that writes ([`super::Catalog::begin`]).
+pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Any>;
+
+pub(super) fn parsed<T: FromStr>(row: &Row, column: &'static str) -> Result<T, Error> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|_| corrupt(column, text))
 }
 
-pub(super) fn wall(row: &SqliteRow, column: &'static str) -> Result<WallTime, Error> {
+pub(super) fn wall(row: &Row, column: &'static str) -> Result<WallTime, Error> {
     Ok(WallTime(row.try_get(column)?))
 }
 
-pub(super) fn wall_option(row: &SqliteRow, column: &'static str) -> Result<Option<WallTime>, Error> {
+pub(super) fn wall_option(row: &Row, column: &'static str) -> Result<Option<WallTime>, Error> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(WallTime))
 }
 
-pub(super) fn ticks(row: &SqliteRow, column: &'static str) -> Result<Ticks, Error> {
+pub(super) fn ticks(row: &Row, column: &'static str) -> Result<Ticks, Error> {
     Ok(Ticks(row.try_get(column)?))
 }
 
 /// An integer in the range of `T`.
-pub(super) fn integer<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, Error> {
+pub(super) fn integer<T: TryFrom<i64>>(row: &Row, column: &'static str) -> Result<T, Error> {
     let value: i64 = row.try_get(column)?;
     T::try_from(value).map_err(|_| corrupt(column, value))
 }
 
-pub(super) fn range(
-    row: &SqliteRow,
-    offset: &'static str,
-    length: &'static str,
-) -> Result<Range<u64>, Error> {
+/// SQLite has no booleans: it tells them as numbers.
+pub(super) fn boolean(row: &Row, column: &'static str) -> Result<bool, Error> {
+    match row.try_get::<bool, _>(column) {
+        Ok(truth) => Ok(truth),
+        Err(_) => Ok(row.try_get::<i64, _>(column)? != 0),
+    }
+}
+
+pub(super) fn range(row: &Row, offset: &'static str, length: &'static str) -> Result<Range<u64>, Error> {
     let start: u64 = integer(row, offset)?;
     let length: u64 = integer(row, length)?;
     Ok(start..start.saturating_add(length))
 }
 
-pub(super) fn json(row: &SqliteRow, column: &'static str) -> Result<Value, Error> {
+pub(super) fn json(row: &Row, column: &'static str) -> Result<Value, Error> {
     let text: String = row.try_get(column)?;
     serde_json::from_str(&text).map_err(|_| corrupt(column, text))
 }
 
-pub(super) fn status(row: &SqliteRow, column: &'static str) -> Result<Status, Error> {
+pub(super) fn status(row: &Row, column: &'static str) -> Result<Status, Error> {
     let name: String = row.try_get(column)?;
     Status::from_name(&name).ok_or_else(|| corrupt(column, name))
 }
 
-pub(super) fn codec(row: &SqliteRow, column: &'static str) -> Result<Codec, Error> {
+pub(super) fn codec(row: &Row, column: &'static str) -> Result<Codec, Error> {
     let name: String = row.try_get(column)?;
     Codec::from_mime(&name).ok_or_else(|| corrupt(column, name))
 }
 
-pub(super) fn kind(row: &SqliteRow, column: &'static str) -> Result<Kind, Error> {
+pub(super) fn kind(row: &Row, column: &'static str) -> Result<Kind, Error> {
     let name: String = row.try_get(column)?;
     match name.as_str() {
         "audio" => Ok(Kind::Audio),

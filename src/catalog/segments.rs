@@ -1,13 +1,13 @@
 //! Tables `runs` and `segments`: where in a track's file what lies.
 
 use super::gaps::put_gap;
-use super::row::{integer, parsed, range, signed, ticks, wall};
+use super::row::{Connection, Row, boolean, integer, parsed, range, signed, ticks, wall};
+use super::statement::sql;
 use super::{Catalog, Change, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Rotation;
 use crate::time::{Ticks, Timescale};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row as _;
 
 impl Catalog {
     /// A run begins. Its init segment must be durable (invariant S4).
@@ -39,7 +39,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn runs(&self, track: TrackId) -> Result<Vec<Run>, Error> {
-        let rows = sqlx::query("SELECT * FROM runs WHERE track_id = $1 ORDER BY number")
+        let rows = sql("SELECT * FROM runs WHERE track_id = $1 ORDER BY number")
             .bind(track.to_string())
             .fetch_all(&self.reader)
             .await?;
@@ -51,10 +51,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn runs_of_recording(&self, recording: RecordingId) -> Result<Vec<Run>, Error> {
-        let rows = sqlx::query(
-            "SELECT r.* FROM runs r JOIN tracks t ON t.id = r.track_id WHERE t.recording_id = $1
-             ORDER BY r.track_id, r.number",
-        )
+        let rows = sql("SELECT r.* FROM runs r JOIN tracks t ON t.id = r.track_id WHERE t.recording_id = $1
+             ORDER BY r.track_id, r.number")
         .bind(recording.to_string())
         .fetch_all(&self.reader)
         .await?;
@@ -66,7 +64,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn segments(&self, track: TrackId) -> Result<Vec<Segment>, Error> {
-        let rows = sqlx::query("SELECT * FROM segments WHERE track_id = $1 ORDER BY number")
+        let rows = sql("SELECT * FROM segments WHERE track_id = $1 ORDER BY number")
             .bind(track.to_string())
             .fetch_all(&self.reader)
             .await?;
@@ -78,7 +76,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn segment(&self, track: TrackId, number: u32) -> Result<Option<Segment>, Error> {
-        let found = sqlx::query("SELECT * FROM segments WHERE track_id = $1 AND number = $2")
+        let found = sql("SELECT * FROM segments WHERE track_id = $1 AND number = $2")
             .bind(track.to_string())
             .bind(i64::from(number))
             .fetch_optional(&self.reader)
@@ -91,7 +89,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn segment_at(&self, track: TrackId, start: Ticks) -> Result<Option<u32>, Error> {
-        let found = sqlx::query("SELECT number FROM segments WHERE track_id = $1 AND start_ticks = $2")
+        let found = sql("SELECT number FROM segments WHERE track_id = $1 AND start_ticks = $2")
             .bind(track.to_string())
             .bind(start.0)
             .fetch_optional(&self.reader)
@@ -104,26 +102,23 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn totals(&self, recording: RecordingId) -> Result<Vec<Totals>, Error> {
-        let rows = sqlx::query(
-            "SELECT s.track_id, COUNT(*) AS segments, CAST(SUM(s.byte_length) AS BIGINT) AS bytes,
+        let rows =
+            sql("SELECT s.track_id, COUNT(*) AS segments, CAST(SUM(s.byte_length) AS BIGINT) AS bytes,
                     CAST(SUM(s.samples) AS BIGINT) AS samples, CAST(SUM(s.duration_ticks) AS BIGINT) AS media,
                     MAX(s.start_ticks + s.duration_ticks) AS end_ticks
              FROM segments s JOIN tracks t ON t.id = s.track_id
-             WHERE t.recording_id = $1 GROUP BY s.track_id",
-        )
-        .bind(recording.to_string())
-        .fetch_all(&self.reader)
-        .await?;
+             WHERE t.recording_id = $1 GROUP BY s.track_id")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter().map(totals).collect()
     }
 }
 
-pub(super) async fn put_run(change: &mut SqliteConnection, new: &NewRun) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
+pub(super) async fn put_run(change: &mut Connection, new: &NewRun) -> Result<(), Error> {
+    sql("INSERT INTO runs (track_id, number, init_offset, init_length, first_ticks, wall, codecs, width,
                            height, channels, timescale, rotation, listed_micros)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
     .bind(new.track.to_string())
     .bind(i64::from(new.number))
     .bind(signed(new.init.start))
@@ -143,7 +138,7 @@ pub(super) async fn put_run(change: &mut SqliteConnection, new: &NewRun) -> Resu
 }
 
 pub(super) async fn put_media(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     segments: &[NewSegment],
     gaps: &[Gap],
 ) -> Result<(), Error> {
@@ -156,12 +151,10 @@ pub(super) async fn put_media(
     Ok(())
 }
 
-async fn put_segment(change: &mut SqliteConnection, segment: &NewSegment) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
+async fn put_segment(change: &mut Connection, segment: &NewSegment) -> Result<(), Error> {
+    sql("INSERT INTO segments (track_id, number, run, start_ticks, duration_ticks, byte_offset,
                                byte_length, samples, sync, wall)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
     .bind(segment.track.to_string())
     .bind(i64::from(segment.number))
     .bind(i64::from(segment.run))
@@ -177,7 +170,7 @@ async fn put_segment(change: &mut SqliteConnection, segment: &NewSegment) -> Res
     Ok(())
 }
 
-fn run(row: &SqliteRow) -> Result<Run, Error> {
+fn run(row: &Row) -> Result<Run, Error> {
     Ok(Run {
         track: parsed(row, "track_id")?,
         number: integer(row, "number")?,
@@ -194,7 +187,7 @@ fn run(row: &SqliteRow) -> Result<Run, Error> {
     })
 }
 
-fn segment(row: &SqliteRow) -> Result<Segment, Error> {
+fn segment(row: &Row) -> Result<Segment, Error> {
     Ok(Segment {
         track: parsed(row, "track_id")?,
         run: integer(row, "run")?,
@@ -203,12 +196,12 @@ fn segment(row: &SqliteRow) -> Result<Segment, Error> {
         duration: ticks(row, "duration_ticks")?,
         range: range(row, "byte_offset", "byte_length")?,
         samples: integer(row, "samples")?,
-        sync: row.try_get("sync")?,
+        sync: boolean(row, "sync")?,
         wall: wall(row, "wall")?,
     })
 }
 
-fn totals(row: &SqliteRow) -> Result<Totals, Error> {
+fn totals(row: &Row) -> Result<Totals, Error> {
     Ok(Totals {
         track: parsed(row, "track_id")?,
         segments: integer(row, "segments")?,

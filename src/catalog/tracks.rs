@@ -1,12 +1,12 @@
 //! Table `tracks`.
 
-use super::row::{codec, json, kind, kind_name, now, parsed, wall_option};
+use super::row::{Connection, Row, codec, json, kind, kind_name, now, parsed, wall_option};
+use super::statement::sql;
 use super::{Catalog, Error, NewTrack, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::time::{Ticks, WallTime};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row as _;
 
 impl Catalog {
     /// A source was announced. Nothing of it is stored yet.
@@ -14,7 +14,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn add_track(&self, new: &NewTrack) -> Result<(), Error> {
-        sqlx::query(
+        sql(
             "INSERT INTO tracks (id, recording_id, participant_id, kind, source, codec, timescale, producer_id,
                                  layer, picture_id, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
@@ -64,70 +64,67 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn tracks(&self, recording: RecordingId) -> Result<Vec<Track>, Error> {
-        let rows =
-            sqlx::query("SELECT * FROM tracks WHERE recording_id = $1 ORDER BY kind DESC, created_at, id")
-                .bind(recording.to_string())
-                .fetch_all(&self.reader)
-                .await?;
+        let rows = sql("SELECT * FROM tracks WHERE recording_id = $1 ORDER BY kind DESC, created_at, id")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter().map(track).collect()
     }
 }
 
 pub(super) async fn put_start(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     id: TrackId,
     started_at: WallTime,
     start: Ticks,
 ) -> Result<(), Error> {
-    let changed =
-        sqlx::query("UPDATE tracks SET started_at = $2, start_ticks = $3, updated_at = $4 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(started_at.0)
-            .bind(start.0)
-            .bind(now())
-            .execute(change)
-            .await?;
-    found(changed.rows_affected())
+    let changed = sql("UPDATE tracks SET started_at = $2, start_ticks = $3, updated_at = $4 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(started_at.0)
+        .bind(start.0)
+        .bind(now())
+        .execute(change)
+        .await?;
+    found(changed)
 }
 
 pub(super) async fn put_end(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     id: TrackId,
     at: WallTime,
     error: Option<&str>,
 ) -> Result<(), Error> {
-    let changed = sqlx::query(
-        "UPDATE tracks SET ended_at = $2, error_message = COALESCE($3, error_message), updated_at = $4
-         WHERE id = $1",
-    )
-    .bind(id.to_string())
-    .bind(at.0)
-    .bind(error)
-    .bind(now())
-    .execute(change)
-    .await?;
-    found(changed.rows_affected())
+    let changed =
+        sql("UPDATE tracks SET ended_at = $2, error_message = COALESCE($3, error_message), updated_at = $4
+         WHERE id = $1")
+        .bind(id.to_string())
+        .bind(at.0)
+        .bind(error)
+        .bind(now())
+        .execute(change)
+        .await?;
+    found(changed)
 }
 
 pub(super) async fn put_integrity(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     id: TrackId,
     verdict: &Value,
 ) -> Result<(), Error> {
-    let changed = sqlx::query("UPDATE tracks SET integrity = $2, updated_at = $3 WHERE id = $1")
+    let changed = sql("UPDATE tracks SET integrity = $2, updated_at = $3 WHERE id = $1")
         .bind(id.to_string())
         .bind(verdict.to_string())
         .bind(now())
         .execute(change)
         .await?;
-    found(changed.rows_affected())
+    found(changed)
 }
 
 fn found(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Missing { what: "track" }) } else { Ok(()) }
 }
 
-fn track(row: &SqliteRow) -> Result<Track, Error> {
+fn track(row: &Row) -> Result<Track, Error> {
     Ok(Track {
         id: parsed(row, "id")?,
         recording: parsed(row, "recording_id")?,

@@ -1,10 +1,10 @@
 //! Table `speaker_turns`.
 
-use super::row::parsed;
+use super::row::{Row, parsed};
+use super::statement::sql;
 use super::{Catalog, Error, Turn};
 use crate::id::RecordingId;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
 impl Catalog {
     /// Somebody began to speak, or the turn that began at this place has ended.
@@ -12,12 +12,10 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn put_turn(&self, turn: &Turn) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO speaker_turns (recording_id, start_micros, end_micros, participant_id)
+        sql("INSERT INTO speaker_turns (recording_id, start_micros, end_micros, participant_id)
              VALUES ($1, $2, $3, $4)
              ON CONFLICT (recording_id, start_micros)
-             DO UPDATE SET end_micros = excluded.end_micros, participant_id = excluded.participant_id",
-        )
+             DO UPDATE SET end_micros = excluded.end_micros, participant_id = excluded.participant_id")
         .bind(turn.recording.to_string())
         .bind(turn.start_micros)
         .bind(turn.end_micros)
@@ -32,7 +30,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn turns(&self, recording: RecordingId) -> Result<Vec<Turn>, Error> {
-        let rows = sqlx::query("SELECT * FROM speaker_turns WHERE recording_id = $1 ORDER BY start_micros")
+        let rows = sql("SELECT * FROM speaker_turns WHERE recording_id = $1 ORDER BY start_micros")
             .bind(recording.to_string())
             .fetch_all(&self.reader)
             .await?;
@@ -40,7 +38,7 @@ impl Catalog {
     }
 }
 
-fn turn(row: &SqliteRow) -> Result<Turn, Error> {
+fn turn(row: &Row) -> Result<Turn, Error> {
     Ok(Turn {
         recording: parsed(row, "recording_id")?,
         participant: parsed(row, "participant_id")?,

@@ -1,6 +1,6 @@
 //! What the rows say, as types.
 
-use super::EventKind;
+use super::{EndedBy, EventKind};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Ticks, Timescale, WallTime};
@@ -56,6 +56,12 @@ impl Status {
             Self::Deleted,
         ];
         all.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Nothing of it changes any more but where it is kept, and whether it is seen.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Archived | Self::Deleted)
     }
 
     /// Media may still come.
@@ -138,6 +144,8 @@ pub struct Finish {
     pub duration_micros: i64,
     /// Bytes stored.
     pub bytes: u64,
+    /// By what it ended.
+    pub ended_by: EndedBy,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -173,6 +181,8 @@ pub struct Recording {
     pub resolution: Option<String>,
     /// RFC 6381 strings of all runs, once it ended.
     pub codecs: Option<String>,
+    /// By what it ended, once it did.
+    pub ended_by: Option<EndedBy>,
     /// Why it failed.
     pub error: Option<String>,
     /// How the room was entered.
@@ -187,6 +197,10 @@ pub struct Recording {
     pub updated_at: WallTime,
     /// When it was hidden.
     pub deleted_at: Option<WallTime>,
+    /// Nothing of it may be deleted.
+    pub held: bool,
+    /// The name of the folder that its bytes are in, if it is known.
+    pub folder: Option<String>,
 }
 
 /// Somebody is in the room.
@@ -306,7 +320,8 @@ pub struct Run {
     pub rotation: Rotation,
     /// Ticks per second.
     pub timescale: Timescale,
-    /// How far the sound of the same participant was listed when the run began, in microseconds of the timeline.
+    /// Of a run that changes the picture: where the sound of the same participant is cut for it, in microseconds of the
+    /// timeline. It was listed no further.
     pub listed_micros: i64,
 }
 
@@ -400,7 +415,8 @@ pub struct Gap {
     pub duration: Ticks,
     /// It goes on.
     pub open: bool,
-    /// How far the sound of the same participant was listed when this was told, in microseconds of the timeline.
+    /// From where on it is filled with what is shown, in microseconds of the timeline; before that with what was shown in
+    /// front of it. There the sound of the same participant is cut: it was listed no further when this was told.
     pub listed_micros: i64,
 }
 

@@ -1,12 +1,12 @@
 //! Tables `webhook_targets` and `webhook_deliveries`: who is to be told of which event, and what came of it.
 
 use super::events::event;
-use super::row::{integer, now, parsed, wall, wall_option};
+use super::row::{Connection, Row, integer, now, parsed, wall, wall_option};
+use super::statement::sql;
 use super::{Catalog, Error, Event, EventKind, NewTarget};
 use crate::id::{RecordingId, TargetId};
 use crate::time::WallTime;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::Row as _;
 
 /// The target of the configuration. There is one at most, and it keeps its rows when its address changes.
 const CONFIGURED: TargetId = TargetId(uuid::Uuid::nil());
@@ -60,14 +60,12 @@ pub(super) const COLUMNS: &str = "SELECT e.*, d.id AS delivery, d.target_id, d.a
     FROM webhook_deliveries d JOIN webhook_targets t ON t.id = d.target_id JOIN events e ON e.position = d.position ";
 
 pub(super) async fn put_target(
-    change: &mut SqliteConnection,
+    change: &mut Connection,
     recording: RecordingId,
     new: &NewTarget,
 ) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO webhook_targets (id, recording_id, url, secret, types, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
+    sql("INSERT INTO webhook_targets (id, recording_id, url, secret, types, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)")
     .bind(TargetId::new().to_string())
     .bind(recording.to_string())
     .bind(&new.url)
@@ -93,17 +91,15 @@ impl Catalog {
     /// [`Error::Database`].
     pub async fn configure_webhook(&self, url: Option<&str>) -> Result<(), Error> {
         let Some(url) = url else {
-            sqlx::query("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+            sql("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
                 .bind(CONFIGURED.to_string())
                 .bind(now())
                 .execute(&self.writer)
                 .await?;
             return Ok(());
         };
-        sqlx::query(
-            "INSERT INTO webhook_targets (id, url, created_at) VALUES ($1, $2, $3)
-             ON CONFLICT (id) DO UPDATE SET url = excluded.url, ended_at = NULL",
-        )
+        sql("INSERT INTO webhook_targets (id, url, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET url = excluded.url, ended_at = NULL")
         .bind(CONFIGURED.to_string())
         .bind(url)
         .bind(now())
@@ -112,19 +108,38 @@ impl Catalog {
         Ok(())
     }
 
-    /// The first pending delivery of each target and recording, the most urgent first: only these may be tried.
+    /// The first pending delivery of each target and recording, unless another process tries it, the most urgent first:
+    /// only these may be tried.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn next_deliveries(&self, limit: u32) -> Result<Vec<Delivery>, Error> {
-        let mut select = QueryBuilder::<Sqlite>::new(COLUMNS);
+        let mut select = sql(COLUMNS);
         select.push(
             "WHERE d.id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
                             GROUP BY target_id, recording_id)
-             ORDER BY d.due_at, d.id LIMIT ",
+                   AND (d.claimed_by IS NULL OR d.claimed_by NOT IN (SELECT id FROM recorders) OR d.claimed_by = ",
         );
-        let rows = select.push_bind(i64::from(limit)).build().fetch_all(&self.reader).await?;
+        select.push_bind(self.recorder()).push(") ORDER BY d.due_at, d.id LIMIT ");
+        select.push_bind(i64::from(limit));
+        let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(delivery).collect()
+    }
+
+    /// This process tries a delivery from now on: `false` when another one does, or it is settled. What a process claimed
+    /// is free again when it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn claim_delivery(&self, id: i64) -> Result<bool, Error> {
+        let claimed = sql("UPDATE webhook_deliveries SET claimed_by = $2
+             WHERE id = $1 AND state = 'pending' AND (claimed_by IS NULL OR claimed_by = $2
+                                                      OR claimed_by NOT IN (SELECT id FROM recorders))")
+        .bind(id)
+        .bind(self.recorder())
+        .execute(&self.writer)
+        .await?;
+        Ok(claimed > 0)
     }
 
     /// It was taken.
@@ -132,7 +147,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn delivered(&self, id: i64, status: u16, at: WallTime) -> Result<(), Error> {
-        sqlx::query(
+        sql(
             "UPDATE webhook_deliveries SET state = 'delivered', attempts = attempts + 1, status = $2, error = NULL,
                     ended_at = $3 WHERE id = $1",
         )
@@ -155,10 +170,8 @@ impl Catalog {
         at: WallTime,
         due: Option<WallTime>,
     ) -> Result<(), Error> {
-        sqlx::query(
-            "UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4,
-                    ended_at = $5, due_at = COALESCE($6, due_at) WHERE id = $1",
-        )
+        sql("UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4,
+                    ended_at = $5, due_at = COALESCE($6, due_at), claimed_by = NULL WHERE id = $1")
         .bind(id)
         .bind(if due.is_some() { "pending" } else { "dead" })
         .bind(failure.status.map(i64::from))
@@ -175,16 +188,14 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn end_target(&self, target: TargetId, failure: &Failure, at: WallTime) -> Result<u64, Error> {
-        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1")
+        let mut change = self.begin().await?;
+        sql("UPDATE webhook_targets SET ended_at = $2 WHERE id = $1")
             .bind(target.to_string())
             .bind(at.0)
             .execute(&mut *change)
             .await?;
-        let dead = sqlx::query(
-            "UPDATE webhook_deliveries SET state = 'dead', status = $2, error = $3, ended_at = $4
-             WHERE target_id = $1 AND state = 'pending'",
-        )
+        let dead = sql("UPDATE webhook_deliveries SET state = 'dead', status = $2, error = $3, ended_at = $4
+             WHERE target_id = $1 AND state = 'pending'")
         .bind(target.to_string())
         .bind(failure.status.map(i64::from))
         .bind(&failure.error)
@@ -192,7 +203,7 @@ impl Catalog {
         .execute(&mut *change)
         .await?;
         change.commit().await?;
-        Ok(dead.rows_affected())
+        Ok(dead)
     }
 
     /// How many deliveries are pending, and how many are dead.
@@ -200,10 +211,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`].
     pub async fn delivery_counts(&self) -> Result<(u64, u64), Error> {
-        let row = sqlx::query(
-            "SELECT (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending') AS pending,
-                    (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'dead') AS dead",
-        )
+        let row = sql("SELECT (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending') AS pending,
+                    (SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'dead') AS dead")
         .fetch_one(&self.reader)
         .await?;
         Ok((integer(&row, "pending")?, integer(&row, "dead")?))
@@ -215,7 +224,7 @@ impl Catalog {
     }
 }
 
-pub(super) fn delivery(row: &SqliteRow) -> Result<Delivery, Error> {
+pub(super) fn delivery(row: &Row) -> Result<Delivery, Error> {
     Ok(Delivery {
         id: row.try_get("delivery")?,
         target: parsed(row, "target_id")?,

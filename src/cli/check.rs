@@ -35,7 +35,12 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             });
         }
     }
+    let here = store.known_name().await?;
     for recording in &known {
+        if recording.folder.is_some() && recording.folder != here {
+            tell(&format!("recording {} is in another folder", recording.id));
+            continue;
+        }
         check(&catalog, &store, recording, &mut report).await?;
     }
     for broken in &report.broken {
@@ -52,13 +57,14 @@ async fn open(place: &Place) -> anyhow::Result<(Catalog, Store)> {
         bail!("there is no folder {}", folder.display());
     }
     let url = place.database();
-    let path = url.strip_prefix("sqlite:").unwrap_or_default().trim_start_matches("//");
-    let path = path.split('?').next().unwrap_or_default();
-    if !Path::new(path).is_file() {
-        bail!("there is no database {path}");
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+        if !Path::new(path).is_file() {
+            bail!("there is no database {path}");
+        }
     }
     let store = Store::open(folder.clone()).await.context("cannot read the folder")?;
-    Ok((Catalog::open(&url).await?, store))
+    Ok((Catalog::open_with(&url, place.database_connections).await?, store))
 }
 
 async fn recordings(catalog: &Catalog) -> anyhow::Result<Vec<Recording>> {
@@ -119,7 +125,19 @@ async fn check(
         tell(&format!("recording {} is still running: its open segments are not checked", recording.id));
     }
     let all = catalog.gaps(recording.id).await?;
-    for track in catalog.tracks(recording.id).await? {
+    let tracks = catalog.tracks(recording.id).await?;
+    let garbage = catalog.garbage_of(recording.id).await?;
+    for file in store.tracks(recording.id).await? {
+        // A file is made before its row (S2).
+        let known = !finished
+            || tracks.iter().any(|track| track.id == file)
+            || garbage.iter().any(|one| one.track.is_none_or(|track| track == file));
+        if !known {
+            let place = format!("recording {} track {}", recording.id, file.0);
+            report.broken.push(Broken { invariant: "S14", place, what: "files of no track".to_owned() });
+        }
+    }
+    for track in tracks {
         let gaps = all.iter().filter(|gap| gap.track == track.id).cloned().collect();
         let runs = catalog.runs(track.id).await?;
         let segments = catalog.segments(track.id).await?;

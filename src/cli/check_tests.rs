@@ -32,8 +32,22 @@ async fn a_sound_recording_has_nothing_broken() {
     let (it, _) = finished().await;
     let report = report(&it).await;
     assert_eq!(report.to_string(), "checked 1 recordings, 2 tracks, 4 segments: all invariants hold");
-    let place = Place { recordings_dir: it.folder.path().to_owned(), database_url: None };
+    let place =
+        Place { recordings_dir: it.folder.path().to_owned(), database_url: None, database_connections: 2 };
     assert!(run(Options { place }).await.unwrap() == ExitCode::SUCCESS);
+}
+
+#[tokio::test]
+async fn a_file_that_no_row_names_breaks_s14() {
+    let (it, track) = finished().await;
+    it.catalog.erase(it.recording, "peer-Ada").await.unwrap();
+    assert!(report(&it).await.broken.is_empty(), "it is being removed");
+    crate::recorder::removal::sweep(&it.catalog, &it.store).await.unwrap();
+    assert!(report(&it).await.broken.is_empty());
+    drop(it.store.create(&Key::media(it.recording, track)).await.unwrap());
+    let (name, text) = broken(&it).await;
+    assert_eq!(name, "S14");
+    assert!(text.contains(&track.0.to_string()), "{text}");
 }
 
 #[tokio::test]
@@ -86,14 +100,16 @@ async fn a_missing_file_a_short_index_and_a_lost_row_are_named() {
     std::fs::remove_file(it.folder.path().join(Key::media(it.recording, track).to_string())).unwrap();
     assert_eq!(broken(&it).await.0, "S2");
     it.catalog.purge_recording(it.recording).await.unwrap();
-    let place = Place { recordings_dir: it.folder.path().to_owned(), database_url: None };
+    let place =
+        Place { recordings_dir: it.folder.path().to_owned(), database_url: None, database_connections: 2 };
     assert!(run(Options { place }).await.unwrap() == ExitCode::FAILURE);
 }
 
 #[tokio::test]
 async fn nothing_is_made_where_there_is_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place { recordings_dir: folder.path().to_owned(), database_url: None };
+    let place =
+        Place { recordings_dir: folder.path().to_owned(), database_url: None, database_connections: 2 };
     assert!(run(Options { place }).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod check;
 mod inspect;
 mod record;
@@ -31,7 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service: the API, the watch page and the recorder
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Record one room without a service
     Record(record::Options),
     /// Print the boxes of a recorded file
@@ -40,6 +41,8 @@ enum Command {
     Token(token::Options),
     /// Verify that rows and files agree
     Check(check::Options),
+    /// Query, export and verify the audit
+    Audit(audit::Options),
 }
 
 /// Runs the program.
@@ -68,11 +71,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         builder.build().context("cannot start threads")
     };
     match command {
-        Command::Serve(options) => runtime()?.block_on(serve::run(options))?,
+        Command::Serve(options) => runtime()?.block_on(serve::run(*options))?,
         Command::Record(options) => return runtime()?.block_on(record::run(options)),
         Command::Inspect(options) => inspect::run(&options)?,
         Command::Token(options) => token::run(&options)?,
         Command::Check(options) => return runtime()?.block_on(check::run(options)),
+        Command::Audit(options) => return runtime()?.block_on(audit::run(options)),
     }
     Ok(ExitCode::SUCCESS)
 }

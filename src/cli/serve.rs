@@ -1,21 +1,23 @@
 //! `tureen serve`
 
 use super::{asked_to_end, say, tell};
-use crate::auth::Verifier;
+use crate::audit::Audit;
+use crate::auth::{Keys, Published, Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::config::{
-    AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus, Signing,
-    Webhooks,
+    self, AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus,
+    Tokens, Webhooks,
 };
-use crate::http::{self, App, Listeners};
+use crate::http::{self, Access, App, Doors, Limits, Listeners};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
-use crate::recorder::{Shutdown, Supervisor, auto};
+use crate::recorder::{Shutdown, Supervisor, auto, removal};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
@@ -33,7 +35,9 @@ pub(super) struct Options {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    signing: Signing,
+    tokens: Tokens,
+    #[command(flatten)]
+    access: config::Access,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -45,47 +49,79 @@ pub(super) struct Options {
     #[command(flatten)]
     webhooks: Webhooks,
     #[command(flatten)]
+    audit: config::Audit,
+    #[command(flatten)]
     media: Media,
     #[command(flatten)]
     downloads: Downloads,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { place, signing, listen, sfus, restart, auto, webhooks, media, downloads } = options;
-    let secret = signing.secret(&place.recordings_dir)?;
-    let address = listen.address(&secret)?;
-    let (reach, most, mediasoup) = (sfus.reach(secret.made)?, sfus.most()?, sfus.mediasoup()?);
+    let Options { place, tokens, access, listen, sfus, restart, auto, webhooks, audit, media, downloads } =
+        options;
+    let secret = tokens.secret(&place.recordings_dir)?;
+    let development = secret.as_ref().is_some_and(|secret| secret.made);
+    let address = listen.address(development)?;
+    let (reach, most, mediasoup) = (sfus.reach(development)?, sfus.most()?, sfus.mediasoup()?);
+    let verifier = verifier(&tokens, secret.as_ref(), &reach)?;
+    let sealer = Sealer::derived(&tokens.url_secret(&place.recordings_dir, secret.as_ref())?)?;
+    let frames = access.frames()?;
     let store = Store::open(place.recordings_dir.clone())
         .await
         .with_context(|| format!("cannot use the folder {}", place.recordings_dir.display()))?;
-    let catalog = Catalog::open(&place.database()).await?;
+    let catalog = Catalog::open_with(&place.database(), place.database_connections).await?;
+    catalog.enrol(&store.name().await?).await?;
+    let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), audit.config(&place)?).await;
+    let audit = audit.context("cannot begin the audit")?;
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
     let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
     let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), most);
+    if let Err(error) = removal::sweep(&catalog, &store).await {
+        tracing::error!(%error, "what was to be removed cannot be; the next start tries again");
+    }
     let within = Duration::from_secs(restart.adopt_within);
     recorder.adopt(within).await.context("cannot take up interrupted recordings")?;
+    let closed = CancellationToken::new();
+    if catalog.is_shared() {
+        tokio::spawn(recorder.clone().live_beside_others(within, closed.clone()));
+    }
     tokio::spawn(auto::run(recorder.clone(), auto::Rooms::new(&auto.auto_record)));
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another with PORT or --port"))?;
     let bound = listener.local_addr()?;
-    announce(bound, &secret);
+    announce(bound, secret.as_ref());
 
-    let closed = CancellationToken::new();
     let (rows, edges) = (Rows::new(catalog.clone()), recorder.edges().clone());
-    let source =
-        Source { catalog: catalog.clone(), store: store.clone(), rows: rows.clone(), edges: edges.clone() };
+    let fills = Fills::default();
+    let popular = downloads.popular();
+    let source = Source {
+        catalog: catalog.clone(),
+        store: store.clone(),
+        rows: rows.clone(),
+        edges: edges.clone(),
+        fills: fills.clone(),
+        popular: popular.clone(),
+    };
     let app = App {
         catalog: catalog.clone(),
         files: downloads.files(source),
         store: store.clone(),
         recorder: recorder.clone(),
         rows,
+        fills,
+        popular,
         playlists: Playlists::new(catalog.clone(), store, edges),
         mediasoup,
         reach,
-        verifier: Arc::new(Verifier::hs256(&secret.bytes)),
+        audit: audit.clone(),
+        access: Access::new(catalog.clone(), access.participants_may_view),
+        limits: Limits::new(access.rate_limit),
+        doors: Doors::default(),
+        frames: frames.into(),
+        verifier: Arc::new(verifier),
+        sealer,
         webhooks: stats,
         listeners: Listeners::default(),
         closing: closed.clone(),
@@ -103,8 +139,23 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Err(_) => tracing::warn!("some requests were cut off"),
     }
     let _ = delivering.await;
+    audit.end().await;
+    catalog.retire().await?;
     catalog.close().await;
     Ok(())
+}
+
+/// What checks tokens. Published keys are fetched in the meantime; until they are there, nobody is let in by them.
+fn verifier(tokens: &Tokens, secret: Option<&Secret>, reach: &Reach) -> anyhow::Result<Verifier> {
+    let keys = tokens.jwks()?.map(|url| {
+        // The operator has named it, so it may be anywhere.
+        let source = Published::new(url.clone(), reach.clone().and_host_of(&url));
+        let keys = Keys::new(Box::new(source), Arc::new(SystemClock), tokens.stale());
+        let fetching = keys.clone();
+        tokio::spawn(async move { fetching.refresh().await });
+        keys
+    });
+    Ok(Verifier::new(tokens.policy()?, secret.map(|secret| secret.bytes.as_slice()), keys))
 }
 
 /// What delivers webhooks, once it runs.
@@ -149,9 +200,10 @@ pub(crate) fn supervisor(
     Supervisor::new(catalog, store, clock, policy, peer, lobby, most)
 }
 
-fn announce(bound: SocketAddr, secret: &Secret) {
+fn announce(bound: SocketAddr, secret: Option<&Secret>) {
     tracing::info!(address = %bound, "listening");
     say(&format!("tureen {} listens on http://{bound}", env!("CARGO_PKG_VERSION")));
+    let Some(secret) = secret else { return };
     if secret.made {
         tell(
             "JWT_SECRET is not set: using one made for development, kept in the recordings folder, and listening \

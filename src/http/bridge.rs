@@ -4,7 +4,7 @@
 use super::App;
 use super::error::Problem;
 use super::extract::Bearer;
-use crate::auth::{Action, permit};
+use crate::auth::Action;
 use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Wire};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -42,7 +42,7 @@ pub(super) async fn attach(
     extensions: Extensions,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::Start)?;
+    bearer.permitted(Action::Attach)?;
     let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip().to_canonical());
     let speak = format!("open a WebSocket with the subprotocol {SUBPROTOCOL}");
     let upgrade = |detail: &str| {
@@ -63,12 +63,13 @@ pub(super) async fn attach(
     })?;
     Ok(socket.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         let _permit = permit;
-        pump(socket, lobby, bearer.claims.user_id, from).await;
+        pump(socket, lobby, &bearer.subject.user_id, from).await;
     }))
 }
 
 /// Carries messages both ways until either side has enough.
-async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: String, from: Option<IpAddr>) {
+async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: &str, from: Option<IpAddr>) {
+    let user_id = user_id.to_owned();
     let (to_lobby, incoming) = mpsc::channel(INCOMING);
     let (outgoing, mut said) = mpsc::channel(OUTGOING);
     tokio::spawn(async move { lobby.receive(&user_id, from, Wire { incoming, outgoing }).await });

@@ -2,10 +2,10 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id};
+use super::extract::{Arguments, Bearer, Place};
 use super::range;
 use super::stream::Who;
-use crate::auth::{Action, permit};
+use crate::auth::Action;
 use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Container;
@@ -24,8 +24,8 @@ pub(super) async fn manifest(
     Arguments(who): Arguments<Who>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let (id, participant) = (recording_id(&id)?, who.participant()?);
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let participant = who.participant()?;
     let now = SystemClock.wall();
     let snapshot = dash::manifest(&app.catalog, id, participant, &bearer.query(), now).await?;
     Ok(described(id, mpd::render(&snapshot), &headers))

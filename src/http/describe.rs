@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use crate::catalog::{Gap, Participant, Pause, Recording, Run, Status, Track, Turn};
 use crate::media::Kind;
 use crate::playback::room::{Room, scale};
@@ -19,8 +19,8 @@ pub(super) async fn get(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let room = Room::load(&app.catalog, id).await?;
     let mut body = row(&room.recording);
     put(&mut body, "duration_seconds", json!(room.duration_micros() / 1_000_000));
     put(&mut body, "duration_us", json!(room.duration_micros()));
@@ -44,8 +44,8 @@ pub(super) async fn info(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let room = Room::load(&app.catalog, id).await?;
     let stored = || room.tracks.iter().filter(|own| room.totals_of(own.id).is_some());
     let together = support::together(stored().map(|own| own.codec));
     let ready = stored().any(|own| support::of(own.codec).hls_js);
@@ -98,11 +98,13 @@ pub(super) fn row(recording: &Recording) -> Value {
         "mime_type": recording.mime_type,
         "resolution": recording.resolution,
         "codecs": recording.codecs,
+        "ended_by": recording.ended_by,
         "error_message": recording.error,
         "metadata": recording.metadata,
         "created_at": recording.created_at.to_string(),
         "updated_at": recording.updated_at.to_string(),
         "deleted_at": recording.deleted_at.map(text),
+        "legal_hold": recording.held,
     })
 }
 
@@ -148,7 +150,7 @@ pub(super) fn track(room: &Room, row: &Track) -> Value {
         "samples": totals.map_or(0, |totals| totals.samples),
         "bytes": totals.map_or(0, |totals| totals.bytes),
         "runs": room.runs_of(row.id).map(|own| run_of(row, own)).collect::<Vec<_>>(),
-        "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(row, own)).collect::<Vec<_>>(),
+        "gaps": room.gaps_of(row.id).filter(|gap| gap.duration.0 > 0).map(|own| gap(room, row, own)).collect::<Vec<_>>(),
         "live": live,
         "state": if live { "live" } else { "ended" },
         "error": row.error,
@@ -195,10 +197,10 @@ pub(super) fn integrity(room: &Room) -> Option<Integrity> {
 }
 
 /// Where nothing came, why, and what is shown there. It is not part of what the track counts.
-fn gap(track: &Track, row: &Gap) -> Value {
+fn gap(room: &Room, track: &Track, row: &Gap) -> Value {
     json!({
         "cause": row.cause,
-        "kind": row.shown,
+        "kind": if room.shows_lower_layer(track, row) { json!("layer") } else { json!(row.shown) },
         "offset_us": row.start.to_micros(scale(track)),
         "duration_us": row.duration.to_micros(scale(track)),
         "open": row.open,

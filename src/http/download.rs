@@ -2,15 +2,15 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id};
+use super::extract::{Arguments, Bearer, Place};
 use super::list::wall;
 use super::range;
-use crate::auth::{Action, permit};
+use crate::auth::{Action, Bound, Purpose, digest_of};
 use crate::id::TrackId;
 use crate::media::Container;
 use crate::playback::file::select::{Moment, Wanted, Which};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -41,7 +41,13 @@ pub(super) async fn download(
     Arguments(arguments): Arguments<Download>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::Download)?;
+    let id = bearer.permitted_on(&app, Action::Download, &id).await?;
+    if let Some(Bound { purpose: Purpose::Download(signed), .. }) = bearer.subject.bound
+        && signed != arguments.digest()
+    {
+        let detail = "this address was signed for another download";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    }
     let wanted = wanted(&arguments)?;
     let known = range::tags(&headers);
     let container = match arguments.format.as_str() {
@@ -49,7 +55,7 @@ pub(super) async fn download(
         "webm" => Container::WebM,
         _ => return Err(Problem::field("format", "must be mp4 or webm")),
     };
-    let opened = app.files.open(recording_id(&id)?, &wanted, container, &known).await?;
+    let opened = app.files.open(id, &wanted, container, &known).await?;
     let extension = opened.file.media_type.rsplit('/').next().unwrap_or_default();
     let mut response = range::respond_file(&opened.file, app.store.clone(), &headers)?;
     if let Ok(value) = HeaderValue::from_str(&disposition(&opened.name, extension)) {
@@ -58,7 +64,32 @@ pub(super) async fn download(
     Ok(response)
 }
 
-fn wanted(arguments: &Download) -> Result<Wanted, Problem> {
+impl Download {
+    /// What a signed address is bound to.
+    pub(super) fn digest(&self) -> [u8; 16] {
+        digest_of(&self.all().map(|(_, value)| value))
+    }
+
+    /// The kind of file.
+    pub(super) fn format(&self) -> &str {
+        &self.format
+    }
+
+    /// All arguments by their names.
+    pub(super) fn all(&self) -> [(&'static str, &str); 7] {
+        [
+            ("format", &self.format),
+            ("track", &self.track),
+            ("participant", &self.participant),
+            ("start", &self.start),
+            ("end", &self.end),
+            ("duration", &self.duration),
+            ("exact", &self.exact),
+        ]
+    }
+}
+
+pub(super) fn wanted(arguments: &Download) -> Result<Wanted, Problem> {
     let start = moment("start", &arguments.start)?.unwrap_or(Moment::Media(0));
     let end = moment("end", &arguments.end)?;
     let duration = given(&arguments.duration).map(|text| seconds("duration", text)).transpose()?;
@@ -121,8 +152,12 @@ fn seconds(name: &str, text: &str) -> Result<i64, Problem> {
     Ok((seconds * 1e6).round() as i64)
 }
 
-/// RFC 6266 4: a name in plain ASCII for old clients, and the real one as RFC 8187 encodes it.
-fn disposition(name: &str, extension: &str) -> String {
+/// A name that file systems take.
+pub(super) fn file_name(name: &str, extension: &str) -> String {
+    format!("{}.{extension}", stem(name))
+}
+
+fn stem(name: &str) -> String {
     let safe = |c: char| match c {
         '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%' => '_',
         c if c.is_control() => '_',
@@ -130,7 +165,12 @@ fn disposition(name: &str, extension: &str) -> String {
     };
     let name: String = name.chars().map(safe).take(LONGEST_NAME).collect();
     let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
-    let name = if name.is_empty() { "recording" } else { name };
+    if name.is_empty() { "recording".to_owned() } else { name.to_owned() }
+}
+
+/// RFC 6266 4: a name in plain ASCII for old clients, and the real one as RFC 8187 encodes it.
+pub(super) fn disposition(name: &str, extension: &str) -> String {
+    let name = stem(name);
     let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
     let mut encoded = String::new();
     for byte in name.bytes() {

@@ -3,7 +3,8 @@
 //! Beside the members of the RFC each has `error`, the message, because clients of the earlier service read that.
 
 use crate::id::TrackId;
-use crate::{auth, catalog, peer, playback, reach, recorder, storage};
+use crate::recorder::recovery;
+use crate::{audit, auth, catalog, peer, playback, reach, recorder, storage};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -68,6 +69,13 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail)
     }
 
+    /// What must leave a record is not answered without one.
+    pub(super) fn unrecorded() -> Self {
+        let detail = "what is asked must leave a record, and that cannot be written now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", detail)
+            .header(header::RETRY_AFTER, "5")
+    }
+
     /// Our own fault: told in the log, where it is needed, and not to the client.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut causes = error.to_string();
@@ -105,6 +113,10 @@ impl From<auth::Error> for Problem {
         let detail = error.to_string();
         let challenge = match &error {
             auth::Error::Signing(_) => return Self::internal(&error),
+            auth::Error::NoKeys => {
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", detail)
+                    .header(header::RETRY_AFTER, "10");
+            }
             auth::Error::Missing => "Bearer realm=\"tureen\"".to_owned(),
             _ => {
                 // A quoted string of a header; what a stranger's token made us say does not go into it.
@@ -122,7 +134,10 @@ impl From<auth::Error> for Problem {
 
 impl From<auth::Denied> for Problem {
     fn from(denied: auth::Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
+        match denied {
+            auth::Denied::Hidden => Self::no_recording(),
+            auth::Denied::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string()),
+        }
     }
 }
 
@@ -133,7 +148,36 @@ impl From<catalog::Error> for Problem {
             catalog::Error::Missing { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
             }
+            catalog::Error::StillRunning => {
+                Self::new(StatusCode::CONFLICT, "still-recording", error.to_string())
+            }
+            catalog::Error::Held => Self::new(StatusCode::CONFLICT, "legal-hold", error.to_string()),
+            catalog::Error::NotDeleted => Self::new(StatusCode::CONFLICT, "not-deleted", error.to_string()),
+            // It is as good as gone.
+            catalog::Error::Condemned => Self::no_recording(),
+            catalog::Error::Elsewhere => {
+                Self::new(StatusCode::MISDIRECTED_REQUEST, "stored-elsewhere", error.to_string())
+            }
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<audit::Error> for Problem {
+    fn from(error: audit::Error) -> Self {
+        match error {
+            audit::Error::Unavailable => Self::unrecorded(),
+            audit::Error::Catalog(error) => error.into(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<recovery::Error> for Problem {
+    fn from(error: recovery::Error) -> Self {
+        match error {
+            recovery::Error::Catalog(error) => error.into(),
+            recovery::Error::Storage(error) => error.into(),
         }
     }
 }
@@ -272,6 +316,14 @@ impl From<JsonRejection> for Problem {
 
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
+        let mut cause = rejection.source();
+        while let Some(error) = cause {
+            if error.is::<tower_http::timeout::TimeoutError>() {
+                let detail = "the body did not come in time";
+                return Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail);
+            }
+            cause = error.source();
+        }
         let status = rejection.status();
         let name = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-request" };
         Self::new(status, name, rejection.body_text())

@@ -1,12 +1,14 @@
 //! `GET /api/v1/events` (Server-Sent Events) and `GET /api/v1/recordings/{id}/events`
 
 use super::App;
+use super::access::Access;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
-use crate::catalog::{self, Catalog, EventFilter, EventKind, Status};
+use super::extract::{Arguments, Bearer, Place};
+use crate::auth::{Action, Subject};
+use crate::catalog::{self, Catalog, EventFilter, EventKind, Status, Viewer};
 use crate::clock::{Clock, SystemClock};
 use crate::id::EventId;
+use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -72,12 +74,22 @@ pub(super) async fn listen(
     headers: HeaderMap,
     Arguments(asked): Arguments<Listen>,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
     let recording = match asked.recording.as_str() {
         "" => None,
         id => Some(id.parse().map_err(|_| Problem::field("recording", "must be the id of a recording"))?),
     };
-    let filter = EventFilter { recording, kinds: kinds("types", &asked.types)? };
+    let viewer = match recording {
+        None => {
+            bearer.permitted(Action::List)?;
+            app.access.viewer(&bearer.subject)
+        }
+        // Asked about again before anything is told.
+        Some(id) => {
+            app.access.permit(&bearer.subject, Action::View, id).await?;
+            Viewer::All
+        }
+    };
+    let kinds = kinds("types", &asked.types)?;
     let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Browsers cannot set the header on their first connection.
     let last = if last.is_empty() { &asked.last_event_id } else { last };
@@ -100,12 +112,14 @@ pub(super) async fn listen(
     })?;
     let (told, mut taken) = mpsc::channel(HELD);
     let teller = Teller {
+        access: app.access.clone(),
+        subject: bearer.subject.clone(),
+        filter: EventFilter { recording, kinds, viewer },
         catalog: app.catalog.clone(),
-        filter,
         told,
         closing: app.closing.clone(),
         patience: app.listeners.patience,
-        until: Instant::now() + valid(bearer.claims.exp),
+        until: Instant::now() + valid(bearer.subject.expires_at),
         _place: place,
     };
     tokio::spawn(teller.run(after));
@@ -118,6 +132,8 @@ pub(super) async fn listen(
 
 /// Tells one listener.
 struct Teller {
+    access: Access,
+    subject: Subject,
     catalog: Catalog,
     filter: EventFilter,
     told: mpsc::Sender<Result<Event, Infallible>>,
@@ -129,7 +145,8 @@ struct Teller {
 }
 
 impl Teller {
-    /// Until the listener is gone or too slow, its token is void, or the service ends and all of the log was told.
+    /// Until the listener is gone or too slow, its token is void, it may not view any more, or the service ends and all of
+    /// the log was told.
     async fn run(self, mut after: i64) {
         let mut written = self.catalog.events_written();
         // Something is sent at once, so that clients and proxies see that it has begun.
@@ -147,6 +164,9 @@ impl Teller {
                     return;
                 }
             };
+            if !self.permitted().await {
+                return;
+            }
             let more = found.len() == STEP as usize;
             for event in found {
                 after = event.position;
@@ -170,6 +190,12 @@ impl Teller {
         }
     }
 
+    /// The listener may still view the one recording that is told of.
+    async fn permitted(&self) -> bool {
+        let Some(id) = self.filter.recording else { return true };
+        self.access.permit(&self.subject, Action::View, id).await.is_ok()
+    }
+
     /// `false` when nobody takes it.
     async fn tell(&self, event: Event) -> bool {
         match tokio::time::timeout(self.patience, self.told.send(Ok(event))).await {
@@ -182,10 +208,10 @@ impl Teller {
     }
 }
 
-/// How long a token of this claim (RFC 7519 4.1.4) is still good; a month at most, which is for ever to a connection.
-fn valid(exp: u64) -> Duration {
-    let now = u64::try_from(SystemClock.wall().0 / 1_000_000).unwrap_or(0);
-    Duration::from_secs(exp.saturating_sub(now)).min(LONGEST)
+/// How long until a token is void; a month at most, which is for ever to a connection.
+fn valid(until: WallTime) -> Duration {
+    let left = u64::try_from(until.since(SystemClock.wall())).unwrap_or(0);
+    Duration::from_micros(left).min(LONGEST)
 }
 
 fn as_sse(event: &catalog::Event) -> Result<Event, axum::Error> {
@@ -207,8 +233,7 @@ pub(super) async fn list(
     Place(id): Place<String>,
     Arguments(asked): Arguments<List>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let id = recording_id(&id)?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let row = app.catalog.recording(id).await?;
     row.filter(|row| row.status != Status::Deleted).ok_or_else(Problem::no_recording)?;
     let after = whole("after", &asked.after)?.unwrap_or(0);

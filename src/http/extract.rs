@@ -1,7 +1,9 @@
 //! What handlers take out of a request. All refusals are problem documents.
 
+use super::App;
 use super::error::Problem;
-use crate::auth::Claims;
+use crate::auth::{Action, Subject, permit};
+use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, TrackId};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -11,12 +13,29 @@ use serde::de::DeserializeOwned;
 /// Who asks, and the query that carries their token on to the URIs of a playlist.
 #[derive(Clone, Debug)]
 pub(super) struct Bearer {
-    pub(super) claims: Claims,
+    pub(super) subject: Subject,
     /// The token, if it came as `?token=`.
     pub(super) carried: Option<String>,
 }
 
 impl Bearer {
+    /// They may do something that is done to no recording.
+    pub(super) fn permitted(&self, action: Action) -> Result<(), Problem> {
+        Ok(permit(&self.subject, action, None, SystemClock.wall())?)
+    }
+
+    /// They may do something with the recording of this identifier, which is given back.
+    pub(super) async fn permitted_on(
+        &self,
+        app: &App,
+        action: Action,
+        id: &str,
+    ) -> Result<RecordingId, Problem> {
+        let id = recording_id(id)?;
+        app.access.permit(&self.subject, action, id).await?;
+        Ok(id)
+    }
+
     /// What URIs end with: empty, or `?token=...`.
     pub(super) fn query(&self) -> String {
         self.with(&[])

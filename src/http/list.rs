@@ -4,8 +4,8 @@ use super::App;
 use super::describe;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer};
-use crate::auth::{Action, permit};
-use crate::catalog::{Filter, Status};
+use crate::auth::Action;
+use crate::catalog::{Filter, Status, Viewer};
 use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 100;
+/// Longer patterns are refused by SQLite.
+const MAX_SEARCH_BYTES: usize = 1024;
 
 /// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
 #[derive(Debug, Default, Deserialize)]
@@ -35,8 +37,8 @@ pub(super) async fn list(
     bearer: Bearer,
     Arguments(arguments): Arguments<List>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let filter = filter(arguments)?;
+    bearer.permitted(Action::List)?;
+    let filter = Filter { viewer: app.access.viewer(&bearer.subject), ..filter(arguments)? };
     let page = app.catalog.list(&filter).await?;
     Ok(Json(json!({
         "recordings": page.rows.iter().map(describe::row).collect::<Vec<_>>(),
@@ -59,6 +61,9 @@ fn filter(arguments: List) -> Result<Filter, Problem> {
     });
     let cursor = given(arguments.cursor)
         .map(|text| text.parse().map_err(|_| Problem::field("cursor", "was not given out by a list")));
+    if arguments.q.len() > MAX_SEARCH_BYTES {
+        return Err(Problem::field("q", format!("may have {MAX_SEARCH_BYTES} bytes at most")));
+    }
     Ok(Filter {
         room_id: given(arguments.room_id),
         user_id: given(arguments.user_id),
@@ -69,13 +74,11 @@ fn filter(arguments: List) -> Result<Filter, Problem> {
         limit: number("limit", arguments.limit, DEFAULT_LIMIT)?.clamp(1, MAX_LIMIT),
         offset: number("offset", arguments.offset, 0)?,
         cursor: cursor.transpose()?,
+        viewer: Viewer::All,
     })
 }
 
 /// RFC 3339, or a day, which begins in UTC.
 pub(super) fn wall(name: &str, text: &str) -> Result<WallTime, Problem> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| Some(day()?.timestamp()));
-    let stamp = stamp.ok_or_else(|| Problem::field(name, "must be a time such as 2026-01-31T12:00:00Z"))?;
-    Ok(WallTime(stamp.as_microsecond()))
+    WallTime::read(text).ok_or_else(|| Problem::field(name, "must be a time such as 2026-01-31T12:00:00Z"))
 }

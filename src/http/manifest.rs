@@ -3,8 +3,8 @@
 use super::App;
 use super::describe;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use crate::catalog::Participant;
 use crate::playback::room::Room;
 use axum::Json;
@@ -18,8 +18,8 @@ pub(super) async fn manifest(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let room = Room::load(&app.catalog, recording_id(&id)?).await?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let room = Room::load(&app.catalog, id).await?;
     let recording = &room.recording;
     let turns = app.catalog.turns(recording.id).await?;
     let body = json!({

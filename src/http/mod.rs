@@ -3,47 +3,64 @@
 //! A handler extracts, asks [`crate::auth::permit`], calls, and responds. Every route under `/api/v1` needs a
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
+mod access;
 mod assets;
+mod audit;
 mod authenticate;
 mod bridge;
 mod consent;
 mod dash;
-mod delete;
 mod describe;
 mod download;
+mod erase;
 mod error;
 mod events;
 mod extract;
+mod headers;
+mod hold;
+mod limits;
 mod list;
 mod manifest;
 mod pause;
 mod probes;
 mod range;
+mod remove;
+mod restore;
+mod routes;
+mod serve;
+mod share;
+mod share_open;
+mod signed;
 mod start;
 mod stop;
 mod stream;
 mod webhooks;
 
-use crate::auth::Verifier;
+use crate::audit::Audit;
+use crate::auth::{Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::config::Origins;
+use crate::id::RecordingId;
 use crate::playback::fetch::Source;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
+pub use access::Access;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::middleware::{from_fn_with_state, map_response};
 use error::Problem;
 pub use events::Listeners;
-use std::future::Future;
-use std::net::SocketAddr;
+pub use limits::Limits;
+pub use serve::serve;
+pub use share_open::Doors;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +69,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use tower_http::trace::TraceLayer;
 use url::Url;
 
@@ -75,12 +92,28 @@ pub struct App {
     pub recorder: Supervisor,
     /// What segments of the ended ones are found by.
     pub rows: Rows,
+    /// Fills that were made.
+    pub fills: Fills,
+    /// Their segments that many ask for, and those of the running ones.
+    pub popular: Popular,
     /// Their media playlists, and those of the ended ones.
     pub playlists: Playlists,
     /// The SFU service of recordings without a source.
     pub mediasoup: Option<Url>,
+    /// Records who did what.
+    pub audit: Audit,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Seals capabilities.
+    pub sealer: Sealer,
+    /// Who may do what with recordings.
+    pub access: Access,
+    /// How often somebody may ask.
+    pub limits: Limits,
+    /// Works on passwords.
+    pub doors: Doors,
+    /// Whose pages may show ours in a frame: a source list of Content Security Policy 3, 6.4.2.
+    pub frames: Arc<str>,
     /// Where webhooks may go.
     pub reach: Reach,
     /// What came of webhooks.
@@ -92,82 +125,53 @@ pub struct App {
 }
 
 impl App {
+    /// Something of a recording was taken away or given back: nothing that is kept of it is served again.
+    fn forget(&self, id: RecordingId) {
+        self.rows.forget(id);
+        self.playlists.forget(id);
+        self.files.forget();
+        self.popular.forget(id);
+    }
+
     fn source(&self) -> Source {
         Source {
             catalog: self.catalog.clone(),
             store: self.store.clone(),
             rows: self.rows.clone(),
             edges: self.recorder.edges().clone(),
+            fills: self.fills.clone(),
+            popular: self.popular.clone(),
         }
     }
 }
 
 /// All routes.
 pub fn router(app: App, origins: &Origins) -> Router {
+    let recorder = audit::Recorder::new(app.audit.clone(), app.catalog.clone());
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
-    Router::new()
-        .nest("/api/v1/recordings", protected(&app, recordings()))
-        .nest("/api/v1/events", protected(&app, events()))
-        .nest("/api/v1/webhooks", protected(&app, webhooks()))
-        .merge(bridge(&app))
-        .route("/healthz", get(probes::health))
-        .route("/readyz", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
-        .route("/watch/{id}", get(assets::watch))
-        .route("/assets/{*path}", get(assets::asset))
+    let slow_bodies = RequestBodyTimeoutLayer::new(app.limits.body_pause());
+    routes::all(&app)
+        .into_router()
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
-        .layer(CompressionLayer::new().compress_when(playable))
-        .layer(cors(origins))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-}
-
-fn bridge(app: &App) -> Router<App> {
-    let layer = from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate);
-    Router::new().route("/api/v1/bridge", get(bridge::attach).route_layer(layer))
-}
-
-fn recordings() -> Router<App> {
-    Router::new()
-        .route("/", get(list::list))
-        .route("/start", post(start::start))
-        .route("/{id}", get(describe::get).delete(delete::delete))
-        .route("/{id}/stop", post(stop::stop))
-        .route("/{id}/pause", post(pause::pause))
-        .route("/{id}/resume", post(pause::resume))
-        .route("/{id}/participants/{peer_id}/exclude", post(consent::exclude))
-        .route("/{id}/participants/{peer_id}/include", post(consent::include))
-        .route("/{id}/info", get(describe::info))
-        .route("/{id}/events", get(events::list))
-        .route("/{id}/download", get(download::download))
-        .route("/{id}/manifest.json", get(manifest::manifest))
-        .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
-        .route("/{id}/stream/manifest.mpd", get(dash::manifest))
-        .route("/{id}/stream/{*file}", get(stream::file))
-}
-
-fn events() -> Router<App> {
-    Router::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
-}
-
-fn webhooks() -> Router<App> {
-    Router::new().route("/dead", get(webhooks::dead)).route("/dead/redeliver", post(webhooks::redeliver))
-}
-
-/// Needs a token, also where there is nothing.
-fn protected(app: &App, routes: Router<App>) -> Router<App> {
-    routes
-        .fallback(|| async { Problem::no_such_page() })
-        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(Arc::clone(&app.verifier), authenticate::authenticate))
+        // Few layers, each of several with the outermost first: each would box the request's future and the answer's body else.
+        .layer((
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            slow_bodies,
+            cors(origins),
+            CompressionLayer::new().compress_when(playable),
+        ))
+        .layer(map_response(headers::guard))
+        .layer(from_fn_with_state(recorder, audit::record))
+        .layer((
+            SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
+            SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]),
+            TraceLayer::new_for_http().make_span_with(span),
+            PropagateRequestIdLayer::new(REQUEST_ID),
+        ))
 }
 
 fn cors(origins: &Origins) -> CorsLayer {
@@ -213,19 +217,6 @@ fn span(request: &Request) -> tracing::Span {
         http.route = route,
         request.id = id,
     )
-}
-
-/// Serves until `stop` is over and the requests that had begun are answered.
-///
-/// # Errors
-/// What the listener says.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

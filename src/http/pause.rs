@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use crate::id::RecordingId;
 use axum::Json;
 use axum::extract::State;
@@ -46,8 +46,7 @@ pub(super) async fn resume(
 
 /// Whoever may stop a recording may also let it stand still.
 async fn permitted(app: &App, bearer: &Bearer, id: &str) -> Result<RecordingId, Problem> {
-    permit(&bearer.claims, Action::Stop)?;
-    let id = recording_id(id)?;
+    let id = bearer.permitted_on(app, Action::Stop, id).await?;
     let row = app.catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
     row.map(|row| row.id).ok_or_else(Problem::no_recording)
 }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 /// The process answers.
 pub(super) async fn health() -> Json<Value> {
@@ -28,10 +29,14 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let running = app.recorder.running_ids().len();
     let detached = app.recorder.detached();
+    let [restarted, rejoined] = app.recorder.repairs();
     let free = app.store.free_bytes().await?;
     let counts = counters(&app.recorder.integrity());
+    let (segments, tables) = (app.popular.bytes(), app.files.cached());
     let events = *app.catalog.events_written().borrow();
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
+    let audit = audit(&app);
+    let access = access(&app);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
@@ -39,12 +44,24 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          # HELP tureen_recordings_detached Recordings that have lost their room and look for it.\n\
          # TYPE tureen_recordings_detached gauge\n\
          tureen_recordings_detached {detached}\n\
+         # HELP tureen_ice_restarts_total Times at which another media path was looked for.\n\
+         # TYPE tureen_ice_restarts_total counter\n\
+         tureen_ice_restarts_total {restarted}\n\
+         # HELP tureen_rejoins_total Times at which a lost room was joined again.\n\
+         # TYPE tureen_rejoins_total counter\n\
+         tureen_rejoins_total {rejoined}\n\
          # HELP tureen_storage_free_bytes Bytes left on the file system of the recordings.\n\
          # TYPE tureen_storage_free_bytes gauge\n\
-         tureen_storage_free_bytes {free}\n{counts}\
+         tureen_storage_free_bytes {free}\n\
+         # HELP tureen_segment_cache_bytes Segments in memory for others who watch the same.\n\
+         # TYPE tureen_segment_cache_bytes gauge\n\
+         tureen_segment_cache_bytes {segments}\n\
+         # HELP tureen_moov_cache_bytes Sample tables in memory for the next range of a download.\n\
+         # TYPE tureen_moov_cache_bytes gauge\n\
+         tureen_moov_cache_bytes {tables}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
-         tureen_events_total {events}\n{webhooks}"
+         tureen_events_total {events}\n{webhooks}{access}{audit}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -71,6 +88,52 @@ fn counters(all: &Integrity) -> String {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
     })
     .collect()
+}
+
+/// What the audit has written, and whether it can.
+fn audit(app: &App) -> String {
+    let stats = app.audit.appender.stats();
+    let [rows, commits, failures, lost] = [&stats.rows, &stats.commits, &stats.failures, &stats.lost]
+        .map(|count| count.load(Ordering::Relaxed));
+    let (ready, sessions) = (u8::from(app.audit.appender.ready()), app.audit.sessions.count());
+    format!(
+        "# HELP tureen_audit_rows_total Rows of the audit that are durable.\n\
+         # TYPE tureen_audit_rows_total counter\n\
+         tureen_audit_rows_total {rows}\n\
+         # HELP tureen_audit_commits_total Commits that they took, and those that failed.\n\
+         # TYPE tureen_audit_commits_total counter\n\
+         tureen_audit_commits_total{{outcome=\"done\"}} {commits}\n\
+         tureen_audit_commits_total{{outcome=\"failed\"}} {failures}\n\
+         # HELP tureen_audit_lost_total Entries of the audit that were given up.\n\
+         # TYPE tureen_audit_lost_total counter\n\
+         tureen_audit_lost_total {lost}\n\
+         # HELP tureen_audit_ready Whether rows of the audit can be written: 0 means that requests are refused.\n\
+         # TYPE tureen_audit_ready gauge\n\
+         tureen_audit_ready {ready}\n\
+         # HELP tureen_viewing_sessions Viewing sessions that have not ended.\n\
+         # TYPE tureen_viewing_sessions gauge\n\
+         tureen_viewing_sessions {sessions}\n"
+    )
+}
+
+/// What was refused, and how it goes with the keys that tokens are checked with.
+fn access(app: &App) -> String {
+    let refused = app.limits.refused();
+    let keys = app.verifier.keys().map(|keys| {
+        let [fetched, failed] = keys.counts();
+        format!(
+            "# HELP tureen_jwks_fetches_total Attempts to fetch the keys that tokens are checked with.\n\
+             # TYPE tureen_jwks_fetches_total counter\n\
+             tureen_jwks_fetches_total{{outcome=\"fetched\"}} {fetched}\n\
+             tureen_jwks_fetches_total{{outcome=\"failed\"}} {failed}\n"
+        )
+    });
+    format!(
+        "# HELP tureen_requests_limited_total Requests that were refused because there were too many.\n\
+         # TYPE tureen_requests_limited_total counter\n\
+         tureen_requests_limited_total {refused}\n{}",
+        keys.unwrap_or_default()
+    )
 }
 
 /// What came of webhooks over the life of the process, and what is in the catalogue.

@@ -1,13 +1,14 @@
 //! `POST /api/v1/recordings/start`
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
 use super::webhooks;
-use crate::auth::{Action, permit};
+use crate::auth::{Action, Subject};
 use crate::media::Kind;
 use crate::recorder::rules::{Limits, Rules};
-use crate::recorder::{SourceSpec, StartRequest};
+use crate::recorder::{self, SourceSpec, StartRequest};
 use crate::session::{self, Layers};
 use axum::Json;
 use axum::extract::State;
@@ -87,18 +88,25 @@ const NOT_YET: [&str; 2] = ["outputs", "retention"];
 pub(super) async fn start(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     headers: HeaderMap,
     Body(body): Body<Start>,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::Start)?;
-    let mut request = checked(body, &bearer.claims.user_id, app.mediasoup.as_ref())?;
+    bearer.permitted(Action::Start)?;
+    let mut request = checked(body, &bearer.subject.user_id, app.mediasoup.as_ref())?;
     webhooks::reachable(&app.reach, &request.webhooks).await?;
     request.idempotency_key = idempotency_key(&headers)?;
     let room_id = request.room_id.clone();
+    noted.room(&room_id);
     // In a task of its own, so that a client who goes away leaves no half-joined room behind.
     let recorder = app.recorder.clone();
     let started = tokio::spawn(async move { recorder.start(request).await });
-    let started = started.await.map_err(|error| Problem::internal(&error))??;
+    let started = started.await.map_err(|error| Problem::internal(&error))?;
+    let started = match started {
+        Ok(started) => started,
+        Err(error) => return Err(told(&app, &bearer.subject, error).await),
+    };
+    noted.recording(started.recording_id, &room_id);
     let location = format!("/api/v1/recordings/{}", started.recording_id);
     let body = json!({
         "recording_id": started.recording_id,
@@ -109,6 +117,16 @@ pub(super) async fn start(
     });
     let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, [(header::LOCATION, location)], Json(body)).into_response())
+}
+
+/// Another one's recording of the room is not named to those who may not view it.
+async fn told(app: &App, subject: &Subject, error: recorder::Error) -> Problem {
+    if let recorder::Error::AlreadyRecording(running) = error
+        && app.access.permit(subject, Action::View, running).await.is_err()
+    {
+        return Problem::new(StatusCode::CONFLICT, "already-recording", "the room is already being recorded");
+    }
+    error.into()
 }
 
 fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartRequest, Problem> {

@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Bearer, Place};
+use crate::auth::Action;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -13,8 +13,7 @@ pub(super) async fn stop(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::Stop)?;
-    let id = recording_id(&id)?;
+    let id = bearer.permitted_on(&app, Action::Stop, &id).await?;
     app.catalog
         .recording(id)
         .await?

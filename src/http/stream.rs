@@ -3,10 +3,11 @@
 use super::App;
 use super::dash;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id, track_id};
+use super::extract::{Arguments, Bearer, Place, track_id};
 use super::range;
-use crate::auth::{Action, permit};
+use crate::auth::Action;
 use crate::id::{ParticipantId, RecordingId};
+use crate::playback::filled::Named;
 use crate::playback::playlists::Directives;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -56,9 +57,8 @@ pub(super) async fn multivariant(
     Arguments(who): Arguments<Who>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let participant = who.participant()?;
-    let id = recording_id(&id)?;
     let text = app.playlists.multivariant(id, participant, &bearer.query()).await?;
     Ok(playlist(id, text, &headers))
 }
@@ -71,8 +71,7 @@ pub(super) async fn file(
     Arguments(asked): Arguments<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    permit(&bearer.claims, Action::View)?;
-    let id = recording_id(&id)?;
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
     if let Some((track, name)) =
         path.split_once('/').and_then(|(track, name)| Some((track, dash::Name::parse(name)?)))
     {
@@ -95,7 +94,7 @@ pub(super) async fn file(
         Name::Black => source.black(id, track).await?,
         Name::Segment(number) => source.segment(id, track, number).await?,
         Name::Part { segment, number } => source.part(id, track, segment, number).await?,
-        Name::Fill { after, number } => source.fill(id, track, after, number).await?,
+        Name::Fill(named) => source.fill(id, track, named).await?,
     };
     range::respond(fetched, SEGMENT_TYPE, &headers)
 }
@@ -124,7 +123,7 @@ enum Name {
     Black,
     Segment(u32),
     Part { segment: u32, number: u32 },
-    Fill { after: Option<u32>, number: u32 },
+    Fill(Named),
 }
 
 impl Name {
@@ -143,16 +142,24 @@ impl Name {
         }
         let stem = name.strip_suffix(".m4s")?;
         if let Some(rest) = stem.strip_prefix("lead-") {
-            return Some(Self::Fill { after: None, number: number(rest)? });
+            return fill(None, rest).map(Self::Fill);
         }
         if let Some(rest) = stem.strip_prefix("fill-") {
             let (after, rest) = rest.split_once('-')?;
-            return Some(Self::Fill { after: Some(number(after)?), number: number(rest)? });
+            return fill(Some(number(after)?), rest).map(Self::Fill);
         }
         if let Some((segment, part)) = stem.split_once('.') {
             return Some(Self::Part { segment: number(segment)?, number: number(part)? });
         }
         number(stem).map(Self::Segment)
+    }
+}
+
+/// `{number}` of a fill, or `{number}.{part}`.
+fn fill(after: Option<u32>, name: &str) -> Option<Named> {
+    match name.split_once('.') {
+        None => Some(Named { after, number: number(name)?, part: None }),
+        Some((fill, part)) => Some(Named { after, number: number(fill)?, part: Some(number(part)?) }),
     }
 }
 
@@ -172,8 +179,10 @@ mod tests {
         assert_eq!(Name::parse("black.mp4"), Some(Name::Black));
         assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
         assert_eq!(Name::parse("12.0.m4s"), Some(Name::Part { segment: 12, number: 0 }));
-        assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill { after: None, number: 3 }));
-        assert_eq!(Name::parse("fill-7-0.m4s"), Some(Name::Fill { after: Some(7), number: 0 }));
+        assert_eq!(Name::parse("lead-3.m4s"), Some(Name::Fill(Named { after: None, number: 3, part: None })));
+        let named = |number, part| Some(Name::Fill(Named { after: Some(7), number, part }));
+        assert_eq!(Name::parse("fill-7-0.m4s"), named(0, None));
+        assert_eq!(Name::parse("fill-7-1.3.m4s"), named(1, Some(3)));
         for name in [
             "",
             ".m4s",
@@ -186,6 +195,10 @@ mod tests {
             "init-.mp4",
             "init-x.mp4",
             "fill-1.m4s",
+            "fill-1-2..m4s",
+            "fill-1-2.03.m4s",
+            "fill-1-2.3.4.m4s",
+            "lead-.1.m4s",
             "1..m4s",
             "1.01.m4s",
             "1.2.3.m4s",

@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::events::{kind, whole};
 use super::extract::{Arguments, Bearer, Body};
 use super::list::wall;
-use crate::auth::{Action, permit};
+use crate::auth::Action;
 use crate::catalog::{DeadFilter, Delivery, NewTarget, Replay};
 use crate::id::{EventId, RecordingId};
 use crate::reach::{self, Reach};
@@ -63,6 +63,16 @@ fn checked(index: usize, asked: Target) -> Result<NewTarget, Problem> {
     Ok(NewTarget { url: url.into(), secret: asked.secret, kinds })
 }
 
+/// What is told of one recording is its owner's; that of all is the administrators'.
+async fn permitted(app: &App, bearer: &Bearer, recording: Option<RecordingId>) -> Result<(), Problem> {
+    match (bearer.permitted(Action::Webhooks), recording) {
+        // Of one that was removed, too, as long as somebody is to be told of it.
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(id)) => app.access.permit(&bearer.subject, Action::Tell, id).await.map(drop),
+        (Err(refused), None) => Err(refused),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Again {
@@ -86,7 +96,7 @@ pub(super) async fn replay(
     bearer: Bearer,
     Body(asked): Body<Again>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    permit(&bearer.claims, Action::Webhooks)?;
+    permitted(&app, &bearer, asked.recording_id).await?;
     if asked.event_ids.is_empty() && asked.recording_id.is_none() && asked.from.is_none() {
         return Err(Problem::field("event_ids", "is required, or recording_id, or from"));
     }
@@ -123,11 +133,11 @@ pub(super) async fn dead(
     bearer: Bearer,
     Arguments(asked): Arguments<Dead>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, Action::Webhooks)?;
     let recording = match asked.recording.as_str() {
         "" => None,
         id => Some(id.parse().map_err(|_| Problem::field("recording", "must be the id of a recording"))?),
     };
+    permitted(&app, &bearer, recording).await?;
     let filter = DeadFilter { ids: Vec::new(), recording, after: whole("after", &asked.after)? };
     let limit = whole("limit", &asked.limit)?.map_or(DEFAULT_LIMIT, |limit: u32| limit.clamp(1, MAX_LIMIT));
     let mut found = app.catalog.dead_deliveries(&filter, limit.saturating_add(1)).await?;
@@ -168,7 +178,7 @@ pub(super) async fn redeliver(
     bearer: Bearer,
     Body(asked): Body<Redeliver>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    permit(&bearer.claims, Action::Webhooks)?;
+    permitted(&app, &bearer, asked.recording_id).await?;
     if asked.ids.is_empty() && asked.recording_id.is_none() && !asked.all {
         return Err(Problem::field("ids", "is required, or recording_id, or all"));
     }

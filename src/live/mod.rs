@@ -95,6 +95,16 @@ struct Track {
     /// Counts what was told.
     version: watch::Sender<u64>,
     parts: VecDeque<Part>,
+    sure: Option<Sure>,
+}
+
+/// How far an open gap reaches for sure, behind what its row says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sure {
+    /// The gap's number in its track.
+    pub gap: u32,
+    /// Nothing will be stored before this tick of the recording's timeline.
+    pub reached: Ticks,
 }
 
 impl Edge {
@@ -114,9 +124,20 @@ impl Edge {
         }
     }
 
-    /// Rows of one track changed.
-    pub fn touch(&self, track: TrackId) {
-        self.tracks().entry(track).or_default().version.send_modify(|version| *version += 1);
+    /// An open gap of a track became longer.
+    pub fn reach(&self, track: TrackId, sure: Sure) {
+        let mut tracks = self.tracks();
+        let track = tracks.entry(track).or_default();
+        track.sure = Some(sure);
+        track.version.send_modify(|version| *version += 1);
+    }
+
+    /// Rows changed that the views of these tracks depend on.
+    pub fn touch(&self, changed: impl IntoIterator<Item = TrackId>) {
+        let mut tracks = self.tracks();
+        for track in changed {
+            tracks.entry(track).or_default().version.send_modify(|version| *version += 1);
+        }
     }
 
     /// Rows changed that all views depend on.
@@ -130,6 +151,12 @@ impl Edge {
     #[must_use]
     pub fn parts(&self, track: TrackId) -> Vec<Part> {
         self.tracks().get(&track).map(|track| track.parts.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// How far the last gap of a track that was told of is sure.
+    #[must_use]
+    pub fn sure(&self, track: TrackId) -> Option<Sure> {
+        self.tracks().get(&track).and_then(|track| track.sure)
     }
 
     /// Changes whenever a view of the track may have; its sender is gone once the recording has ended.

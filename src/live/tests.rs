@@ -29,12 +29,17 @@ fn parts_are_numbered_within_their_segment_and_the_oldest_are_forgotten() {
 async fn whoever_waits_is_woken_by_what_concerns_them() {
     let (hub, id, track, other) = (Hub::default(), RecordingId::new(), TrackId::new(), TrackId::new());
     let edge = hub.open(id);
-    let (mut own, others) = (edge.watch(track), edge.watch(other));
+    let (mut own, mut others) = (edge.watch(track), edge.watch(other));
     edge.publish([part(track, 0, 0)]);
     assert!(own.has_changed().unwrap() && !others.has_changed().unwrap());
     own.mark_unchanged();
-    edge.touch(other);
+    edge.touch([other]);
     assert!(!own.has_changed().unwrap() && others.has_changed().unwrap());
+    others.mark_unchanged();
+    edge.reach(track, Sure { gap: 2, reached: Ticks(900) });
+    assert!(own.has_changed().unwrap() && !others.has_changed().unwrap());
+    assert_eq!((edge.sure(track), edge.sure(other)), (Some(Sure { gap: 2, reached: Ticks(900) }), None));
+    own.mark_unchanged();
     edge.touch_all();
     assert!(own.has_changed().unwrap());
     own.mark_unchanged();

@@ -57,6 +57,7 @@ impl Driver {
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK.0), Some(CHECK.1))
+            .with_discard_local_candidates_during_ice_restart(true)
             .with_srtp_replay_protection_window(REPLAY_WINDOW)
             .build();
         let closing = Arc::new(AtomicBool::new(false));

@@ -23,7 +23,7 @@ pub use crate::media::rtp::loss::Statistics;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::reach::Reach;
 use crate::session::offer::Section;
-use crate::session::{Consumer, DtlsParameters, RtpCapabilities, TransportParameters, offer};
+use crate::session::{Consumer, DtlsParameters, IceParameters, RtpCapabilities, TransportParameters, offer};
 use driver::Driver;
 use queue::Queue;
 use std::collections::HashMap;
@@ -195,6 +195,22 @@ impl Peer {
             section.open = false;
         }
         Ok(())
+    }
+
+    /// Look for another path to the SFU with the credentials that it now has (RFC 8445 9). Our sockets are bound anew, to
+    /// the addresses that this machine has by now; DTLS and SRTP go on as they are. [`Event::Connected`] tells when a
+    /// path is found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stack`] if the negotiation fails; the path before is given up all the same.
+    pub async fn restart_ice(&mut self, ice: IceParameters) -> Result<(), Error> {
+        self.remote.ice_parameters = ice;
+        if self.sections.is_empty() {
+            return Ok(());
+        }
+        self.version += 1;
+        self.driver.negotiate(offer::offer(&self.remote, &self.sections, self.version)).await
     }
 
     /// Ask the senders of these consumers for key frames (RFC 4585 6.3.1), within 100 ms. Unknown ones are passed

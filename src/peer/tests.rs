@@ -250,3 +250,34 @@ async fn a_transport_outlives_many_changes_of_camera() {
     }
     assert_eq!(peer.statistics().len(), 1);
 }
+
+#[tokio::test]
+async fn an_ice_restart_answers_with_other_credentials_and_takes_consumers_afterwards() {
+    let (mut peer, _events) = open().await;
+    let ice = |name: &str| IceParameters {
+        username_fragment: name.to_owned(),
+        password: "abcdefghijklmnopqrstuvwx".to_owned(),
+        ice_lite: true,
+    };
+    peer.restart_ice(ice("before01")).await.unwrap();
+    peer.add(&consumer(0)).await.unwrap();
+    let ufrag = async |peer: &Peer| {
+        let answer = peer.driver.answer().await;
+        let line = answer.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap_or_default();
+        line.to_owned()
+    };
+    let before = ufrag(&peer).await;
+    peer.add(&consumer(1)).await.unwrap();
+    assert_eq!(ufrag(&peer).await, before, "a consumer more is no restart");
+    peer.restart_ice(ice("behind01")).await.unwrap();
+    let behind = ufrag(&peer).await;
+    assert!(!behind.is_empty() && behind != before, "{before} {behind}");
+    // With everything closed, and again.
+    peer.remove("c0").await.unwrap();
+    peer.remove("c1").await.unwrap();
+    peer.restart_ice(ice("behind02")).await.unwrap();
+    peer.add(&consumer(2)).await.unwrap();
+    // Nonsense from the SFU is an error at most.
+    let _ = peer.restart_ice(ice("")).await;
+    peer.close().await;
+}

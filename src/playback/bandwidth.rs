@@ -1,7 +1,8 @@
 //! How many bits in a second a track has, measured from what its playlist lists.
 
-use super::fill::{SILENCE, SILENCE_TICKS, STILL_MICROS};
+use super::fill::{self, SILENCE, SILENCE_TICKS, STILL_MICROS};
 use super::ladder::Step;
+use super::room::scale;
 use super::timeline::{Fill, Item};
 use super::{Error, black, trick};
 use crate::catalog::{Segment, Shown, Track};
@@ -29,9 +30,11 @@ pub fn stored(segments: &[Segment], scale: Timescale) -> Vec<(u64, i64)> {
     segments.iter().map(|own| (own.range.end - own.range.start, own.duration.to_micros(scale))).collect()
 }
 
-/// Bytes and microseconds of what a view lists: fills are served too. `segments` are those of the tracks that it is of.
+/// Bytes and microseconds of what a view lists: fills are served too. `segments` are those of the tracks that it is of,
+/// `part_micros` is the length of the parts that fills are made of.
 pub(super) async fn listed(
     store: &Store,
+    part_micros: i64,
     steps: &[Step<'_>],
     segments: &[(&Track, &[Segment])],
 ) -> Result<Vec<(u64, i64)>, Error> {
@@ -46,6 +49,7 @@ pub(super) async fn listed(
             keys.insert(track.id, heads.into_iter().map(|(number, head)| (number, head.size)).collect());
         }
     }
+    let part = |track: &Track| Ticks::from_micros(part_micros, scale(track));
     let size = |step: &Step<'_>| match step.piece.item {
         Item::Segment(segment) => segment.range.end - segment.range.start,
         Item::Fill(fill) => {
@@ -65,10 +69,11 @@ pub(super) async fn listed(
                 }
                 Shown::Still => (still_ticks(), key().map_or(0, |(_, size)| *size)),
             };
-            let samples =
-                usize::try_from(fill.duration.0.max(0).cast_unsigned().div_ceil(step_ticks.cast_unsigned()));
-            let samples = samples.unwrap_or(usize::MAX);
-            fragment::head(samples) + samples as u64 * each
+            let fragments = fill::parts(fill.duration, part(step.track)).map(|(_, length)| {
+                let samples = fill::parts(length, Ticks(step_ticks)).count();
+                fragment::head(samples) + samples as u64 * each
+            });
+            fragments.sum()
         }
     };
     Ok(steps.iter().map(|step| (size(step), step.piece.end - step.piece.start)).collect())

@@ -1,13 +1,14 @@
 //! Bytes of init segments, segments and fills.
 
-use super::room::{self, Room};
+use super::filled::Fills;
+use super::popular::{Name, Popular};
+use super::room;
 use super::rows::{Kept, Rows};
-use super::timeline::Item;
-use super::{Error, black, fill, pieces};
-use crate::catalog::{Catalog, Segment, Shown, Track};
+use super::{Error, black};
+use crate::catalog::{Catalog, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::live::{Edge, Hub, Part};
-use crate::media::fmp4::{self, fragment, read};
+use crate::media::fmp4::{self, fragment};
 use crate::storage::{Buffer, Key, Store};
 use crate::time::Ticks;
 use bytes::Bytes;
@@ -27,7 +28,7 @@ pub struct Fetched {
 }
 
 /// How long a request waits for a part that is announced: three target durations (RFC 8216bis 6.2.5.2).
-const PATIENCE: Duration = Duration::from_secs(12);
+pub(super) const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Where the bytes come from.
 #[derive(Clone, Debug)]
@@ -40,11 +41,15 @@ pub struct Source {
     pub rows: Rows,
     /// What has no rows yet.
     pub edges: Hub,
+    /// Segments in memory.
+    pub popular: Popular,
+    /// Fills that were made.
+    pub fills: Fills,
 }
 
-struct Place {
-    rows: Arc<Kept>,
-    track: Track,
+pub(super) struct Place {
+    pub(super) rows: Arc<Kept>,
+    pub(super) track: Track,
 }
 
 impl Source {
@@ -84,10 +89,19 @@ impl Source {
     ) -> Result<Fetched, Error> {
         let place = self.place(recording, track).await?;
         let range = self.rows.range(&place.rows, track, number).await?.ok_or(Error::NoSegment(number))?;
-        let bytes = self.store.read_mut(&Key::media(recording, track), range).await?;
         let zero = room::zero(&place.rows.tracks, &place.track);
+        let name = Name { recording, track, range, zero };
+        let bytes = match self.popular.get(&name) {
+            Some(bytes) => bytes,
+            None => {
+                let bytes = self.store.read_mut(&Key::media(recording, track), name.range.clone()).await?;
+                let bytes = moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?;
+                self.popular.was_read(name, &bytes);
+                bytes
+            }
+        };
         Ok(Fetched {
-            bytes: moved(bytes, zero).map_err(|source| Error::Damaged { track, source })?,
+            bytes,
             tag: format!("{track}-{number}-{}", zero.0),
             settled: !place.rows.recording.status.is_running(),
         })
@@ -118,69 +132,7 @@ impl Source {
         })
     }
 
-    /// A fill that the track's playlist lists.
-    ///
-    /// # Errors
-    /// [`Error::NoSegment`] when it does not.
-    pub async fn fill(
-        &self,
-        recording: RecordingId,
-        track: TrackId,
-        after: Option<u32>,
-        number: u32,
-    ) -> Result<Fetched, Error> {
-        let room = Room::load(&self.catalog, recording).await?;
-        let row = room.track(track)?;
-        let segments = self.catalog.segments(track).await?;
-        let found = pieces::pieces(&room, row, &segments).into_iter().find_map(|piece| match piece.item {
-            Item::Fill(fill) if fill.after == after && fill.number == number => Some(fill),
-            _ => None,
-        });
-        let fill = found.ok_or(Error::NoSegment(number))?;
-        let zero = room.zero(row);
-        let start = fill.start - zero;
-        let damaged = |source| Error::Damaged { track, source };
-        let sequence = number.saturating_add(1);
-        let bytes = match fill.shown {
-            Shown::Silence => fill::silence(sequence, start, fill.duration),
-            Shown::Still => {
-                let picture = self.picture(row, &segments, after).await?;
-                fill::still(sequence, start, fill.duration, &picture)
-            }
-            Shown::Black => {
-                let picture = black::picture(row.codec).ok_or(Error::NoBlack)?;
-                fill::still(sequence, start, fill.duration, &picture)
-            }
-        };
-        let bytes = bytes.map_err(damaged)?;
-        let place = after.map_or_else(|| "l".to_owned(), |after| format!("f{after}"));
-        Ok(Fetched {
-            bytes,
-            tag: format!("{track}-{place}-{number}-{}-{}", fill.duration.0, zero.0),
-            settled: !room.recording.status.is_running(),
-        })
-    }
-
-    /// The key frame next to a gap, of the same run as the segment before it.
-    async fn picture(&self, track: &Track, segments: &[Segment], after: Option<u32>) -> Result<Bytes, Error> {
-        let chosen = match after {
-            None => segments.first(),
-            Some(after) => {
-                let run = segments.iter().find(|segment| segment.number == after).map(|segment| segment.run);
-                let before = segments.iter().filter(|segment| segment.number <= after);
-                before.rev().find(|segment| Some(segment.run) == run && segment.sync)
-            }
-        };
-        let chosen = chosen.ok_or(Error::NoSegment(after.unwrap_or(0)))?;
-        let bytes = self.stored(track, chosen).await?;
-        fill::picture(&read::scan(&bytes), &bytes, after.is_some()).ok_or(Error::NoSegment(chosen.number))
-    }
-
-    async fn stored(&self, track: &Track, segment: &Segment) -> Result<Bytes, Error> {
-        Ok(self.store.read(&Key::media(track.recording, track.id), segment.range.clone()).await?)
-    }
-
-    async fn place(&self, recording: RecordingId, track: TrackId) -> Result<Place, Error> {
+    pub(super) async fn place(&self, recording: RecordingId, track: TrackId) -> Result<Place, Error> {
         let rows = self.rows.recording(recording).await?;
         let track = rows.tracks.iter().find(|row| row.id == track).cloned().ok_or(Error::NoTrack(track))?;
         Ok(Place { rows, track })

@@ -5,7 +5,7 @@ use crate::media::Sample;
 use crate::media::fmp4::read::Scan;
 use crate::media::fmp4::{self, fragment};
 use crate::time::{Ticks, Timescale};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// 20 ms of nothing: configuration 31 (CELT, full band, 20 ms), mono, one frame (RFC 6716 3.1), as mediasoup and
 /// browsers send it for discontinuous transmission.
@@ -17,42 +17,70 @@ pub(super) const SILENCE_TICKS: i64 = 960;
 /// with pictures of 2 s, not with these).
 pub(super) const STILL_MICROS: i64 = 500_000;
 
-/// A fragment of silence.
-///
-/// # Errors
-/// A start below zero.
-pub fn silence(sequence: u32, start: Ticks, duration: Ticks) -> Result<Bytes, fmp4::Error> {
-    repeated(sequence, start, duration, Ticks(SILENCE_TICKS), &Bytes::from_static(SILENCE))
+/// More than a fill has parts: fragments are numbered through.
+const MOST_PARTS: u32 = 1024;
+
+/// Where a fill lies, and in what it is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// The fill's number in its gap.
+    pub number: u32,
+    /// First tick, as it is served.
+    pub start: Ticks,
+    /// Its length.
+    pub duration: Ticks,
+    /// Each fragment is as long but the last one, which may be shorter.
+    pub part: Ticks,
+    /// Only this fragment.
+    pub only: Option<u32>,
 }
 
-/// A fragment of one picture.
-///
-/// # Errors
-/// A start below zero.
-pub fn still(sequence: u32, start: Ticks, duration: Ticks, picture: &Bytes) -> Result<Bytes, fmp4::Error> {
-    repeated(sequence, start, duration, Ticks::from_micros(STILL_MICROS, Timescale::VIDEO), picture)
-}
-
-fn repeated(
-    sequence: u32,
-    start: Ticks,
-    duration: Ticks,
-    step: Ticks,
-    data: &Bytes,
-) -> Result<Bytes, fmp4::Error> {
-    let mut samples = Vec::new();
-    let mut at = Ticks(0);
-    while at < duration {
-        let length = step.min(duration - at);
-        samples.push(Sample {
-            at: start + at,
-            duration: u32::try_from(length.0).unwrap_or(0),
-            sync: true,
-            data: data.clone(),
-        });
-        at = at + length;
+impl Cut {
+    /// Silence.
+    ///
+    /// # Errors
+    /// A start below zero.
+    pub fn silence(&self) -> Result<Bytes, fmp4::Error> {
+        self.repeated(Ticks(SILENCE_TICKS), &Bytes::from_static(SILENCE))
     }
-    Ok(fragment::write(sequence, &samples)?.bytes)
+
+    /// One picture.
+    ///
+    /// # Errors
+    /// A start below zero.
+    pub fn still(&self, picture: &Bytes) -> Result<Bytes, fmp4::Error> {
+        self.repeated(Ticks::from_micros(STILL_MICROS, Timescale::VIDEO), picture)
+    }
+
+    fn repeated(&self, step: Ticks, data: &Bytes) -> Result<Bytes, fmp4::Error> {
+        let mut bytes = BytesMut::new();
+        let first = self.number.saturating_mul(MOST_PARTS).saturating_add(1);
+        for (number, (from, length)) in (0..).zip(parts(self.duration, self.part)) {
+            if self.only.is_some_and(|only| only != number) {
+                continue;
+            }
+            let samples: Vec<Sample> = parts(length, step)
+                .map(|(at, length)| Sample {
+                    at: self.start + from + at,
+                    duration: u32::try_from(length.0).unwrap_or(0),
+                    sync: true,
+                    data: data.clone(),
+                })
+                .collect();
+            bytes.extend_from_slice(&fragment::write(first.saturating_add(number), &samples)?.bytes);
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+/// A length in parts of one measure, the last of which may be shorter: where each begins, and how long it is.
+pub(super) fn parts(length: Ticks, part: Ticks) -> impl Iterator<Item = (Ticks, Ticks)> {
+    let part = part.0.max(1);
+    let count = length.0.max(0).cast_unsigned().div_ceil(part.cast_unsigned());
+    (0..count).map(move |number| {
+        let at = number.cast_signed() * part;
+        (Ticks(at), Ticks(part.min(length.0 - at)))
+    })
 }
 
 /// The key frame that a fill repeats: the last of the segment before the gap, or the first of the one behind it.
@@ -72,13 +100,26 @@ mod tests {
 
     #[test]
     fn silence_lasts_as_long_as_the_fill() {
-        let bytes = silence(3, Ticks(480), Ticks(96_000 + 100)).unwrap();
+        let cut = Cut {
+            number: 3,
+            start: Ticks(480),
+            duration: Ticks(96_000 + 100),
+            part: Ticks(24_000),
+            only: None,
+        };
+        let bytes = cut.silence().unwrap();
         let scan = read::scan(&bytes);
-        assert_eq!((scan.valid, scan.fragments.len()), (bytes.len() as u64, 1));
-        let fragment = &scan.fragments[0];
-        assert_eq!((fragment.start, fragment.duration), (Ticks(480), Ticks(96_100)));
-        assert_eq!(fragment.samples.len(), 101);
-        assert_eq!(fragment.samples[100].duration, 100);
+        assert_eq!((scan.valid, scan.fragments.len()), (bytes.len() as u64, 5));
+        let lengths: Vec<i64> = scan.fragments.iter().map(|own| own.duration.0).collect();
+        assert_eq!(
+            (scan.fragments[0].start, lengths),
+            (Ticks(480), vec![24_000, 24_000, 24_000, 24_000, 100])
+        );
+        assert_eq!(scan.fragments[4].samples.len(), 1);
+        assert_eq!(scan.fragments[4].samples[0].duration, 100);
+        // Its parts one behind the other are the fill.
+        let parts = (0..5).map(|only| Cut { only: Some(only), ..cut }.silence().unwrap());
+        assert_eq!(parts.collect::<Vec<_>>().concat(), bytes);
     }
 
     #[test]
@@ -95,7 +136,8 @@ mod tests {
         let last = picture(&scan, &segment, true).unwrap();
         assert_eq!(&last[..], b"last");
         assert_eq!(&picture(&scan, &segment, false).unwrap()[..], b"first");
-        let bytes = still(1, Ticks(9000), Ticks(135_000), &last).unwrap();
+        let (start, duration, part) = (Ticks(9000), Ticks(135_000), Ticks(135_000));
+        let bytes = Cut { number: 1, start, duration, part, only: None }.still(&last).unwrap();
         let fragment = read::scan(&bytes).fragments.remove(0);
         assert_eq!((fragment.start, fragment.duration), (Ticks(9000), Ticks(135_000)));
         assert!(fragment.samples.len() == 3 && fragment.samples.iter().all(|sample| sample.sync));

@@ -1,8 +1,12 @@
 //! A recording made up for tests: real fragments in real files, with their rows.
 
 use super::fetch::Source;
+use super::filled::Fills;
+use super::popular::Popular;
 use super::rows::Rows;
-use crate::catalog::{Catalog, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status};
+use crate::catalog::{
+    Catalog, EndedBy, Finish, NewParticipant, NewRecording, NewRun, NewSegment, NewTrack, Status,
+};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::live::Hub;
 use crate::media::fmp4::{fragment, index};
@@ -47,7 +51,14 @@ impl Fixture {
     /// Where views of it come from.
     pub(crate) fn source(&self) -> Source {
         let (catalog, store) = (self.catalog.clone(), self.store.clone());
-        Source { rows: Rows::new(catalog.clone()), catalog, store, edges: Hub::default() }
+        Source {
+            rows: Rows::new(catalog.clone()),
+            catalog,
+            store,
+            edges: Hub::default(),
+            fills: Fills::default(),
+            popular: Popular::new(1 << 20),
+        }
     }
 
     pub(crate) async fn participant(&self, name: &str, joined_ms: i64) -> ParticipantId {
@@ -82,7 +93,28 @@ impl Fixture {
             layer: None,
             picture: None,
         };
-        self.stored(new, segments).await
+        self.stored(new, 0, segments).await
+    }
+
+    /// The sound of a microphone, so many microseconds later than its segments say.
+    pub(crate) async fn sound_at(
+        &self,
+        participant: ParticipantId,
+        micros: i64,
+        segments: &[(u32, i64, i64)],
+    ) -> TrackId {
+        let new = NewTrack {
+            id: TrackId::new(),
+            recording: self.recording,
+            participant,
+            kind: Kind::Audio,
+            source: "microphone".to_owned(),
+            codec: Codec::Opus,
+            producer_id: "producer".to_owned(),
+            layer: None,
+            picture: None,
+        };
+        self.stored(new, micros, segments).await
     }
 
     /// A layer of a picture, the first of which gives it its name.
@@ -105,10 +137,10 @@ impl Fixture {
             layer: Some(layer),
             picture: picture.or(Some(id)),
         };
-        self.stored(new, segments).await
+        self.stored(new, 0, segments).await
     }
 
-    async fn stored(&self, new: NewTrack, segments: &[(u32, i64, i64)]) -> TrackId {
+    async fn stored(&self, new: NewTrack, later: i64, segments: &[(u32, i64, i64)]) -> TrackId {
         let codec = new.codec;
         let (media, index) = (Key::media(self.recording, new.id), Key::index(self.recording, new.id));
         let mut media = self.store.create(&media).await.unwrap();
@@ -117,7 +149,7 @@ impl Fixture {
         let mut open = None;
         for (number, (run, start_ms, millis)) in segments.iter().enumerate() {
             let scale = codec.timescale();
-            let start = Ticks::from_micros(start_ms * 1000, scale);
+            let start = Ticks::from_micros(start_ms * 1000 + later, scale);
             let wall = START.plus(start_ms * 1000);
             if open != Some(*run) {
                 let init = media.append(Bytes::from_static(INIT)).await.unwrap();
@@ -160,6 +192,7 @@ impl Fixture {
             stopped_at: START.plus(millis * 1000),
             duration_micros: millis * 1000,
             bytes: self.store.usage().await.unwrap(),
+            ended_by: EndedBy::Stop,
             error: None,
         };
         self.catalog.finish_recording(self.recording, &finish).await.unwrap();

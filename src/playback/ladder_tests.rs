@@ -53,6 +53,7 @@ fn layer<'a>(track: &'a Track, segments: &'a [Segment], known: i64) -> Layer<'a>
                 start: Ticks(before / 100_000 * 9_000),
                 duration: Ticks((start - before) / 100_000 * 9_000),
                 shown: Shown::Black,
+                open: false,
             };
             let piece =
                 Piece { item: Item::Fill(fill), map: Map::Black, start: before, end: start, broken: None };

@@ -1,20 +1,20 @@
 //! The items of a track's view with what a playlist says of each: which init segment, from when to when, and whether
 //! the encoding or the timeline breaks before it.
 //!
-//! Players want as many discontinuities in the sound as in the picture (RFC 8216 6.2.4), and what has been listed may
-//! not change (6.2.1). The sound's segments around a change may be listed before the picture's are closed. So each row
-//! that makes a discontinuity says how far the sound had been listed when it was written, and the sound is marked
-//! behind that.
+//! Players want the discontinuities of sound and picture at the same places (RFC 8216 6.2.4), and what has been listed may
+//! not change (6.2.1). So the recorder cuts the sound where the picture changes, and the row that makes a discontinuity
+//! says where (`recorder::recording::bounds`).
 
 use super::room::{Room, scale};
 use super::timeline::{self, Bounds, Item};
-use crate::catalog::{Segment, Shown, Track};
+use crate::catalog::{Gap, Segment, Shown, Track};
 use crate::id::TrackId;
+use crate::live::Sure;
 use crate::media::Kind;
 use crate::time::Ticks;
 
-/// Half of what segments aim at.
-const HALF_SEGMENT_MICROS: i64 = 1_000_000;
+/// Ticks of sound and picture are that near to one place.
+const NEAR_MICROS: i64 = 1_000;
 
 /// Which init segment an item needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub(super) enum Map {
 pub(super) enum Break {
     /// The whole recording was paused: every track has it.
     Pause,
-    /// Another init segment. The sound has it behind what was listed of it then, in microseconds of the timeline.
-    Change { listed: i64 },
+    /// Another init segment. There the sound was cut, in microseconds of the timeline; 0 if it was not.
+    Change { cut: i64 },
     /// In the sound, because the picture has one.
     Picture,
 }
@@ -47,42 +47,79 @@ pub(super) struct Piece<'a> {
     pub(super) broken: Option<Break>,
 }
 
-impl Piece<'_> {
-    /// About its middle: that of a segment does not move while it grows.
-    fn middle(&self) -> i64 {
-        match self.item {
-            Item::Segment(_) => self.start + HALF_SEGMENT_MICROS,
-            Item::Fill(_) => i64::midpoint(self.start, self.end),
-        }
-    }
-}
-
 /// A track's view.
 pub(super) fn pieces<'a>(room: &Room, track: &Track, segments: &'a [Segment]) -> Vec<Piece<'a>> {
-    view(room, track, segments, false)
+    view(room, track, segments, gaps_of(room, track, None), End::Whole)
 }
 
-/// With what has begun and is not listed yet: it changes something all the same.
-fn view<'a>(room: &Room, track: &Track, segments: &'a [Segment], begun: bool) -> Vec<Piece<'a>> {
+/// The view of a track that is being recorded here: it may end with a fill that grows, and an open gap reaches as far as it
+/// is sure.
+pub(super) fn at_edge<'a>(
+    room: &Room,
+    track: &Track,
+    segments: &'a [Segment],
+    sure: Option<Sure>,
+) -> Vec<Piece<'a>> {
+    view(room, track, segments, gaps_of(room, track, sure), End::Edge)
+}
+
+/// The gaps of a track.
+fn gaps_of(room: &Room, track: &Track, sure: Option<Sure>) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = room.gaps_of(track.id).cloned().collect();
+    if let (Some(last), Some(sure)) = (gaps.last_mut().filter(|last| last.open), sure)
+        && last.number == sure.gap
+    {
+        last.duration = last.duration.max(sure.reached - last.start);
+    }
+    gaps
+}
+
+/// How a view ends while more may come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With what is whole.
+    Whole,
+    /// Perhaps with a part of a fill.
+    Edge,
+    /// With what has begun and is not listed yet: it changes something all the same.
+    Begun,
+}
+
+/// Where the fills of a sound are cut because a picture of the same participant changes.
+fn cuts(room: &Room, track: &Track) -> Vec<Ticks> {
+    let pictures = || room.tracks_of(track.participant).filter(|own| own.kind == Kind::Video);
+    let runs = pictures().flat_map(|own| room.runs_of(own.id)).map(|run| run.listed_micros);
+    let gaps = pictures().flat_map(|own| room.gaps_of(own.id)).map(|gap| gap.listed_micros);
+    let places = runs.chain(gaps).filter(|micros| *micros > 0);
+    let mut cuts: Vec<Ticks> = places.map(|micros| Ticks::at_or_behind(micros, scale(track))).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
+}
+
+fn view<'a>(room: &Room, track: &Track, segments: &'a [Segment], gaps: Vec<Gap>, end: End) -> Vec<Piece<'a>> {
     let scale = scale(track);
     let micros = |ticks: Ticks| ticks.to_micros(scale);
     let pauses: Vec<Ticks> =
         room.pauses.iter().map(|pause| Ticks::from_micros(pause.at_micros, scale)).collect();
-    let gaps: Vec<_> = room.gaps_of(track.id).cloned().collect();
+    let cuts = if track.kind == Kind::Audio { cuts(room, track) } else { Vec::new() };
     let bounds = Bounds {
         zero: room.zero(track),
         furthest: Ticks::from_micros(room.furthest_micros(track), scale),
         ended: room.ended(track.participant),
         gaps: &gaps,
         pauses: &pauses,
-        begun,
+        cuts: &cuts,
+        part: Ticks::from_micros(room.recording.part.0, scale),
+        edge: end == End::Edge,
+        begun: end == End::Begun,
     };
     let mut own = segments.first().map_or(0, |segment| stretch(room, track.id, segment.run));
     let mut pauses = room.pauses.iter().map(|pause| pause.at_micros).peekable();
     let mut list: Vec<Piece<'a>> = Vec::with_capacity(segments.len());
     for item in timeline::items(segments, track.kind, scale, &bounds) {
         let (start, end) = (micros(item.start()), micros(item.end()));
-        let (map, listed) = match &item {
+        let (map, cut) = match &item {
             Item::Segment(segment) => {
                 own = stretch(room, track.id, segment.run);
                 let run = room.runs_of(track.id).find(|run| run.number == segment.run);
@@ -102,7 +139,7 @@ fn view<'a>(room: &Room, track: &Track, segments: &'a [Segment], begun: bool) ->
         }
         let broken = match list.last() {
             Some(_) if paused => Some(Break::Pause),
-            Some(before) if before.map != map => Some(Break::Change { listed }),
+            Some(before) if before.map != map => Some(Break::Change { cut }),
             _ => None,
         };
         list.push(Piece { item, map, start, end, broken });
@@ -110,8 +147,9 @@ fn view<'a>(room: &Room, track: &Track, segments: &'a [Segment], begun: bool) ->
     list
 }
 
-/// Marks the sound wherever the picture changes: the same number of times, each at the nearest bound that was not
-/// listed before. A run that has begun counts before its first segment is closed, and a gap before its first fill.
+/// Marks the sound wherever the picture changes: the same number of times, each where the sound was cut for it, or at the
+/// next bound if it was not. A run that has begun counts before its first segment is closed, and a gap before its first
+/// fill.
 pub(super) fn mark(sound: &mut [Piece<'_>], room: &Room, picture: &Track, mut segments: Vec<Segment>) {
     let begun = room.runs_of(picture.id).last().filter(|_| !room.ended(picture.participant));
     if let Some(run) = begun
@@ -130,11 +168,11 @@ pub(super) fn mark(sound: &mut [Piece<'_>], room: &Room, picture: &Track, mut se
         });
     }
     let mut from = 1;
-    for piece in view(room, picture, &segments, true) {
-        let Some(Break::Change { listed }) = piece.broken else { continue };
+    for piece in view(room, picture, &segments, gaps_of(room, picture, None), End::Begun) {
+        let Some(Break::Change { cut }) = piece.broken else { continue };
+        let place = if cut > 0 { cut.max(piece.start - NEAR_MICROS) } else { piece.start };
         let tail = sound.iter_mut().enumerate().skip(from);
-        let mut free = tail
-            .filter(|(_, own)| own.broken.is_none() && own.middle() >= piece.start && own.start >= listed);
+        let mut free = tail.filter(|(_, own)| own.broken.is_none() && own.start >= place);
         let Some((index, own)) = free.next() else { return };
         own.broken = Some(Break::Picture);
         from = index + 1;

@@ -5,6 +5,7 @@
 //! it is told before its first part.
 
 use super::Error;
+use super::fill;
 use super::ladder::{self, Layer, Step};
 use super::marks;
 use super::pieces::{self, Break, Map};
@@ -152,7 +153,7 @@ pub async fn of(
     track: TrackId,
 ) -> Result<Playlist, Error> {
     let mut segments = catalog.segments(track).await?;
-    let parts = edge.map(|edge| edge.parts(track));
+    let (parts, sure) = (edge.map(|edge| edge.parts(track)), edge.and_then(|edge| edge.sure(track)));
     let room = &Room::load(catalog, recording).await?;
     let track = room.track(track)?;
     if segments.is_empty() {
@@ -173,7 +174,10 @@ pub async fn of(
     let (target_duration, independent) =
         (target_seconds(&segments, track), segments.iter().all(|own| own.sync));
     segments.extend(open.clone());
-    let mut list = pieces::pieces(room, track, &segments);
+    let mut list = match parts {
+        Some(_) => pieces::at_edge(room, track, &segments, sure),
+        None => pieces::pieces(room, track, &segments),
+    };
     if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
         pieces::mark(&mut list, room, picture, catalog.segments(picture.id).await?);
     }
@@ -181,18 +185,18 @@ pub async fn of(
     let mut entries = entries(room, track, &list, target_duration);
     let marks = marks::put(room, track, &list, &mut entries);
     let edge = parts.map(|parts| {
-        let next = segments.last().map_or(0, |last| last.number + u32::from(open.is_none()));
         let part_target_micros = room.recording.part.0;
-        list_parts(&mut entries, &list, &parts, part_target_micros, target_duration);
-        let told =
-            u32::try_from(parts.iter().filter(|part| part.segment == next).count()).unwrap_or(u32::MAX);
-        // It is closed, but its row was not there yet.
-        let closed = parts.last().is_some_and(|last| last.segment > next);
-        let (next, told) = if closed { (next.saturating_add(1), 0) } else { (next, told) };
+        let number = open.as_ref().map(|open| open.number);
+        list_parts(&mut entries, &list, &parts, number, part_target_micros, target_duration);
+        let grows = open.is_some() || list.last().is_some_and(|last| grows(&last.piece.item));
+        let hint = match next_fill(room, track, &list) {
+            Some(hint) if open.is_none() => hint,
+            _ => next_part(&segments, open.is_some(), &parts),
+        };
         Edge {
             part_target_micros,
-            open: open.is_some().then(|| entries.pop()).flatten(),
-            hint: format!("{next}.{told}.m4s{QUERY}"),
+            open: grows.then(|| entries.pop()).flatten(),
+            hint: format!("{hint}.m4s{QUERY}"),
         }
     });
     let beside = if edge.is_some() { presented_with(room, track) } else { Vec::new() };
@@ -233,12 +237,39 @@ fn open_segment(room: &Room, track: &Track, segments: &[Segment], parts: &[live:
     })
 }
 
+fn grows(item: &Item<'_>) -> bool {
+    matches!(item, Item::Fill(fill) if fill.open)
+}
+
+/// The part of a segment that comes next.
+fn next_part(segments: &[Segment], open: bool, parts: &[live::Part]) -> String {
+    let next = segments.last().map_or(0, |last| last.number + u32::from(!open));
+    let told = parts.iter().filter(|part| part.segment == next).count();
+    // It is closed, but its row was not there yet.
+    let closed = parts.last().is_some_and(|last| last.segment > next);
+    if closed { format!("{}.0", next.saturating_add(1)) } else { format!("{next}.{told}") }
+}
+
+/// The part of a fill that comes next, while a gap is open.
+fn next_fill(room: &Room, track: &Track, steps: &[Step<'_>]) -> Option<String> {
+    let gap = room.gaps_of(track.id).last().filter(|gap| gap.open)?;
+    let part = Ticks::from_micros(room.recording.part.0, scale(track));
+    let (number, part) = match steps.last()?.piece.item {
+        Item::Fill(fill) if fill.open => (fill.number, fill::parts(fill.duration, part).count()),
+        Item::Fill(fill) if fill.after == Some(gap.after) => (fill.number + 1, 0),
+        _ => (0, 0),
+    };
+    Some(format!("{}.{part}", fill_name(Some(gap.after), number)))
+}
+
 /// Gives the segments at the end their parts. A part that is too long, because a single picture lasted so long, is not
-/// listed, nor is what follows it in its segment.
+/// listed, nor is what follows it in its segment; and once that is whole it has none, because parts are all of a segment
+/// (RFC 8216bis 3.1).
 fn list_parts(
     entries: &mut [media::Entry],
     steps: &[Step<'_>],
     parts: &[live::Part],
+    open: Option<u32>,
     target_micros: i64,
     target_duration: u32,
 ) {
@@ -248,17 +279,38 @@ fn list_parts(
             return;
         }
         behind += entry.duration_micros;
-        let Item::Segment(segment) = piece.item else { continue };
         let micros = |ticks: Ticks| ticks.to_micros(scale(track));
+        let length = |start: Ticks, duration: Ticks| micros(start + duration) - micros(start);
+        let segment = match piece.item {
+            Item::Segment(segment) => segment,
+            Item::Fill(fill) => {
+                let part = Ticks::from_micros(target_micros, scale(track));
+                let name = fill_name(fill.after, fill.number);
+                let own = fill::parts(fill.duration, part).enumerate();
+                entry.parts = own
+                    .map(|(number, (at, duration))| media::Part {
+                        uri: format!("{name}.{number}.m4s{QUERY}"),
+                        duration_micros: length(fill.start + at, duration).min(target_micros),
+                        independent: true,
+                    })
+                    .collect();
+                continue;
+            }
+        };
         let own = parts.iter().filter(|part| part.segment == segment.number);
         let first = parts.iter().find(|part| part.segment == segment.number);
         if first.is_none_or(|first| first.number > 0 || first.start != segment.start) {
             continue;
         }
-        let listed = own
-            .map(|part| (part, micros(part.start + part.duration) - micros(part.start)))
-            .take_while(|(_, micros)| *micros <= target_micros + ROUNDING_MICROS);
-        entry.parts = listed
+        let own: Vec<(&live::Part, i64)> =
+            own.map(|part| (part, length(part.start, part.duration))).collect();
+        let fits = own.iter().take_while(|(_, micros)| *micros <= target_micros + ROUNDING_MICROS).count();
+        if fits < own.len() && open != Some(segment.number) {
+            continue;
+        }
+        entry.parts = own
+            .into_iter()
+            .take(fits)
             .map(|(part, micros)| media::Part {
                 uri: format!("{}.{}.m4s{QUERY}", part.segment, part.number),
                 duration_micros: micros.min(target_micros),
@@ -266,6 +318,11 @@ fn list_parts(
             })
             .collect();
     }
+}
+
+/// The stem of a fill's name.
+fn fill_name(after: Option<u32>, number: u32) -> String {
+    after.map_or_else(|| format!("lead-{number}"), |after| format!("fill-{after}-{number}"))
 }
 
 /// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
@@ -350,10 +407,7 @@ fn entries(room: &Room, track: &Track, steps: &[Step<'_>], target_duration: u32)
         let folder = if of.id == track.id { String::new() } else { format!("../{}/", of.id) };
         let uri = match piece.item {
             Item::Segment(segment) => format!("{folder}{}.m4s{QUERY}", segment.number),
-            Item::Fill(fill) => match fill.after {
-                Some(after) => format!("{folder}fill-{after}-{}.m4s{QUERY}", fill.number),
-                None => format!("{folder}lead-{}.m4s{QUERY}", fill.number),
-            },
+            Item::Fill(fill) => format!("{folder}{}.m4s{QUERY}", fill_name(fill.after, fill.number)),
         };
         let duration_micros = (piece.end - reached).clamp(1, longest);
         let start = piece.end - duration_micros;

@@ -98,6 +98,14 @@ impl Playlists {
         Self(Arc::new(Shared { catalog, edges, store, texts, variants, tricks, patience }))
     }
 
+    /// Something of a recording was removed: its texts are not kept. Texts of single tracks do not say whose they are, so
+    /// none of these is.
+    pub fn forget(&self, recording: RecordingId) {
+        self.0.variants.retain(|(of, _, _), _| *of != recording);
+        self.0.texts.clear();
+        self.0.tricks.clear();
+    }
+
     /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
     /// ends every URI.
     ///

@@ -22,6 +22,7 @@ pub async fn multivariant(
     participant: Option<ParticipantId>,
     query: &str,
 ) -> Result<multivariant::Snapshot, Error> {
+    let part = room.recording.part.0;
     let (participant, presented) = choose(room, participant, plays)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
     if let Some(picture) = presented.video {
@@ -35,14 +36,14 @@ pub async fn multivariant(
         for ((track, segments), steps) in all.iter().zip(views).rev().filter(|((_, own), _)| !own.is_empty())
         {
             snapshot.independent &= segments.iter().all(|segment| segment.sync);
-            let bandwidth = rated(&bandwidth::listed(store, &steps, &all).await?);
+            let bandwidth = rated(&bandwidth::listed(store, part, &steps, &all).await?);
             snapshot.video.push(variant(room, track, segments, bandwidth, query));
         }
     }
     if let Some(track) = presented.audio {
         let segments = catalog.segments(track.id).await?;
         let steps = shown(room, track, &segments);
-        let bandwidth = rated(&bandwidth::listed(store, &steps, &[(track, &segments)]).await?);
+        let bandwidth = rated(&bandwidth::listed(store, part, &steps, &[(track, &segments)]).await?);
         snapshot.audio = Some(rendition(room, participant, track, bandwidth, query));
     }
     Ok(snapshot)

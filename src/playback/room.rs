@@ -107,6 +107,23 @@ impl Room {
         layers
     }
 
+    /// Whether most of a gap shows the pictures of a lower layer, because that has some there.
+    #[must_use]
+    pub fn shows_lower_layer(&self, track: &Track, gap: &Gap) -> bool {
+        let micros = |track: &Track, place: Ticks| place.to_micros(scale(track));
+        let place = (micros(track, gap.start), micros(track, gap.start + gap.duration));
+        let common = |from: i64, to: i64| (to.min(place.1) - from.max(place.0)).max(0);
+        let lower = self.layers(track).into_iter().filter(|other| other.layer < track.layer);
+        lower.into_iter().any(|lower| {
+            let span = lower.start.map(|start| micros(lower, start)).zip(self.end_micros(lower));
+            let missing = self
+                .gaps_of(lower.id)
+                .map(|other| common(micros(lower, other.start), micros(lower, other.start + other.duration)));
+            let there = span.map_or(0, |(from, to)| common(from, to)) - missing.sum::<i64>();
+            there * 2 > place.1 - place.0
+        })
+    }
+
     /// Up to where nothing will be added to a track any more, in microseconds since the recording's start.
     #[must_use]
     pub fn known_micros(&self, track: &Track) -> i64 {

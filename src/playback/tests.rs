@@ -1,3 +1,4 @@
+use super::filled::Named;
 use super::fixture::{Fixture, INIT, START};
 use super::room::Room;
 use super::{Error, black, playlist, presentation};
@@ -186,17 +187,19 @@ async fn gaps_are_filled_with_silence_and_stills() {
         ]
     );
     let source = it.source();
-    let fill = source.fill(it.recording, video, None, 0).await.unwrap();
+    let fill = source.fill(it.recording, video, whole(None, 0)).await.unwrap();
     let found = read::scan(&fill.bytes).fragments.remove(0);
-    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(90_000), 2));
+    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(45_000), 1));
+    assert_eq!(read::scan(&fill.bytes).fragments.len(), 2);
     assert!(fill.bytes.ends_with(&black::picture(Codec::Vp9).unwrap()), "a lead of a second is black");
-    let fill = source.fill(it.recording, video, Some(0), 1).await.unwrap();
+    let fill = source.fill(it.recording, video, whole(Some(0), 1)).await.unwrap();
     assert_eq!(read::scan(&fill.bytes).fragments[0].start, Ticks(5 * 90_000));
     assert!(fill.bytes.ends_with(b"vp9-0-0"));
-    let fill = source.fill(it.recording, audio, Some(0), 1).await.unwrap();
-    let found = read::scan(&fill.bytes).fragments.remove(0);
-    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(192_000), Ticks(96_000), 100));
-    let none = source.fill(it.recording, audio, Some(0), 2).await;
+    let fill = source.fill(it.recording, audio, whole(Some(0), 1)).await.unwrap();
+    let found = read::scan(&fill.bytes).fragments;
+    assert_eq!((found[0].start, found[0].duration, found.len()), (Ticks(192_000), Ticks(24_000), 4));
+    assert!(found.iter().all(|own| own.samples.len() == 25));
+    let none = source.fill(it.recording, audio, whole(Some(0), 2)).await;
     assert!(matches!(none, Err(Error::NoSegment(2))));
 }
 
@@ -264,7 +267,12 @@ async fn dates_go_on_without_a_jump() {
     assert!((total - 8.5).abs() < 1e-3, "{text}");
 }
 
-/// A row of a gap of pictures, in milliseconds; told when the sound was listed up to `listed_ms`.
+/// A fill by its name.
+fn whole(after: Option<u32>, number: u32) -> Named {
+    Named { after, number, part: None }
+}
+
+/// A row of a gap of pictures, in milliseconds; the sound is cut for it at `listed_ms`.
 fn gap(track: TrackId, number: u32, after: u32, shown: Shown, place: (i64, i64), listed_ms: i64) -> Gap {
     Gap {
         track,
@@ -307,10 +315,33 @@ async fn failure_14_a_camera_that_was_off_is_black_between() {
     let init = source.black(it.recording, camera).await.unwrap();
     assert_eq!(Some(init.bytes), black::init(Codec::H264).unwrap());
     assert!(matches!(source.black(it.recording, voice).await, Err(Error::NoBlack)));
-    let fill = source.fill(it.recording, camera, Some(0), 2).await.unwrap();
-    let found = read::scan(&fill.bytes).fragments.remove(0);
-    assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(6 * 90_000), Ticks(135_000), 3));
+    let fill = source.fill(it.recording, camera, whole(Some(0), 2)).await.unwrap();
+    let found = read::scan(&fill.bytes).fragments;
+    assert_eq!((found[0].start, found.len()), (Ticks(6 * 90_000), 3));
     assert!(fill.bytes.ends_with(&black::picture(Codec::H264).unwrap()));
+}
+
+#[tokio::test]
+async fn a_gap_of_a_layer_is_told_by_what_is_shown_there() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let whole: Vec<_> = (0..8).map(|n| (0, n * 2000, 2000)).collect();
+    let low = it.layer(ada, 0, None, &[whole[..4].to_vec(), whole[6..].to_vec()].concat()).await;
+    let high = it.layer(ada, 1, Some(low), &[whole[..2].to_vec(), whole[7..].to_vec()].concat()).await;
+    let rows = [
+        gap(low, 0, 3, Shown::Black, (8000, 4000), 8000),
+        gap(high, 0, 1, Shown::Black, (4000, 4000), 8000),
+        gap(high, 1, 1, Shown::Black, (8000, 6000), 8000),
+    ];
+    it.catalog.add_media(&[], &rows).await.unwrap();
+    it.finish(16_000).await;
+    let room = Room::load(&it.catalog, it.recording).await.unwrap();
+    let told = |id: TrackId| {
+        let track = room.track(id).unwrap();
+        room.gaps_of(id).map(|gap| room.shows_lower_layer(track, gap)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(low), [false], "there is none below");
+    assert_eq!(told(high), [true, false], "the lower one lives, and for most of the second one it does not");
 }
 
 #[tokio::test]
@@ -321,22 +352,22 @@ async fn a_discontinuity_of_the_picture_is_never_put_before_sound_that_was_liste
     let voice = it.track(ada, Codec::Opus, "microphone", &sound).await;
     let camera = it.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
     assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 3 4 5");
-    // The camera goes off at 2 s, which is told when the sound up to 6 s was listed.
-    let off = gap(camera, 0, 0, Shown::Black, (2000, 3000), 6000);
-    let told = Gap { open: true, duration: Ticks(90_000), ..off.clone() };
+    // The camera goes off at 2 s, which is told when the sound could be cut at 4 s.
+    let off = gap(camera, 0, 0, Shown::Black, (2000, 4000), 4000);
+    let told = Gap { open: true, duration: Ticks(2205 * 90), ..off.clone() };
     it.catalog.add_media(&[], &[told]).await.unwrap();
-    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 4 5");
-    assert_eq!(words(&it.playlist(camera).await), "init-0 0");
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 | 2 3 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 fill-0-0");
     it.catalog.add_media(&[], &[Gap { open: true, ..off.clone() }]).await.unwrap();
-    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 4 5");
-    assert_eq!(words(&it.playlist(camera).await), "init-0 0 | black fill-0-0");
-    // It comes back at 5 s: a run that has begun counts, although no segment of it is closed.
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 | 2 3 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 fill-0-0 | black fill-0-1");
+    // It comes back at 6 s: a run that has begun counts, although no segment of it is closed.
     it.catalog.add_media(&[], &[off]).await.unwrap();
     let first = it.catalog.runs(camera).await.unwrap().remove(0);
-    let run = NewRun { number: 1, first: Ticks(5 * 90_000), listed_micros: 8_000_000, ..first };
+    let run = NewRun { number: 1, first: Ticks(6 * 90_000), listed_micros: 6_000_000, ..first };
     it.catalog.add_run(&run).await.unwrap();
-    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 | 3 | 4 5");
-    assert_eq!(words(&it.playlist(camera).await), "init-0 0 | black fill-0-0 fill-0-1");
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 | 2 | 3 4 5");
+    assert_eq!(words(&it.playlist(camera).await), "init-0 0 fill-0-0 | black fill-0-1");
 }
 
 #[tokio::test]
@@ -354,7 +385,7 @@ async fn failure_6_a_camera_10_s_late_has_a_black_lead() {
             && picture.contains("#EXTINF:2.000000,\nlead-2.m4s")
     );
     assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2 3 4 | 5");
-    let fill = it.source().fill(it.recording, camera, None, 1).await.unwrap();
+    let fill = it.source().fill(it.recording, camera, whole(None, 1)).await.unwrap();
     assert!(fill.bytes.ends_with(&black::picture(Codec::Av1).unwrap()));
 }
 
@@ -382,7 +413,7 @@ async fn failure_12_the_served_sound_is_as_long_as_the_wall_clock() {
         let fetched = match stem.strip_prefix("fill-").and_then(|rest| rest.split_once('-')) {
             Some((after, number)) => {
                 let after = Some(after.parse().unwrap());
-                source.fill(it.recording, voice, after, number.parse().unwrap()).await.unwrap()
+                source.fill(it.recording, voice, whole(after, number.parse().unwrap())).await.unwrap()
             }
             None => source.segment(it.recording, voice, stem.parse().unwrap()).await.unwrap(),
         };

@@ -17,8 +17,13 @@ const FILL_MICROS: i64 = 4_000_000;
 /// Shorter gaps are left to the player, which steps over them.
 const LEAST_SOUND_MICROS: i64 = 60_000;
 const LEAST_PICTURE_MICROS: i64 = 200_000;
-/// hls.js drops sound before the first picture instead.
+/// Where a participant begins everything is there: a player that finds a hole steps over it, and decodes again what it
+/// held.
+const LEAST_FIRST_SOUND_MICROS: i64 = 1_000;
+/// hls.js drops sound before the first picture instead, and DASH begins with that.
 const LEAST_FIRST_PICTURE_MICROS: i64 = 60_000;
+/// What is shown on before a gap shows something else; less is left to the player.
+const LEAST_BEFORE_MICROS: i64 = 20_000;
 /// Before the first picture: nobody waits that long for a key frame, so the camera was off.
 const BLACK_LEAD_MICROS: i64 = 1_000_000;
 /// A gap of more fills than this is left open at its end: two days of them.
@@ -37,6 +42,8 @@ pub struct Fill {
     pub duration: Ticks,
     /// What is shown.
     pub shown: Shown,
+    /// It may become longer, by whole parts.
+    pub open: bool,
 }
 
 /// A piece of a view.
@@ -81,7 +88,13 @@ pub struct Bounds<'a> {
     pub gaps: &'a [Gap],
     /// Where the recording was paused.
     pub pauses: &'a [Ticks],
-    /// Also what has begun and is not listed yet: the last fill of an open gap as far as it is sure.
+    /// Where fills are cut because the picture beside this sound changes, in order.
+    pub cuts: &'a [Ticks],
+    /// Length of a part: fills consist of them.
+    pub part: Ticks,
+    /// Where a view may end with a fill that grows.
+    pub edge: bool,
+    /// Also what has begun and is not listed yet: what an open gap shows, however short it is for sure.
     pub begun: bool,
 }
 
@@ -123,8 +136,10 @@ struct List<'a, 'b> {
 struct Stretch {
     to: Ticks,
     shown: Shown,
-    /// Its end is not known: only whole fills are sure to stay.
+    /// Its end is not known: only whole fills are sure to stay, and parts of one.
     open: bool,
+    /// The picture changes here: however short what is before it.
+    exact: bool,
 }
 
 impl List<'_, '_> {
@@ -132,14 +147,16 @@ impl List<'_, '_> {
     fn lead(&mut self, to: Ticks) {
         let from = self.bounds.zero;
         let length = (to - from).to_micros(self.scale);
-        let least = if self.kind == Kind::Audio { LEAST_SOUND_MICROS } else { LEAST_FIRST_PICTURE_MICROS };
+        let least =
+            if self.kind == Kind::Audio { LEAST_FIRST_SOUND_MICROS } else { LEAST_FIRST_PICTURE_MICROS };
         if length < least {
             return;
         }
         let shown = self.fill_of(if length < BLACK_LEAD_MICROS { Shown::Still } else { Shown::Black });
-        let cuts = self.bounds.pauses.iter().filter(|cut| **cut > from && **cut < to).chain([&to]);
-        let parts: Vec<Stretch> = cuts.map(|cut| Stretch { to: *cut, shown, open: false }).collect();
-        self.fill(None, from, least, &parts);
+        let pauses = self.bounds.pauses.iter().filter(|cut| **cut > from && **cut < to).chain([&to]);
+        let stretch = |to: &Ticks| Stretch { to: *to, shown, open: false, exact: false };
+        let stretches: Vec<Stretch> = pauses.map(stretch).collect();
+        self.fill(None, from, least, &stretches);
     }
 
     /// Behind segment `after`, up to the next one or to the end; `None` while there is neither.
@@ -149,47 +166,76 @@ impl List<'_, '_> {
             return;
         }
         let limit = to.unwrap_or(Ticks(i64::MAX));
-        let rows = self.bounds.gaps.iter().filter(|gap| gap.after == after);
-        let mut parts: Vec<Stretch> = rows
-            .map(|gap| Stretch {
-                to: (gap.start + gap.duration).min(limit),
-                shown: gap.shown,
-                open: gap.open && to.is_none(),
-            })
-            .collect();
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for gap in self.bounds.gaps.iter().filter(|gap| gap.after == after) {
+            let open = gap.open && to.is_none();
+            let before = stretches.last().map_or(self.fill_of(Shown::Still), |before| before.shown);
+            let changes = Ticks::at_or_behind(gap.listed_micros, self.scale).max(gap.start);
+            let mut end = gap.start + gap.duration;
+            if open && self.bounds.begun {
+                end = end.max(changes + Ticks(1));
+            }
+            if before != gap.shown && changes > gap.start {
+                // What was shown before goes on up to where the sound could be cut.
+                let open = open && end < changes;
+                stretches.push(Stretch {
+                    to: changes.min(end).min(limit),
+                    shown: before,
+                    open,
+                    exact: !open,
+                });
+            }
+            stretches.push(Stretch { to: end.min(limit), shown: gap.shown, open, exact: false });
+        }
         if let Some(to) = to {
             // What no row tells goes on like the last that one tells.
-            let shown = parts.last().map_or(self.fill_of(Shown::Still), |part| part.shown);
-            parts.push(Stretch { to, shown, open: false });
+            let shown = stretches.last().map_or(self.fill_of(Shown::Still), |last| last.shown);
+            stretches.push(Stretch { to, shown, open: false, exact: false });
         }
-        self.fill(Some(after), from, least, &parts);
+        self.fill(Some(after), from, least, &stretches);
     }
 
     fn fill_of(&self, picture: Shown) -> Shown {
         if self.kind == Kind::Audio { Shown::Silence } else { picture }
     }
 
-    fn fill(&mut self, after: Option<u32>, from: Ticks, least: i64, parts: &[Stretch]) {
+    fn fill(&mut self, after: Option<u32>, from: Ticks, least: i64, stretches: &[Stretch]) {
         let (mut at, mut number) = (from, 0);
-        for part in parts {
-            // A shorter part becomes the beginning of the next one.
-            if (part.to - at).to_micros(self.scale) < least {
+        for stretch in stretches {
+            // A shorter stretch becomes the beginning of the next one.
+            let least = if stretch.exact { LEAST_BEFORE_MICROS } else { least };
+            let short = (stretch.to - at).to_micros(self.scale) < least;
+            if short && !(stretch.open && (self.bounds.edge || self.bounds.begun)) {
                 continue;
             }
-            while at < part.to && number < MOST_FILLS {
-                let short = after.is_some() && number < SHORT_FILLS;
-                let whole = if short { SHORT_FILL_MICROS } else { FILL_MICROS };
-                let whole = Ticks::from_micros(whole, self.scale);
-                let duration = whole.min(part.to - at);
-                if part.open && duration < whole && !self.bounds.begun {
-                    break;
+            while at < stretch.to && number < MOST_FILLS {
+                let whole = self.whole(after.is_some() && number < SHORT_FILLS);
+                let cut = self.bounds.cuts.iter().find(|cut| **cut > at).copied().unwrap_or(at + whole);
+                let whole = whole.min(cut - at);
+                let mut duration = whole.min(stretch.to - at);
+                let open = stretch.open && duration < whole;
+                if open && !self.bounds.begun {
+                    duration = Ticks(duration.0 - duration.0 % self.bounds.part.0.max(1));
+                    if !self.bounds.edge || duration.0 == 0 {
+                        return;
+                    }
                 }
-                let fill = Fill { after, number, start: at, duration, shown: part.shown };
+                let fill = Fill { after, number, start: at, duration, shown: stretch.shown, open };
                 self.items.push(Item::Fill(fill));
                 at = at + duration;
                 number += 1;
+                if open {
+                    return;
+                }
             }
         }
+    }
+
+    /// How long a fill is: whole parts, so that those of fills behind each other have one measure.
+    fn whole(&self, short: bool) -> Ticks {
+        let whole = Ticks::from_micros(if short { SHORT_FILL_MICROS } else { FILL_MICROS }, self.scale);
+        let part = self.bounds.part.0.clamp(1, whole.0.max(1));
+        Ticks(whole.0 - whole.0 % part)
     }
 }
 

@@ -41,6 +41,9 @@ fn ended(zero_ms: i64, furthest_ms: i64) -> Bounds<'static> {
         ended: true,
         gaps: &[],
         pauses: &[],
+        cuts: &[],
+        part: Ticks(24_000),
+        edge: false,
         begun: false,
     }
 }
@@ -149,10 +152,62 @@ fn an_open_gap_is_filled_with_whole_fills_as_far_as_it_is_sure() {
 }
 
 #[test]
+fn what_was_shown_goes_on_to_where_the_sound_was_cut() {
+    let all = [segment(0, 0, 2000), segment(1, 9000, 2000)];
+    let cut = |listed_ms: i64, length: i64, open: bool| Gap {
+        listed_micros: listed_ms * 1000,
+        ..gap(0, Shown::Black, 2000, length, open)
+    };
+    let shown = |row: Gap, known: usize| {
+        let rows = [row];
+        let bounds = Bounds { gaps: &rows, ended: known > 1, ..ended(0, 11_000) };
+        view(&all[..known], Kind::Video, &bounds)[1..].to_vec()
+    };
+    let black = [(3030, 2000, BLACK), (5030, 2000, BLACK), (7030, 1970, BLACK), (9000, 2000, None)];
+    let whole = shown(cut(3030, 7000, false), 2);
+    assert_eq!(whole[0], (2000, 1030, STILL));
+    assert_eq!(whole[1..], black);
+    assert_eq!(shown(cut(3030, 3500, true), 1), whole[..2]);
+    assert_eq!(shown(cut(3030, 1010, true), 1), [], "where black begins is not sure yet");
+    assert_eq!(shown(cut(2010, 7000, false), 2)[0], (2000, 2000, BLACK), "too short to be shown");
+}
+
+#[test]
+fn at_the_edge_a_fill_grows_by_parts() {
+    let all = [segment(0, 0, 2000)];
+    let at = |length: i64| {
+        let rows = [Gap { listed_micros: 3_100_000, ..gap(0, Shown::Black, 2000, length, true) }];
+        let bounds = Bounds { ended: false, edge: true, gaps: &rows, ..ended(0, 90_000) };
+        let list = items(&all, Kind::Video, SCALE, &bounds);
+        let open = matches!(list.last(), Some(Item::Fill(Fill { open: true, .. })));
+        (view(&all, Kind::Video, &bounds)[1..].to_vec(), open)
+    };
+    assert_eq!(at(400), (vec![], false));
+    assert_eq!(at(900), (vec![(2000, 500, STILL)], true));
+    let still = (2000, 1100, STILL);
+    assert_eq!(at(1500), (vec![still], false));
+    assert_eq!(at(1700), (vec![still, (3100, 500, BLACK)], true));
+    assert_eq!(at(3099), (vec![still, (3100, 1500, BLACK)], true));
+    assert_eq!(at(3100), (vec![still, (3100, 2000, BLACK)], false));
+}
+
+#[test]
+fn fills_of_sound_are_cut_where_the_picture_changes() {
+    let all = [segment(0, 3000, 1000), segment(1, 9000, 1000)];
+    let cuts = [Ticks(1000 * 48), Ticks(4000 * 48), Ticks(5500 * 48), Ticks(9500 * 48)];
+    let bounds = Bounds { cuts: &cuts, ..ended(0, 10_000) };
+    let found: Vec<_> = view(&all, Kind::Audio, &bounds).iter().map(|item| (item.0, item.1)).collect();
+    assert_eq!(
+        found,
+        [(0, 1000), (1000, 2000), (3000, 1000), (4000, 1500), (5500, 2000), (7500, 1500), (9000, 1000)]
+    );
+}
+
+#[test]
 fn short_gaps_are_left_to_the_player() {
     let all = [segment(0, 50, 2000), segment(1, 2240, 2000)];
     assert_eq!(view(&all, Kind::Video, &ended(0, 4300)).len(), 2);
-    assert_eq!(view(&all, Kind::Audio, &ended(0, 4300)).len(), 4);
+    assert_eq!(view(&all, Kind::Audio, &ended(0, 4300)).len(), 5);
 }
 
 #[test]
@@ -166,6 +221,7 @@ proptest! {
     fn a_view_only_grows(
         lengths in prop::collection::vec((0i64..30_000, 1000i64..3500, any::<bool>()), 1..8),
         part in 0i64..100,
+        cut in 0i64..100,
         kind in prop::sample::select(vec![Kind::Audio, Kind::Video]),
     ) {
         let (mut segments, mut gaps, mut at) = (Vec::new(), Vec::new(), 0);
@@ -174,7 +230,11 @@ proptest! {
                 // Told first as lost, then as off, as far as that is.
                 let shown = if off { Shown::Black } else { Shown::Still };
                 gaps.push(gap(after as u32, Shown::Still, at, length / 3, false));
-                gaps.push(gap(after as u32, shown, at + length / 3, length - length / 3, false));
+                let row = gap(after as u32, shown, at + length / 3, length - length / 3, false);
+                // What it shows is shown for a while at least.
+                let most = (length - length / 3 - 210).max(0);
+                let listed_micros = (row.start.0 / 48 + most * cut / 100) * 1000;
+                gaps.push(Gap { listed_micros, ..row });
             }
             at += length;
             segments.push(segment(number as u32, at, media));
@@ -193,10 +253,25 @@ proptest! {
                         row.duration = Ticks(row.duration.0 * part / 100);
                         row.open = true;
                     }
-                    let bounds = Bounds { gaps: &rows, ended: false, ..ended(0, at) };
-                    let running = items(&segments[..known], kind, SCALE, &bounds);
-                    let same = running.iter().zip(&whole).take_while(|(a, b)| a == b).count();
-                    prop_assert_eq!(same, running.len());
+                    for edge in [true, false] {
+                        // Nothing is told of a gap before it has a second.
+                        let short = rows.last().is_some_and(|row| row.open && row.duration < Ticks(48_000));
+                        if edge && short {
+                            continue;
+                        }
+                        let bounds = Bounds { gaps: &rows, ended: false, edge, ..ended(0, at) };
+                        let mut running = items(&segments[..known], kind, SCALE, &bounds);
+                        if let Some(Item::Fill(fill)) = running.pop_if(|last| matches!(last, Item::Fill(fill) if fill.open)) {
+                            let Some(Item::Fill(later)) = whole.get(running.len()) else {
+                                panic!("{fill:?} was taken back")
+                            };
+                            let same = |fill: &Fill| (fill.after, fill.number, fill.start, fill.shown);
+                            prop_assert_eq!(same(&fill), same(later));
+                            prop_assert!(fill.duration <= later.duration && fill.duration.0 % 24_000 == 0);
+                        }
+                        let same = running.iter().zip(&whole).take_while(|(a, b)| a == b).count();
+                        prop_assert_eq!(same, running.len());
+                    }
                 }
             }
         }

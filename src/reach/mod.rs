@@ -7,13 +7,15 @@
 //! followed and no proxy is asked, which would resolve names by itself.
 //!
 //! [`Reach`] is the rule, [`Site`] a host that was resolved and passed it, and [`Site::client`] the only way to make an
-//! HTTP client that connects to nothing else.
+//! HTTP client that connects to nothing else; [`Clients`] keeps them.
 
+mod clients;
 mod rule;
 mod special;
 #[cfg(test)]
 mod tests;
 
+pub use clients::Clients;
 pub use rule::{BadRule, Rule};
 
 use reqwest::dns::{Name, Resolve, Resolving};
@@ -28,6 +30,11 @@ const MOST_ADDRESSES: usize = 8;
 const RESOLVING: Duration = Duration::from_secs(5);
 /// How long a connection to one of them, TLS included, is waited for.
 const CONNECTING: Duration = Duration::from_secs(8);
+/// How long a connection without a request is kept: less than the 5 s after which Node's servers close theirs, so that no
+/// request meets one that is being closed.
+const IDLE: Duration = Duration::from_secs(4);
+/// Connections without a request that a client keeps.
+const MOST_IDLE: usize = 4;
 
 /// Why a host is not connected to.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +76,9 @@ pub struct Reach {
     /// Where the operator lists more.
     setting: &'static str,
     authorities: Arc<[reqwest::Certificate]>,
+    /// Addresses of names that no resolver knows.
+    #[cfg(test)]
+    names: Arc<std::sync::Mutex<std::collections::HashMap<String, IpAddr>>>,
 }
 
 impl Reach {
@@ -124,7 +134,7 @@ impl Reach {
         let (host, found) = match url.host().ok_or_else(|| no("host"))? {
             Host::Ipv4(ip) => (ip.to_string(), vec![SocketAddr::new(ip.into(), port)]),
             Host::Ipv6(ip) => (ip.to_string(), vec![SocketAddr::new(ip.into(), port)]),
-            Host::Domain(name) => (name.to_owned(), look_up(name, port).await?),
+            Host::Domain(name) => (name.to_owned(), self.look_up(name, port).await?),
         };
         let (addresses, kept_from): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|address| self.allows(&host, *address));
@@ -141,6 +151,20 @@ impl Reach {
         }
         let secure = matches!(url.scheme(), "https" | "wss");
         Ok(Site { host, addresses, secure, reach: self.clone() })
+    }
+
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        #[cfg(test)]
+        if let Some(ip) = self.names.lock().unwrap().get(name) {
+            return Ok(vec![SocketAddr::new(*ip, port)]);
+        }
+        look_up(name, port).await
+    }
+
+    /// From now on the name has this address.
+    #[cfg(test)]
+    pub(crate) fn name_is_at(&self, name: &str, ip: [u8; 4]) {
+        self.names.lock().unwrap().insert(name.to_owned(), ip.into());
     }
 
     fn allows(&self, host: &str, address: SocketAddr) -> bool {
@@ -199,6 +223,8 @@ impl Site {
             .no_proxy()
             .http1_only()
             .connect_timeout(CONNECTING)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MOST_IDLE)
             .dns_resolver(NoOther)
             .resolve_to_addrs(&self.host, &self.addresses);
         // Without TLS the system's certificates need not be read, nor be there.

@@ -3,12 +3,13 @@
 //! A room that is lost is joined again and again; the recording goes on meanwhile, with nothing in it.
 
 use super::attach::{Joined, Way};
-use super::link::{Heard, Link};
+use super::link::{Dark, Heard, Link, Repairs};
 use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::rules::{Limits, Rules};
+use super::silence::Silence;
 use super::writer::Write;
-use crate::catalog::Pause;
+use crate::catalog::{EndedBy, Pause};
 use crate::clock::Clock;
 use crate::peer;
 use crate::session::Consumer;
@@ -27,8 +28,10 @@ const MOST_DRAINED: usize = 4096;
 /// How often holes are given up and key frames asked for.
 const TICK: Duration = Duration::from_millis(50);
 /// How long the media path may be dark before the room is joined anew. The peer tells of it after 5 s, and often it
-/// comes back.
+/// comes back, or another one is found.
 const DARK_MICROS: i64 = 5_000_000;
+/// Until another path is looked for once more: this machine may have got another address meanwhile.
+const RESTART_MICROS: i64 = 2_000_000;
 /// How long a lost room is looked for, unless the recording says otherwise.
 const RECONNECT: Duration = Duration::from_secs(300);
 
@@ -37,14 +40,40 @@ const RECONNECT: Duration = Duration::from_secs(300);
 pub(super) enum End {
     /// It was asked to stop.
     Stopped,
-    /// One of its limits was reached: a word for which.
-    Limit(&'static str),
-    /// The room ended it: closed, kicked, or lost for too long.
+    /// This one of its limits was reached.
+    Limit(EndedBy),
+    /// The room ended it: closed, or kicked us.
     Room(String),
+    /// The room was lost for too long.
+    Lost(String),
     /// It could not be stored.
     Storage,
     /// The process ends, and another one goes on with it.
     Suspended,
+}
+
+impl End {
+    /// As it is kept.
+    pub(super) fn ended_by(&self) -> EndedBy {
+        match self {
+            // A recording that is let go has not ended.
+            Self::Stopped | Self::Suspended => EndedBy::Stop,
+            Self::Limit(limit) => *limit,
+            Self::Room(_) => EndedBy::Room,
+            Self::Lost(_) => EndedBy::ReconnectTimeout,
+            Self::Storage => EndedBy::Storage,
+        }
+    }
+
+    /// Why it was not as it was meant to.
+    pub(super) fn error(&self) -> Option<String> {
+        match self {
+            Self::Stopped | Self::Suspended | Self::Limit(_) => None,
+            Self::Room(reason) => Some(format!("the room ended the recording: {reason}")),
+            Self::Lost(reason) => Some(format!("the room was lost and not found again: {reason}")),
+            Self::Storage => Some("it could not be stored".to_owned()),
+        }
+    }
 }
 
 /// What may be asked of a running recording. Answered when it is stored.
@@ -82,6 +111,8 @@ pub(super) struct Actor {
     pub(super) stop: CancellationToken,
     /// Lets go of the recording, for another process.
     pub(super) suspend: CancellationToken,
+    /// Counts what is done to stay attached.
+    pub(super) repairs: Arc<Repairs>,
     /// Time.
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -90,7 +121,7 @@ impl Actor {
     /// Runs until the recording ends. Everything received until then is in the writer's queue.
     pub(super) async fn run(mut self) -> End {
         let now = self.clock.now();
-        let mut state = Pump { actions: Vec::new(), heard: now, company: now };
+        let mut state = Pump { actions: Vec::new(), heard: now, company: now, silence: Silence::new(now) };
         let end = self.pump(&mut state).await;
         let now = self.clock.now();
         match end {
@@ -119,7 +150,7 @@ impl Actor {
                     None
                 }
                 heard = self.link.next(&mut batch, BATCH) => self.heard(heard, &mut batch, state).await,
-                _ = tick.tick() => self.tick(state),
+                _ = tick.tick() => self.tick(state).await,
             };
             if let Some(end) = ended {
                 return end;
@@ -143,7 +174,7 @@ impl Actor {
         None
     }
 
-    fn tick(&mut self, state: &mut Pump) -> Option<End> {
+    async fn tick(&mut self, state: &mut Pump) -> Option<End> {
         let now = self.clock.now();
         self.recording.poll(now, &mut state.actions);
         self.tell(now);
@@ -153,27 +184,64 @@ impl Actor {
         };
         match &self.link {
             Link::Down(down) if over(Some(self.limits.reconnect.unwrap_or(RECONNECT)), down.since) => {
-                return Some(End::Room(down.reason.clone()));
+                return Some(End::Lost(down.reason.clone()));
             }
             // Who is there is not known.
             Link::Down(_) => state.company = now,
-            Link::Up(_) if self.recording.participants_here() > 0 => state.company = now,
-            Link::Up(up) => {
-                if let Some((since, reason)) = &up.dark
-                    && now.since(*since) >= DARK_MICROS
-                {
-                    let reason = reason.clone();
-                    self.lost(reason, state);
+            Link::Up(_) => {
+                if self.recording.participants_here() > 0 {
+                    state.company = now;
                 }
+                self.look_for_a_path(now, state).await;
             }
         }
         if over(self.limits.max_duration, self.began) {
-            return Some(End::Limit("max_duration"));
+            return Some(End::Limit(EndedBy::MaxDuration));
         }
         if over(self.limits.alone, state.company) {
-            return Some(End::Limit("alone"));
+            return Some(End::Limit(EndedBy::AloneTimeout));
         }
-        over(self.limits.idle, state.heard).then_some(End::Limit("idle"))
+        over(self.limits.idle, state.heard).then_some(End::Limit(EndedBy::IdleTimeout))
+    }
+
+    /// When the media path is dark, or all is silent that should be heard, another path is looked for. After a while, and
+    /// where the room cannot help, it is joined anew.
+    async fn look_for_a_path(&mut self, now: Moment, state: &mut Pump) {
+        if !self.recording.expects_media() {
+            state.silence.rest(now);
+        }
+        let Link::Up(up) = &mut self.link else { return };
+        match &mut up.dark {
+            Some(dark) if now.since(dark.since) >= DARK_MICROS => {
+                let reason = dark.reason.clone();
+                self.lost(reason, state);
+                return;
+            }
+            Some(dark) if dark.restart_at.is_some_and(|at| at <= now) => {
+                dark.restart_at = Some(now.plus(RESTART_MICROS));
+            }
+            None if state.silence.is_due(now) => {
+                tracing::warn!("nothing comes any more, although the media path seems to be well");
+            }
+            Some(_) | None => return,
+        }
+        state.silence.tried(now);
+        let helped = up.restart_ice().await;
+        if helped != Ok(true)
+            && let Some(dark) = &mut up.dark
+        {
+            dark.restart_at = None;
+        }
+        let dark = up.dark.is_some();
+        match helped {
+            Ok(true) => {
+                tracing::info!("another media path is looked for: ICE is restarted");
+                self.repairs.restarted();
+            }
+            Ok(false) if dark => {}
+            Ok(false) => self.lost("nothing came any more".to_owned(), state),
+            Err(reason) => tracing::warn!(reason, "ICE could not be restarted"),
+        }
     }
 
     fn tell(&self, now: Moment) {
@@ -192,6 +260,8 @@ impl Actor {
 
     fn joined(&mut self, joined: Joined, state: &mut Pump) {
         tracing::info!("the room is joined again");
+        self.repairs.rejoined();
+        state.silence = Silence::new(self.clock.now());
         self.recording.rejoined(&joined.peers, self.clock.now(), &mut state.actions);
         self.link = Link::up(joined);
     }
@@ -273,8 +343,8 @@ impl Actor {
         self.carry_out(&mut state.actions).await
     }
 
-    /// Consent is given or taken back. Who is left out is not received from this moment on; who is let in is offered
-    /// again by joining anew, because a consumer that was refused does not come back.
+    /// Consent is given or taken back. Who is left out is not received from this moment on. Who is let in is offered
+    /// again where the room can do that, and else by joining anew: a consumer that was refused does not come back.
     async fn admit(&mut self, peer_id: &str, admitted: bool, state: &mut Pump) {
         let changed = match admitted {
             true => self.rules.exclude.remove(peer_id),
@@ -285,8 +355,14 @@ impl Actor {
         }
         state.actions.push(Action::Write(Write::Rules(self.recording.id(), self.rules.clone())));
         if admitted {
-            if matches!(self.link, Link::Up(_)) {
-                self.lost("a participant is let in".to_owned(), state);
+            let Link::Up(up) = &mut self.link else { return };
+            let offered = up.room.offer_again(peer_id).await;
+            match offered {
+                Ok(true) => {}
+                Ok(false) => self.lost("a participant is let in".to_owned(), state),
+                Err(error) => {
+                    self.lost(format!("a participant is let in, and the room says: {error}"), state)
+                }
             }
             return;
         }
@@ -328,6 +404,7 @@ impl Actor {
         match event {
             peer::Event::Packet { consumer, packet } => {
                 state.heard = self.clock.now();
+                state.silence.heard(state.heard);
                 self.recording.packet(&consumer, packet, &mut state.actions);
             }
             peer::Event::Overflow { dropped } => {
@@ -343,10 +420,12 @@ impl Actor {
             peer::Event::Disconnected(reason) => {
                 tracing::warn!(reason, "the media path is dark");
                 if let Link::Up(up) = &mut self.link {
-                    up.dark.get_or_insert((self.clock.now(), reason));
+                    let since = self.clock.now();
+                    up.dark.get_or_insert(Dark { since, reason, restart_at: Some(since) });
                 }
             }
             peer::Event::SenderReport { consumer, report } => {
+                state.silence.heard(self.clock.now());
                 self.recording.report(&consumer, &report, &mut state.actions);
             }
         }
@@ -379,4 +458,6 @@ struct Pump {
     heard: Moment,
     /// When somebody else was last in the room.
     company: Moment,
+    /// Whether what should come comes.
+    silence: Silence,
 }

@@ -26,15 +26,19 @@ pub struct Left {
 }
 
 impl Supervisor {
-    /// Takes up every recording that the catalogue believes to be running, if its last media is not older than
-    /// `within`; else closes it.
+    /// Takes up every recording that the catalogue believes to be running and no living process runs, if its last media
+    /// is not older than `within`; else closes it.
     ///
     /// # Errors
     /// When the catalogue cannot be read at all; a single recording that cannot be mended is told in the log.
     pub async fn adopt(&self, within: Duration) -> Result<Left, Error> {
         let (catalog, store) = self.stores();
         let mut left = Left::default();
-        for row in catalog.unfinished().await? {
+        for row in catalog.orphans().await? {
+            if !catalog.take_over(row.id).await? {
+                continue;
+            }
+            recovery::clear_strays(&catalog, &store, row.id).await?;
             match self.adopt_one(&row, within).await {
                 Ok(true) => left.adopted += 1,
                 Ok(false) => match recovery::close(&catalog, &store, &row).await {
@@ -93,12 +97,12 @@ async fn read(
                 past.end = Some(mended.end);
                 past.position = mended.media.len();
                 (past.next_run, past.next_segment) = (mended.next_run, mended.next_segment);
-                writer.adopt(track.id, track.codec, mended.media, mended.index);
+                writer.adopt(&track, mended.media, mended.index);
             }
             None => {
                 let media = store.reopen(&Key::media(row.id, track.id), 0).await?;
                 let index = store.reopen(&Key::index(row.id, track.id), 0).await?;
-                writer.adopt(track.id, track.codec, media, index);
+                writer.adopt(&track, media, index);
             }
         }
         past.integrity = serde_json::from_value(track.integrity.clone()).unwrap_or_default();

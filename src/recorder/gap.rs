@@ -10,11 +10,13 @@ use crate::media::Kind;
 use crate::time::{Ticks, Timescale};
 
 /// A shorter stretch without a picture is not worth a change to black and back. An open gap is told when it is as long.
-const SHORTEST_BLACK_MICROS: i64 = 1_000_000;
+pub(super) const SHORTEST_BLACK_MICROS: i64 = 1_000_000;
 /// How far behind the present a frame may still be placed: packets are waited for up to 2 s, and a stream that begins
 /// is placed after 0.4 s. What comes later is moved to the end of the gap.
 const MARGIN_MICROS: i64 = 3_000_000;
-/// Open gaps are told again at multiples of this: those of all tracks at once, in one transaction.
+/// The same where nobody sends: what comes then is placed by its arrival.
+const OFF_MARGIN_MICROS: i64 = 500_000;
+/// Rows of open gaps are written at multiples of this: those of all tracks at once, in one transaction.
 const STEP_MICROS: i64 = 2_000_000;
 
 /// Of one track.
@@ -23,6 +25,8 @@ pub(super) struct Gaps {
     track: TrackId,
     kind: Kind,
     scale: Timescale,
+    /// Length of the parts in which a fill is listed.
+    part: Ticks,
     next: u32,
     open: Option<Open>,
 }
@@ -35,32 +39,48 @@ struct Open {
     cause: Cause,
     /// What it was told to show; it keeps that.
     told: Option<Shown>,
+    /// Parts are counted from here.
+    from: Ticks,
+    /// The multiple of the step at which its row was written.
+    step: i64,
+}
+
+impl Open {
+    fn new(start: Ticks, after: u32, cause: Cause) -> Self {
+        Self { start, reached: start, after, cause, told: None, from: start, step: i64::MIN }
+    }
 }
 
 impl Gaps {
     /// None yet.
-    pub(super) fn new(track: TrackId, kind: Kind, scale: Timescale) -> Self {
-        Self { track, kind, scale, next: 0, open: None }
+    pub(super) fn new(track: TrackId, kind: Kind, scale: Timescale, part_micros: i64) -> Self {
+        let part = Ticks::from_micros(part_micros, scale).max(Ticks(1));
+        Self { track, kind, scale, part, next: 0, open: None }
     }
 
     /// Those of a track that an earlier process began, by their rows.
-    pub(super) fn restored(track: TrackId, kind: Kind, scale: Timescale, rows: &[Gap]) -> Self {
+    pub(super) fn restored(
+        track: TrackId,
+        kind: Kind,
+        scale: Timescale,
+        part_micros: i64,
+        rows: &[Gap],
+    ) -> Self {
         let open = rows.last().filter(|last| last.open).map(|last| Open {
-            start: last.start,
             reached: last.start + last.duration,
-            after: last.after,
-            cause: last.cause,
             told: Some(last.shown),
+            from: last.start.max(Ticks::at_or_behind(last.listed_micros, scale)),
+            ..Open::new(last.start, last.after, last.cause)
         });
         let next = rows.last().map_or(0, |last| if last.open { last.number } else { last.number + 1 });
-        Self { track, kind, scale, next, open }
+        Self { next, open, ..Self::new(track, kind, scale, part_micros) }
     }
 
     /// Nothing comes from `start` on, behind the segment `after`. A gap that is open goes on; when it turns out that
     /// nothing is sent, it becomes one of that cause from where it has been told.
     pub(super) fn begin(&mut self, start: Ticks, after: u32, cause: Cause, out: &mut Vec<Output>) {
         let Some(open) = &mut self.open else {
-            self.open = Some(Open { start, reached: start, after, cause, told: None });
+            self.open = Some(Open::new(start, after, cause));
             return;
         };
         if open.cause == cause || cause != Cause::Off {
@@ -69,7 +89,7 @@ impl Gaps {
         let reached = open.reached;
         if open.told.is_some() {
             self.end(reached, out);
-            self.open = Some(Open { start: reached, reached, after, cause, told: None });
+            self.open = Some(Open::new(reached, after, cause));
         } else {
             open.cause = cause;
         }
@@ -77,24 +97,41 @@ impl Gaps {
 
     /// Time passes.
     pub(super) fn poll(&mut self, now: Ticks, out: &mut Vec<Output>) {
-        let micros = |length: Ticks| length.to_micros(self.scale);
+        let ticks = |micros: i64| Ticks::from_micros(micros, self.scale);
         let Some(open) = &mut self.open else { return };
-        let sure = now - Ticks::from_micros(MARGIN_MICROS, self.scale);
-        let step = Ticks::from_micros(STEP_MICROS, self.scale).0;
-        let sure = Ticks(sure.0 - sure.0.rem_euclid(step));
+        let margin = if open.cause == Cause::Off { OFF_MARGIN_MICROS } else { MARGIN_MICROS };
+        let sure = now - ticks(margin);
+        let step = sure.0.div_euclid(ticks(STEP_MICROS).0);
+        // Whole parts: what is moved to the end of the gap follows the last one that is listed.
+        let sure = sure - Ticks((sure - open.from).0.rem_euclid(self.part.0));
+        let first = open.told.is_none() && now - open.start >= ticks(SHORTEST_BLACK_MICROS);
         let grows = sure > open.reached;
-        let first = open.told.is_none() && micros(now - open.start) >= SHORTEST_BLACK_MICROS;
-        if grows {
-            open.reached = sure;
-        }
+        open.reached = open.reached.max(sure);
         if first {
             // So long at least it stays: what is told is listed.
-            open.reached =
-                open.reached.max(open.start + Ticks::from_micros(SHORTEST_BLACK_MICROS, self.scale));
+            open.reached = open.reached.max(open.start + ticks(SHORTEST_BLACK_MICROS));
             open.told = Some(shown(self.kind, open.cause));
         }
-        if first || (grows && open.told.is_some()) {
+        let due = step > open.step;
+        if first || (grows && due && open.told.is_some()) {
+            open.step = step;
             self.tell(true, out);
+        } else if grows && open.told.is_some() {
+            out.push(Output::Sure { gap: self.next, reached: open.reached });
+        }
+    }
+
+    /// The open gap shows from `from` on what it was told to show, and lasts as far as `reached` at least.
+    pub(super) fn stays(&mut self, from: Ticks, reached: Ticks) {
+        if let Some(open) = &mut self.open {
+            (open.from, open.reached) = (open.from.max(from), open.reached.max(reached));
+        }
+    }
+
+    /// A fill of the open gap is cut here.
+    pub(super) fn count_from(&mut self, at: Ticks) {
+        if let Some(open) = &mut self.open {
+            open.from = open.from.max(at);
         }
     }
 
@@ -157,16 +194,16 @@ mod tests {
     const SECOND: i64 = 90_000;
 
     fn gaps() -> Gaps {
-        Gaps::new(TrackId(uuid::Uuid::nil()), Kind::Video, Timescale::VIDEO)
+        Gaps::new(TrackId(uuid::Uuid::nil()), Kind::Video, Timescale::VIDEO, 500_000)
     }
 
-    /// `(number, cause, shown, start, length, open)` in tenths of seconds.
+    /// `(number, cause, shown, start, length, open)` of rows, in tenths of seconds.
     fn told(out: &[Output]) -> Vec<(u32, Cause, Shown, i64, i64, bool)> {
         out.iter()
-            .map(|output| {
-                let Output::Gap(gap) = output else { panic!("{output:?}") };
+            .filter_map(|output| {
+                let Output::Gap(gap) = output else { return None };
                 let tenths = |ticks: Ticks| ticks.0 / (SECOND / 10);
-                (gap.number, gap.cause, gap.shown, tenths(gap.start), tenths(gap.duration), gap.open)
+                Some((gap.number, gap.cause, gap.shown, tenths(gap.start), tenths(gap.duration), gap.open))
             })
             .collect()
     }
@@ -179,8 +216,8 @@ mod tests {
             gaps.poll(Ticks(tenth * SECOND / 10), &mut out);
         }
         let lengths: Vec<_> = told(&out).iter().map(|told| told.4).collect();
-        assert_eq!(lengths, [10, 20, 40, 60]);
-        assert_eq!(gaps.reached(), Some(Ticks(16 * SECOND)));
+        assert_eq!(lengths, [10, 20, 40, 60, 80]);
+        assert_eq!(gaps.reached(), Some(Ticks(19 * SECOND)));
         out.clear();
         gaps.end(Ticks(20 * SECOND), &mut out);
         gaps.begin(Ticks(30 * SECOND), 5, Cause::Loss, &mut out);
@@ -206,10 +243,10 @@ mod tests {
         assert_eq!(
             told(&out),
             [
-                (0, Cause::Loss, Shown::Still, 0, 40, true),
-                (0, Cause::Loss, Shown::Still, 0, 40, false),
-                (1, Cause::Off, Shown::Black, 40, 20, true),
-                (1, Cause::Off, Shown::Black, 40, 80, false),
+                (0, Cause::Loss, Shown::Still, 0, 50, true),
+                (0, Cause::Loss, Shown::Still, 0, 50, false),
+                (1, Cause::Off, Shown::Black, 50, 45, true),
+                (1, Cause::Off, Shown::Black, 50, 70, false),
             ]
         );
         // Before it was told it is simply a gap of the other cause.
@@ -226,6 +263,6 @@ mod tests {
         gaps.begin(Ticks(0), 0, Cause::Off, &mut out);
         gaps.poll(Ticks(20 * SECOND), &mut out);
         gaps.end(Ticks(9 * SECOND), &mut out);
-        assert_eq!(told(&out).last(), Some(&(0, Cause::Off, Shown::Black, 0, 160, false)));
+        assert_eq!(told(&out).last(), Some(&(0, Cause::Off, Shown::Black, 0, 195, false)));
     }
 }

@@ -6,12 +6,15 @@ use crate::peer::{self, Peer};
 use crate::session::Consumer;
 use crate::sfu::{self, Room};
 use crate::time::Moment;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Saying goodbye to a room that does not answer.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The room's part of looking for another path. Nothing else is done for the recording meanwhile.
+const RESTARTING: Duration = Duration::from_secs(2);
 /// One attempt to join.
 const ATTEMPT: Duration = Duration::from_secs(15);
 /// Before the second attempt; each next pause is twice as long.
@@ -21,6 +24,30 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
 /// After so many attempts the room is looked for at leisure.
 const EAGER_ATTEMPTS: u32 = 200;
 const LEISURELY_PAUSE: Duration = Duration::from_secs(10);
+
+/// What was done to stay attached, by all recordings of a process.
+#[derive(Debug, Default)]
+pub(super) struct Repairs {
+    restarted: AtomicU64,
+    rejoined: AtomicU64,
+}
+
+impl Repairs {
+    /// ICE was restarted.
+    pub(super) fn restarted(&self) {
+        self.restarted.fetch_add(1, Relaxed);
+    }
+
+    /// A room was joined again.
+    pub(super) fn rejoined(&self) {
+        self.rejoined.fetch_add(1, Relaxed);
+    }
+
+    /// How often the one and the other.
+    pub(super) fn counts(&self) -> [u64; 2] {
+        [&self.restarted, &self.rejoined].map(|count| count.load(Relaxed))
+    }
+}
 
 /// Joined or not.
 pub(super) enum Link {
@@ -41,8 +68,18 @@ pub(super) struct Up {
     transport_id: String,
     /// The room knows our DTLS fingerprint.
     connected: bool,
-    /// Since when no media can come, and why.
-    pub(super) dark: Option<(Moment, String)>,
+    /// The media path is lost.
+    pub(super) dark: Option<Dark>,
+}
+
+/// A media path that is lost while the signalling is not.
+pub(super) struct Dark {
+    /// Since when.
+    pub(super) since: Moment,
+    /// The receiver's word for it.
+    pub(super) reason: String,
+    /// When another path is looked for (again). `None`: the room cannot help.
+    pub(super) restart_at: Option<Moment>,
 }
 
 /// A room that was lost.
@@ -162,6 +199,24 @@ impl Up {
             self.connected = true;
         }
         Ok(())
+    }
+}
+
+impl Up {
+    /// Looks for another path for the media, with the room's help, and without anything being joined or consumed anew.
+    /// `false` when the room cannot help.
+    ///
+    /// # Errors
+    /// What the room or the receiver says.
+    pub(super) async fn restart_ice(&mut self) -> Result<bool, String> {
+        if !self.connected {
+            return Ok(false);
+        }
+        let asked = tokio::time::timeout(RESTARTING, self.room.restart_ice(&self.transport_id)).await;
+        let answer = asked.map_err(|_| "the room does not answer".to_owned())?;
+        let Some(ice) = answer.map_err(|error| error.to_string())? else { return Ok(false) };
+        self.peer.restart_ice(ice).await.map_err(|error| error.to_string())?;
+        Ok(true)
     }
 }
 

@@ -15,6 +15,9 @@ mod actor;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
+mod beside;
+#[cfg(test)]
+mod bounds_tests;
 mod error;
 mod gap;
 #[cfg(test)]
@@ -31,8 +34,10 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 pub mod recovery;
+pub mod removal;
 pub mod request;
 pub mod rules;
+mod silence;
 #[cfg(test)]
 mod simulation;
 pub mod stream;

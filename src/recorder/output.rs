@@ -28,13 +28,28 @@ pub struct Run {
     pub first: Ticks,
     /// The same on the wall clock.
     pub wall: WallTime,
-    /// Set by the recording: how far the participant's sound was listed, in microseconds of the timeline.
+    /// Set by the recording: where the participant's sound is cut for it, in microseconds of the timeline.
     pub listed_micros: i64,
+}
+
+/// A run that will begin with the frame that has just come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begin {
+    /// From 0 in each track.
+    pub number: u32,
+    /// First tick on the recording's timeline.
+    pub first: Ticks,
+    /// Parameters.
+    pub config: codec::Config,
+    /// How its pictures must be turned.
+    pub rotation: Rotation,
 }
 
 /// What must be done for a track, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Know that a run will begin: it is stored when its first frame's length is known.
+    Begins(Box<Begin>),
     /// Append the init segment.
     Run(Box<Run>),
     /// Append the fragment.
@@ -57,6 +72,13 @@ pub enum Output {
     },
     /// Nothing comes: a gap as it is now. The same number may be told again with another length.
     Gap(Gap),
+    /// The open gap of this number reaches further than its row says.
+    Sure {
+        /// Its number in the track.
+        gap: u32,
+        /// Nothing will be stored before this.
+        reached: Ticks,
+    },
     /// Ask the producer for a key frame.
     NeedKeyframe,
     /// A clock of the sender did what it should not.

@@ -1,6 +1,7 @@
 //! One recording as a state machine: who is there, which tracks they have, and what must be stored or asked for.
 //! Pure: the [`actor`](super::actor) carries out the [`Action`]s.
 
+mod bounds;
 mod pause;
 mod restore;
 mod room;
@@ -16,13 +17,14 @@ use super::track::{self, Output, Track};
 use super::writer::Write;
 use crate::catalog::{Cause, Turn};
 use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::media::Codec;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::Policy;
 use crate::media::timeline::sync::Delays;
-use crate::media::{Codec, Kind};
 use crate::session::Consumer;
 use crate::sfu::PeerInfo;
 use crate::time::{Moment, WallTime};
+use bounds::Seen;
 use std::collections::HashMap;
 
 /// At most one key frame is asked of a producer in this time.
@@ -61,8 +63,9 @@ struct Source {
     muted: bool,
     /// The room was lost while its consumer delivered, and has not offered another one since.
     lost: bool,
-    /// How far playlists may list it, in microseconds of the timeline.
-    listed_micros: i64,
+    /// Its first tick, in microseconds of the timeline.
+    first_micros: Option<i64>,
+    seen: Seen,
 }
 
 /// Which picture a track is a layer of, by its place in the list, and which one.
@@ -98,6 +101,8 @@ pub(super) struct Recording {
     /// Pauses so far, and how long the ended ones were.
     pauses: u32,
     paused_micros: i64,
+    /// Where the timeline stood still last, in microseconds.
+    stood_at: Option<i64>,
     /// When the verdicts on tracks were written.
     told: Option<Moment>,
     /// When a lost room was joined again.
@@ -127,6 +132,7 @@ impl Recording {
             paused: None,
             pauses: 0,
             paused_micros: 0,
+            stood_at: None,
         }
     }
 
@@ -397,32 +403,19 @@ impl Recording {
             }
         }
         source.failed = failed;
-        let (id, scale, participant) = (source.id, source.codec.timescale(), source.participant);
+        let id = source.id;
         for mut output in std::mem::take(&mut self.written) {
-            let listed = match &mut output {
-                Output::Run(run) => {
-                    run.listed_micros = self.listed(participant);
-                    None
+            match &mut output {
+                Output::Begins(begin) => {
+                    self.bound_begin(index, begin, out);
+                    continue;
                 }
-                Output::Gap(gap) => {
-                    gap.listed_micros = self.listed(participant);
-                    Some(gap.start + gap.duration)
-                }
-                Output::Segment { segment, .. } => Some(segment.start + segment.duration),
-                _ => None,
-            };
-            if let (Some(source), Some(listed)) = (self.sources.get_mut(index), listed) {
-                source.listed_micros = source.listed_micros.max(listed.to_micros(scale));
+                Output::Run(run) => self.bound_run(index, run),
+                Output::Gap(gap) => self.bound_gap(index, gap, out),
+                _ => {}
             }
             out.push(Action::Write(Write::Media(id, output)));
         }
-    }
-
-    /// How far playlists may already list a participant's sound.
-    fn listed(&self, participant: ParticipantId) -> i64 {
-        let sound =
-            |source: &&Source| source.participant == participant && source.codec.kind() == Kind::Audio;
-        self.sources.iter().filter(sound).map(|source| source.listed_micros).max().unwrap_or(0)
     }
 }
 

@@ -5,7 +5,9 @@
 //! fragments become a segment, a torn tail is cut off, and the sample index is made to agree.
 
 use super::tell::Teller;
-use crate::catalog::{self, Catalog, Change, Finish, NewSegment, Recording, Run, Segment, Status, Track};
+use crate::catalog::{
+    self, Catalog, Change, EndedBy, Finish, NewSegment, Recording, Run, Segment, Status, Track,
+};
 use crate::id::RecordingId;
 use crate::media::fmp4::index::{ENTRY, Flags, Index, encode};
 use crate::media::fmp4::read::{self, Scan};
@@ -55,10 +57,26 @@ pub(super) async fn close(catalog: &Catalog, store: &Store, recording: &Recordin
         stopped_at,
         duration_micros,
         bytes,
+        ended_by: EndedBy::Interruption,
         error: Some("interrupted, and recovered when the recorder started again".to_owned()),
     };
     catalog.finish_recording(recording.id, &finish).await?;
     tracing::warn!(recording.id = %recording.id, duration_micros, "an interrupted recording was closed");
+    Ok(())
+}
+
+/// Removes files of no track: a file is made before the row of its track (invariant S2), which then never came. They hold
+/// no media.
+///
+/// # Errors
+/// When files or rows cannot be read.
+pub(super) async fn clear_strays(catalog: &Catalog, store: &Store, id: RecordingId) -> Result<(), Error> {
+    let known = catalog.tracks(id).await?;
+    for stray in store.tracks(id).await? {
+        if !known.iter().any(|track| track.id == stray) {
+            store.remove_track(id, stray).await?;
+        }
+    }
     Ok(())
 }
 

@@ -102,6 +102,12 @@ impl Stream {
         self.waiting_for_key && !self.reorder.gathers()
     }
 
+    /// Something may still come that belongs before what came last: packets are missing, or frames have no place yet.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.reorder.deadline().is_some() || !self.unplaced.is_empty()
+    }
+
     /// The least delays of the sender's clocks.
     #[must_use]
     pub fn delays(&self) -> Delays {

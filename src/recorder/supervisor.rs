@@ -4,13 +4,13 @@ use super::actor::{Actor, Command, End};
 use super::attach::Way;
 use super::error::Error;
 use super::integrity::Integrity;
-use super::link::Link;
+use super::link::{Link, Repairs};
 use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
 use super::writer::{self, Writer};
-use crate::catalog::{Catalog, Finish, Pause, Status};
+use crate::catalog::{Catalog, EndedBy, Finish, Pause, Status};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::live::{Edge, Hub};
@@ -114,6 +114,7 @@ struct Shared {
     edges: Hub,
     /// The verdicts on the recordings that ended, together.
     ended: Mutex<Integrity>,
+    repairs: Arc<Repairs>,
     tasks: TaskTracker,
 }
 
@@ -150,6 +151,7 @@ impl Supervisor {
             running: Mutex::default(),
             edges: Hub::default(),
             ended: Mutex::default(),
+            repairs: Arc::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -221,6 +223,12 @@ impl Supervisor {
 
     async fn begin(&self, id: RecordingId, request: StartRequest, ends: Ends) -> Result<Started, Error> {
         let shared = &self.0;
+        // Another process may record the room: it should not see us come and go. That none begins meanwhile is the database's.
+        if !request.parallel
+            && let Some(running) = shared.catalog.running_in_room(&request.room_id).await?
+        {
+            return Err(Error::AlreadyRecording(running));
+        }
         let way = self.way(id, &request);
         let joined = way.join().await?;
         let (start, started_at) = (shared.clock.now(), shared.clock.wall());
@@ -301,6 +309,7 @@ impl Supervisor {
             commands,
             stop,
             suspend,
+            repairs: Arc::clone(&self.0.repairs),
             clock,
         };
         let supervisor = self.clone();
@@ -328,16 +337,10 @@ impl Supervisor {
             Ok(Err(error)) => (0, Some(error.to_string())),
             Err(error) => (0, Some(format!("the writer ended: {error}"))),
         };
-        let reason = match end {
-            End::Stopped | End::Suspended => None,
-            End::Limit(limit) => {
-                tracing::info!(recording.id = %id, limit, "a recording ends by itself");
-                None
-            }
-            End::Room(reason) => Some(format!("the room ended the recording: {reason}")),
-            End::Storage => Some("it could not be stored".to_owned()),
-        };
-        let error = failure.clone().or(reason);
+        if let End::Limit(limit) = end {
+            tracing::info!(recording.id = %id, limit = limit.name(), "a recording ends by itself");
+        }
+        let error = failure.clone().or_else(|| end.error());
         let kept = progress.total().samples > 0;
         // What was recorded before a room went away is a recording; one without a sample, after an error, is not.
         let status =
@@ -358,6 +361,7 @@ impl Supervisor {
             stopped_at: stopped.stopped_at,
             duration_micros: stopped.duration_micros,
             bytes,
+            ended_by: if failure.is_some() { EndedBy::Storage } else { end.ended_by() },
             error,
         };
         for left in (0..END_ATTEMPTS).rev() {
@@ -382,6 +386,13 @@ impl Supervisor {
             entry.done.clone()
         };
         wait(&mut done).await
+    }
+
+    /// It is another process's: nothing of it is written here any more.
+    pub(super) fn let_go(&self, id: RecordingId) {
+        if let Some(running) = self.running().get(&id) {
+            running.suspend.cancel();
+        }
     }
 
     /// Lets a recording stand still: nothing is stored until [`resume`](Self::resume).
@@ -456,6 +467,12 @@ impl Supervisor {
     #[must_use]
     pub fn lobby(&self) -> &Lobby {
         &self.0.lobby
+    }
+
+    /// How often ICE was restarted and a room joined again, by all recordings of this process so far.
+    #[must_use]
+    pub fn repairs(&self) -> [u64; 2] {
+        self.0.repairs.counts()
     }
 
     /// How many have lost their room and look for it.

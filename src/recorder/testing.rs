@@ -116,7 +116,7 @@ pub(super) fn stored(outputs: Vec<Output>) -> Stored {
                 gap = Some((start, before + told.duration));
             }
             Output::Refused(reason) => stored.refused.push(reason),
-            Output::NeedKeyframe | Output::Clock(_) => {}
+            Output::Begins(_) | Output::NeedKeyframe | Output::Clock(_) | Output::Sure { .. } => {}
         }
     }
     stored

@@ -9,20 +9,25 @@
 //! A run is a stretch with one set of codec parameters and no break. The track knows every file offset beforehand, because nobody
 //! else writes to its file.
 
+// By path, because the fuzz targets compile this file by path too.
+#[path = "track/storing.rs"]
+mod storing;
+
 use super::gap::Gaps;
 use super::integrity::{Integrity, Watch};
 use super::layers::Member;
-pub use super::output::{Counts, Output, Past, Run};
+pub use super::output::{Begin, Counts, Output, Past, Run};
 use super::stream::{self, Placed, Stream};
 use crate::catalog::Cause;
 use crate::id::{RecordingId, TrackId};
 use crate::media::codec;
-use crate::media::fmp4::{self, init};
+use crate::media::fmp4;
 use crate::media::rtp::packet::{Packet, SenderReport};
 use crate::media::segment::{self, Policy, Segmenter};
 use crate::media::timeline::sync::Delays;
-use crate::media::{Codec, Kind, Rotation, Sample};
+use crate::media::{Codec, Kind, Rotation};
 use crate::time::{Moment, Ticks, Timescale, WallTime};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A step between two frames that is longer than this is a gap, not a long frame.
@@ -33,6 +38,8 @@ const LONGEST_DAMAGED_MICROS: i64 = 500_000;
 /// When nothing comes any more, holes before the last packet have been given up after this time.
 const LATEST_PICTURE_MICROS: i64 = 2_200_000;
 const LATEST_SOUND_MICROS: i64 = 1_200_000;
+/// After its producer was paused and nothing is missing, packets are on their way for so long.
+const QUIET_MICROS: i64 = 800_000;
 /// After its producer was paused a stream goes on in a new run, unless it went on as if nothing had been.
 const LEAST_PART_MICROS: i64 = 200_000;
 /// A pause of the producer longer ago than this has nothing to do with a gap.
@@ -89,6 +96,8 @@ pub struct Track {
     held: Option<Placed>,
     usual_length: u32,
     open: Option<Open>,
+    /// Where segments must begin that are not begun yet, in order.
+    cuts: VecDeque<Ticks>,
     parameters: Option<Box<codec::Config>>,
     /// How the pictures of the open run must be turned.
     rotation: Rotation,
@@ -123,6 +132,7 @@ impl Track {
             held: None,
             usual_length: ticks_to_u32(Ticks::from_micros(usual, timescale)),
             open: None,
+            cuts: VecDeque::new(),
             parameters: None,
             rotation: Rotation::None,
             next_run: 0,
@@ -131,7 +141,7 @@ impl Track {
             end: None,
             refused: false,
             keyless: false,
-            gaps: Gaps::new(config.track, config.codec.kind(), timescale),
+            gaps: Gaps::new(config.track, config.codec.kind(), timescale, config.policy.fragment_micros),
             muted: None,
             parted: None,
             counts: Counts::default(),
@@ -148,7 +158,7 @@ impl Track {
         let (kind, scale) = (config.codec.kind(), config.codec.timescale());
         let end = past.end.filter(|_| past.next_segment > 0);
         Self {
-            gaps: Gaps::restored(config.track, kind, scale, &past.gaps),
+            gaps: Gaps::restored(config.track, kind, scale, config.policy.fragment_micros, &past.gaps),
             watch: Watch::restored(kind, past.integrity, end.map(|end| end.to_micros(scale))),
             next_run: past.next_run,
             next_segment: past.next_segment,
@@ -250,6 +260,11 @@ impl Track {
         }
     }
 
+    /// The open gap lasts as far as this at least, and shows from `from` on what it is told to show.
+    pub(super) fn stays(&mut self, from: Ticks, reached: Ticks) {
+        self.gaps.stays(from, reached);
+    }
+
     /// Nothing more comes until [`attach`](Self::attach): whoever sent it left, or the recording ends or stands
     /// still here. A gap that is open ends.
     pub fn part(&mut self, cause: Cause, now: Moment, out: &mut Vec<Output>) -> Result<(), Error> {
@@ -315,7 +330,11 @@ impl Track {
         let Some(held) = &self.held else { return false };
         let video = self.config.codec.kind() == Kind::Video;
         let latest = if video { LATEST_PICTURE_MICROS } else { LATEST_SOUND_MICROS };
-        let muted = self.muted.is_some_and(|at| now.since(at) > latest);
+        // Where no packet is missing nothing is waited for but the way here.
+        let waits = self.stream.as_ref().is_some_and(Stream::waits);
+        let quiet = now.since(held.arrival) > QUIET_MICROS && !waits;
+        let muted = self.muted.map(|at| now.since(at));
+        let muted = muted.is_some_and(|since| since > latest || (quiet && since > QUIET_MICROS));
         muted || now.since(held.arrival) > self.longest_micros() + latest
     }
 
@@ -428,6 +447,7 @@ impl Track {
             }
         }
         self.keyless = false;
+        self.begins(&frame, out);
         self.held = Some(frame);
         Ok(())
     }
@@ -452,104 +472,6 @@ impl Track {
             self.gaps.begin(end, after, cause, out);
         }
         Ok(())
-    }
-
-    fn store(&mut self, frame: Placed, duration: u32, out: &mut Vec<Output>) -> Result<(), Error> {
-        let turned = frame.sync && frame.rotation != self.rotation;
-        let changed = frame.config.is_some() && frame.config != self.parameters;
-        if turned || changed {
-            self.flush(out)?;
-            self.open = None;
-        }
-        if turned {
-            self.rotation = frame.rotation;
-        }
-        if changed {
-            self.parameters = frame.config;
-        }
-        if self.open.is_none() {
-            let Some(parameters) = self.parameters.clone() else {
-                // Parameters are never guessed.
-                out.push(Output::NeedKeyframe);
-                return Ok(());
-            };
-            self.begin_run(*parameters, frame.at, out)?;
-        }
-        let aligned = self.config.member.as_ref().is_some_and(|member| frame.sync && member.is_cut(frame.at));
-        if aligned {
-            self.flush(out)?;
-        }
-        let Some(open) = self.open.as_mut() else { return Ok(()) };
-        let size = frame.data.len() as u64;
-        let sample = Sample { at: frame.at, duration, sync: frame.sync, data: frame.data };
-        open.segmenter.push(sample, &mut self.from_segmenter)?;
-        self.counts.samples += 1;
-        self.watch.sample(self.micros(frame.at), frame.sync);
-        self.counts.bytes += size;
-        self.counts.duration_micros += Ticks(i64::from(duration)).to_micros(self.timescale);
-        self.end = Some(frame.at + Ticks(i64::from(duration)));
-        self.drain_segmenter(out);
-        Ok(())
-    }
-
-    fn begin_run(&mut self, config: codec::Config, first: Ticks, out: &mut Vec<Output>) -> Result<(), Error> {
-        let number = self.next_run;
-        let wall = self.wall(first);
-        let origin = init::Origin {
-            recording: self.config.recording,
-            track: self.config.track,
-            run: number,
-            first,
-            wall,
-            participant: self.config.peer_id.clone(),
-        };
-        let rotation = self.rotation;
-        let bytes = init::write_turned(&config, rotation, &origin)?;
-        let range = self.position..self.position + bytes.len() as u64;
-        self.position = range.end;
-        self.next_run += 1;
-        let kind = self.config.codec.kind();
-        let segmenter = Segmenter::new(self.config.policy, self.timescale, kind, range.end);
-        self.open = Some(Open { run: number, segmenter: segmenter.numbered(self.next_segment) });
-        out.push(Output::Run(Box::new(Run {
-            number,
-            init: bytes,
-            range,
-            config,
-            rotation,
-            first,
-            wall,
-            listed_micros: 0,
-        })));
-        Ok(())
-    }
-
-    fn flush(&mut self, out: &mut Vec<Output>) -> Result<(), Error> {
-        if let Some(open) = self.open.as_mut() {
-            open.segmenter.flush(&mut self.from_segmenter)?;
-        }
-        self.drain_segmenter(out);
-        Ok(())
-    }
-
-    fn drain_segmenter(&mut self, out: &mut Vec<Output>) {
-        let run = self.open.as_ref().map_or(0, |open| open.run);
-        for item in self.from_segmenter.drain(..) {
-            match item {
-                segment::Output::Fragment(fragment) => {
-                    self.position += fragment.bytes.len() as u64;
-                    out.push(Output::Fragment { run, segment: self.next_segment, fragment });
-                }
-                segment::Output::Segment(segment) => {
-                    self.next_segment = segment.number + 1;
-                    if let Some(member) = &self.config.member {
-                        member.cut(segment.start + segment.duration);
-                    }
-                    let micros = segment.start.to_micros(self.timescale);
-                    out.push(Output::Segment { run, wall: self.config.start_wall.plus(micros), segment });
-                }
-            }
-        }
     }
 
     fn wall(&self, at: Ticks) -> WallTime {

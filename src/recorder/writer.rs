@@ -11,12 +11,12 @@ use crate::catalog::{
     self, Catalog, Change, Gap, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause, Turn,
 };
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::live::{Edge, NewPart};
+use crate::live::{Edge, NewPart, Sure};
 use crate::media::Codec;
 use crate::media::fmp4::index;
 use crate::storage::{self, Key, Store};
 use crate::time::{Ticks, WallTime};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes taken in one go: their segments share one transaction.
@@ -66,6 +66,9 @@ pub(super) enum Error {
 }
 
 struct Files {
+    participant: ParticipantId,
+    /// It is one of several layers of a picture.
+    layer: bool,
     codec: Codec,
     media: storage::Writer,
     index: storage::Writer,
@@ -85,6 +88,8 @@ pub(super) struct Writer {
     events: Vec<NewEvent>,
     /// Fragments to be told when the rows before them are there.
     parts: Vec<NewPart>,
+    /// How far open gaps are sure, the same.
+    sure: Vec<(TrackId, Sure)>,
     edge: Edge,
 }
 
@@ -102,20 +107,16 @@ impl Writer {
             gaps: Vec::new(),
             events: Vec::new(),
             parts: Vec::new(),
+            sure: Vec::new(),
             edge,
         }
     }
 
     /// Goes on with the files of a track that an earlier process began.
-    pub(super) fn adopt(
-        &mut self,
-        track: TrackId,
-        codec: Codec,
-        media: storage::Writer,
-        index: storage::Writer,
-    ) {
+    pub(super) fn adopt(&mut self, track: &catalog::Track, media: storage::Writer, index: storage::Writer) {
         let started = !media.is_empty();
-        self.files.insert(track, Files { codec, media, index, started });
+        let (participant, layer, codec) = (track.participant, track.layer.is_some(), track.codec);
+        self.files.insert(track.id, Files { participant, layer, codec, media, index, started });
     }
 
     /// Runs until the queue is closed and empty.
@@ -143,14 +144,17 @@ impl Writer {
             Write::Participant(participant) => {
                 let event = teller.joined(&participant);
                 self.change(&[Change::Participant(&participant)], &[event]).await?;
+                self.touch_tracks_of(participant.id);
             }
             Write::ParticipantLeft(id, at) => {
                 // Their playlists end with this: no segment may come after it.
                 let events = teller.left(id, at);
                 self.change(&[Change::Left(id, at)], &events).await?;
+                self.touch_tracks_of(id);
             }
             Write::ParticipantReturned(id) => {
                 self.change(&[Change::Returned(id)], &[teller.returned(id)]).await?;
+                self.touch_tracks_of(id);
             }
             Write::Track(track) => {
                 teller.announced(&track);
@@ -166,6 +170,7 @@ impl Writer {
                 // Its last segment comes before its end.
                 let event = teller.stopped(track, at, error.as_deref());
                 self.change(&[Change::TrackEnded(track, at, error.as_deref())], event.as_slice()).await?;
+                self.touch_beside(track);
             }
             Write::Pause(pause) => {
                 // Tracks end at the pause first.
@@ -193,7 +198,8 @@ impl Writer {
     async fn begin_track(&mut self, track: &NewTrack) -> Result<(), Error> {
         let media = self.store.create(&Key::media(self.recording, track.id)).await?;
         let index = self.store.create(&Key::index(self.recording, track.id)).await?;
-        self.files.insert(track.id, Files { codec: track.codec, media, index, started: false });
+        let (participant, layer, codec) = (track.participant, track.layer.is_some(), track.codec);
+        self.files.insert(track.id, Files { participant, layer, codec, media, index, started: false });
         self.catalog.add_track(track).await?;
         Ok(())
     }
@@ -202,8 +208,19 @@ impl Writer {
     async fn change(&mut self, changes: &[Change<'_>], events: &[NewEvent]) -> Result<(), Error> {
         self.commit().await?;
         self.catalog.write(changes, events).await?;
-        self.edge.touch_all();
         Ok(())
+    }
+
+    /// Views of a participant depend on each other: what is told of one track shows in the others.
+    fn touch_tracks_of(&self, participant: ParticipantId) {
+        let own = self.files.iter().filter(|(_, files)| files.participant == participant);
+        self.edge.touch(own.map(|(track, _)| *track));
+    }
+
+    fn touch_beside(&self, track: TrackId) {
+        if let Some(files) = self.files.get(&track) {
+            self.touch_tracks_of(files.participant);
+        }
     }
 
     async fn begin_run(&mut self, track: TrackId, run: Run, event: Option<NewEvent>) -> Result<(), Error> {
@@ -227,7 +244,9 @@ impl Writer {
         let started = [Change::TrackStarted(track, run.wall, run.first), Change::Run(&row)];
         let again = std::mem::replace(&mut files.started, true);
         let changes = if again { started.get(1..).unwrap_or_default() } else { &started };
-        self.change(changes, event.as_slice()).await
+        self.change(changes, event.as_slice()).await?;
+        self.touch_beside(track);
+        Ok(())
     }
 
     async fn media(&mut self, track: TrackId, output: Output, teller: &mut Teller) -> Result<(), Error> {
@@ -269,7 +288,8 @@ impl Writer {
                 self.events.extend(teller.gap(&gap));
                 self.gaps.push(gap);
             }
-            Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
+            Output::Sure { gap, reached } => self.sure.push((track, Sure { gap, reached })),
+            Output::Begins(_) | Output::NeedKeyframe | Output::Clock(_) | Output::Refused(_) => {}
         }
         Ok(())
     }
@@ -281,6 +301,9 @@ impl Writer {
             self.commit_rows().await?;
         }
         self.edge.publish(self.parts.drain(..));
+        for (track, sure) in self.sure.drain(..) {
+            self.edge.reach(track, sure);
+        }
         Ok(())
     }
 
@@ -292,12 +315,16 @@ impl Writer {
         }
         self.catalog.write(&[Change::Media(&self.segments, &self.gaps)], &self.events).await?;
         self.events.clear();
-        for segment in self.segments.drain(..) {
-            self.edge.touch(segment.track);
-        }
-        // The sound's view depends on the picture's gaps too.
-        if !self.gaps.is_empty() {
-            self.edge.touch_all();
+        let segments = self.segments.drain(..).map(|segment| (segment.track, false));
+        let told: BTreeMap<TrackId, bool> =
+            segments.chain(self.gaps.iter().map(|gap| (gap.track, true))).collect();
+        for (track, gap) in told {
+            // The sound's view depends on the picture's gaps too, and the views of layers on each other.
+            if gap || self.files.get(&track).is_some_and(|files| files.layer) {
+                self.touch_beside(track);
+            } else {
+                self.edge.touch([track]);
+            }
         }
         self.gaps.clear();
         Ok(())

@@ -22,7 +22,7 @@ mod socket;
 pub use event::{Event, Offer, PeerInfo, Reason};
 
 use crate::reach::Site;
-use crate::session::{DtlsParameters, RtpCapabilities, TransportParameters};
+use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
 use url::Url;
 
 /// Where a room is and who we are in it.
@@ -99,6 +99,12 @@ pub trait Room: Send {
     /// Tell the SFU our DTLS fingerprint, from when on it answers our handshake.
     async fn connect_transport(&mut self, id: &str, dtls: &DtlsParameters) -> Result<(), Error>;
 
+    /// Give our transport new ICE credentials (RFC 8445 9): its media path is lost and another one is to be found. `None`
+    /// where the signalling has no such thing.
+    async fn restart_ice(&mut self, _id: &str) -> Result<Option<IceParameters>, Error> {
+        Ok(None)
+    }
+
     /// The next event. Cancel-safe: nothing is lost when the future is dropped. After [`Event::Closed`] it stays so.
     async fn next(&mut self) -> Event;
 
@@ -113,6 +119,12 @@ pub trait Room: Send {
 
     /// We want no more of it, although its producer goes on.
     async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error>;
+
+    /// We want again what a participant sends and what we have refused or stopped: it is to be offered anew. `false` where
+    /// the signalling has no such thing, and only those who join are offered it.
+    async fn offer_again(&mut self, _peer_id: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
 
     /// Ask for the highest spatial and temporal layers.
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error>;

@@ -1,7 +1,7 @@
 use super::buffer::{Buffer, Pool};
 use super::key::{RECORDINGS, folder};
 use super::{Error, Key, Writer};
-use crate::id::RecordingId;
+use crate::id::{RecordingId, TrackId};
 use bytes::Bytes;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSliceMut};
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// Most bytes of one read: far above any segment, and a bound on what one request can make us hold.
 pub const MAX_READ_BYTES: u64 = 64 << 20;
+
+/// The file that names the folder.
+const NAME: &str = ".tureen-folder";
 
 /// Most bytes of a read that does not go to another thread: it takes about a tenth of a millisecond.
 const MOST_AT_ONCE: u64 = 1 << 20;
@@ -153,6 +156,28 @@ impl Store {
         .await
     }
 
+    /// Removes the files of a track; removing them again is not an error. They are gone durably when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the operating system refuses.
+    pub async fn remove_track(&self, recording: RecordingId, track: TrackId) -> Result<(), Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let gone = |error: io::Error| {
+                if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+            };
+            for key in [Key::media(recording, track), Key::index(recording, track)] {
+                fs::remove_file(key.path(&root))
+                    .or_else(gone)
+                    .map_err(|source| Error::file("remove", key, source))?;
+            }
+            sync_folder(&folder(recording, &root))
+                .or_else(gone)
+                .map_err(|source| Error::folder("remove from", recording.to_string(), source))
+        })
+        .await
+    }
+
     /// The recordings that have a folder, in order.
     ///
     /// # Errors
@@ -172,6 +197,68 @@ impl Store {
                 Ok(found)
             };
             listed().map_err(|source| Error::folder("list", RECORDINGS, source))
+        })
+        .await
+    }
+
+    /// The name of this folder, which it keeps wherever it is mounted or moved to; made when it has none yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it can be neither read nor written.
+    pub async fn name(&self) -> Result<String, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let own_name = || match named(&root)? {
+                Some(name) => Ok(name),
+                None => {
+                    // Whoever is first names it.
+                    let own = root.join(format!("{NAME}.{}", uuid::Uuid::new_v4()));
+                    fs::write(&own, uuid::Uuid::new_v4().to_string())?;
+                    File::open(&own)?.sync_all()?;
+                    let linked = fs::hard_link(&own, root.join(NAME));
+                    fs::remove_file(&own)?;
+                    match linked {
+                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                        _ => sync_folder(&root)?,
+                    }
+                    named(&root)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+                }
+            };
+            own_name().map_err(|source| Error::folder("name the folder", NAME, source))
+        })
+        .await
+    }
+
+    /// The name of this folder, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read.
+    pub async fn known_name(&self) -> Result<Option<String>, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || named(&root).map_err(|source| Error::folder("read the name of", NAME, source))).await
+    }
+
+    /// The tracks of a recording that have a file, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be read.
+    pub async fn tracks(&self, recording: RecordingId) -> Result<Vec<TrackId>, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let listed = || -> io::Result<Vec<TrackId>> {
+                let mut found = Vec::new();
+                for entry in fs::read_dir(folder(recording, &root))? {
+                    let path = entry?.path();
+                    found.extend(path.file_stem().and_then(|name| name.to_str()?.parse::<TrackId>().ok()));
+                }
+                found.sort_unstable();
+                found.dedup();
+                Ok(found)
+            };
+            match listed() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+                other => other.map_err(|source| Error::folder("list", recording.to_string(), source)),
+            }
         })
         .await
     }
@@ -200,6 +287,15 @@ impl Store {
             Ok(found.f_bavail.saturating_mul(found.f_frsize))
         })
         .await
+    }
+}
+
+/// What a folder is called.
+fn named(root: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(root.join(NAME)) {
+        Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,7 +5,7 @@ use super::schedule;
 use crate::catalog::{self, Catalog, Delivery};
 use crate::clock::Clock;
 use crate::id::{RecordingId, TargetId};
-use crate::reach::Reach;
+use crate::reach::{Clients, Reach};
 use crate::time::WallTime;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 /// Attempts at one time, and of these to one target: a slow one leaves room for others.
 const AT_ONCE: usize = 32;
 const AT_ONCE_PER_TARGET: usize = 4;
+/// HTTP clients that are kept, each with its connections: of so many targets at one time, connections are used again.
+const CLIENTS: usize = 64;
 /// Deliveries that are looked at in one step.
 const LOOKED_AT: u32 = 512;
 /// At most so long nothing is looked at.
@@ -64,13 +66,14 @@ pub struct Office {
     clock: Arc<dyn Clock>,
     config: Config,
     stats: Arc<Stats>,
+    clients: Clients,
 }
 
 impl Office {
     /// One that does not deliver yet.
     #[must_use]
     pub fn new(catalog: Catalog, clock: Arc<dyn Clock>, config: Config, stats: Arc<Stats>) -> Self {
-        Self { catalog, clock, config, stats }
+        Self { catalog, clock, config, stats, clients: Clients::new(CLIENTS) }
     }
 
     /// Delivers until `stop`; then what is due is tried once more, for a moment.
@@ -168,8 +171,19 @@ impl Office {
     }
 
     async fn deliver(&self, delivery: &Delivery) {
+        match self.catalog.claim_delivery(delivery.id).await {
+            Ok(true) => {}
+            // Another process tries it.
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, delivery = delivery.id, "a webhook cannot be claimed");
+                tokio::time::sleep(AFTER_FAILURE).await;
+                return;
+            }
+        }
         let Config { secret, reach, .. } = &self.config;
-        let outcome = attempt::attempt(reach, delivery, secret.as_deref(), self.clock.wall()).await;
+        let outcome =
+            attempt::attempt(&self.clients, reach, delivery, secret.as_deref(), self.clock.wall()).await;
         // What cannot be written down is tried again: at least once is the promise.
         if let Err(error) = self.settle(delivery, outcome).await {
             tracing::error!(%error, delivery = delivery.id, "the outcome of a webhook cannot be stored");

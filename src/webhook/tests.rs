@@ -3,19 +3,20 @@
 use super::target;
 use super::{Config, Office, Stats};
 use crate::catalog::{
-    Catalog, DeadFilter, EventKind, Finish, NewEvent, NewRecording, NewTarget, Replay, Status,
+    Catalog, DeadFilter, EndedBy, EventKind, Finish, NewEvent, NewRecording, NewTarget, Replay, Status,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::id::{EventId, RecordingId};
 use crate::reach::Reach;
 use crate::time::{Moment, WallTime};
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,6 +41,8 @@ impl Clock for Ahead {
 }
 
 struct Got {
+    /// Where it came from: one address for each connection.
+    from: SocketAddr,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -63,19 +66,29 @@ struct Receiver {
 
 impl Receiver {
     async fn new(answers: &[Answer]) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", answers).await
+    }
+
+    async fn at(address: &str, answers: &[Answer]) -> Self {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let receiver = Self {
             answers: Arc::new(Mutex::new(answers.iter().copied().collect())),
             got: Arc::new(watch::Sender::new(Vec::new())),
             url: format!("http://{}/hook", listener.local_addr().unwrap()),
         };
         let router = axum::Router::new().route("/{*path}", post(Self::take)).with_state(receiver.clone());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
         receiver
     }
 
-    async fn take(State(receiver): State<Self>, headers: HeaderMap, body: Bytes) -> Response {
-        receiver.got.send_modify(|got| got.push(Arc::new(Got { headers, body })));
+    async fn take(
+        State(receiver): State<Self>,
+        ConnectInfo(from): ConnectInfo<SocketAddr>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Response {
+        receiver.got.send_modify(|got| got.push(Arc::new(Got { from, headers, body })));
         let answer = receiver.answers.lock().unwrap().pop_front();
         let Some((status, name, value)) = answer else { return StatusCode::NO_CONTENT.into_response() };
         let status = StatusCode::from_u16(status).unwrap();
@@ -206,6 +219,7 @@ async fn failure_31_an_end_reaches_a_receiver_that_answered_500_and_one_that_nev
         stopped_at: WallTime(1),
         duration_micros: 0,
         bytes: 0,
+        ended_by: EndedBy::Storage,
         error: Some("the disk is full".to_owned()),
     };
     stage.catalog.finish_recording(recording, &finish).await.unwrap();
@@ -297,4 +311,58 @@ async fn what_users_name_is_guarded_and_what_the_operator_configured_is_not() {
     let error = tokio::time::timeout(LIMIT, refused).await.unwrap();
     assert!(error.contains("SFU_ALLOW"), "{error}");
     assert!(named.got.borrow().is_empty(), "nobody came");
+}
+
+#[tokio::test]
+async fn one_connection_takes_events_one_after_another() {
+    let stage = Stage::new().await;
+    // What a target answers, taken or not, does not end it.
+    let answers = [(200, "", "thank you"), (500, "", "not now"), (204, "", ""), (200, "", "")];
+    let receiver = Receiver::new(&answers).await;
+    let recording = stage.begin("room", vec![receiver.target()]).await;
+    stage.happen(recording, 0..20).await;
+    let _delivering = stage.deliver();
+    receiver.until(2).await;
+    stage.later(2).await;
+    let got = receiver.until(22).await;
+    let connections: HashSet<SocketAddr> = got.iter().map(|got| got.from).collect();
+    assert_eq!(connections.len(), 1, "{connections:?}");
+}
+
+#[tokio::test]
+async fn a_target_whose_name_moves_is_checked_again_and_found_where_it_is() {
+    let stage = Stage::new().await;
+    let first = Receiver::new(&[]).await;
+    let port: u16 = first.url.split([':', '/']).nth(4).unwrap().parse().unwrap();
+    let second = Receiver::at(&format!("127.0.0.2:{port}"), &[]).await;
+    let listed = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse().unwrap());
+    let reach = Reach::public_and("SFU_ALLOW", listed);
+    reach.name_is_at("hooks.test", [127, 0, 0, 1]);
+    let target = NewTarget { url: format!("http://hooks.test:{port}/hook"), secret: None, kinds: Vec::new() };
+    let recording = stage.begin("room", vec![target]).await;
+    let _delivering = stage.deliver_to(reach.clone());
+    first.until(1).await;
+    // The connection to where it was is open still.
+    reach.name_is_at("hooks.test", [127, 0, 0, 2]);
+    stage.happen(recording, 0..1).await;
+    second.until(1).await;
+    // Where it is now, nothing may go.
+    reach.name_is_at("hooks.test", [127, 0, 0, 3]);
+    stage.happen(recording, 1..2).await;
+    let refused = async {
+        loop {
+            let next = stage.catalog.next_deliveries(1).await.unwrap();
+            if let Some(error) = next.first().and_then(|next| next.error.clone()) {
+                return error;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let error = tokio::time::timeout(LIMIT, refused).await.unwrap();
+    assert!(error.contains("SFU_ALLOW"), "{error}");
+    assert_eq!((first.got.borrow().len(), second.got.borrow().len()), (1, 1), "nobody was told");
+    reach.name_is_at("hooks.test", [127, 0, 0, 1]);
+    stage.later(10).await;
+    first.until(2).await;
+    assert_eq!(second.got.borrow().len(), 1);
 }

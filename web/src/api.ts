@@ -7,6 +7,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** The last part of the problem's type; empty if it has none. */
+    readonly problem = '',
   ) {
     super(message);
   }
@@ -21,19 +23,52 @@ export class ApiError extends Error {
 export async function getJson(path: string, token: string | null): Promise<unknown> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (token) headers['Authorization'] = `Bearer ${token}`;
+  return json(path, { headers });
+}
+
+/** What a share link is opened with; without a secret, what is shared with everybody. */
+export interface Opening {
+  recordingId: string;
+  share: string | null;
+  password: string | null;
+}
+
+/** Opens a share. Throws ApiError; its problem is `password-required` or `wrong-password` if one is needed. */
+export async function openShare(opening: Opening): Promise<string> {
+  const which = opening.share ? { token: opening.share } : { recording_id: opening.recordingId };
+  const body = JSON.stringify(opening.password ? { ...which, password: opening.password } : which);
+  const headers = { Accept: 'application/json', 'Content-Type': 'application/json' };
+  const opened = await json('/api/v1/shares/open', { method: 'POST', headers, body });
+  const { token, recording_id: of } = opened as { token?: unknown; recording_id?: unknown };
+  if (typeof token !== 'string') throw new ApiError(200, 'The server answered with something that is no share.');
+  if (of !== opening.recordingId) throw new ApiError(404, 'This link is of another recording.');
+  return token;
+}
+
+async function json(path: string, wish: RequestInit): Promise<unknown> {
   let response: Response;
   let body: string;
   try {
-    response = await fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(path, { ...wish, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
     body = await response.text();
   } catch {
     throw new ApiError(0, 'The server does not answer.');
   }
-  if (!response.ok) throw new ApiError(response.status, problemText(body, response.status));
+  if (!response.ok) throw new ApiError(response.status, problemText(body, response.status), problemName(body));
   try {
     return JSON.parse(body);
   } catch {
     throw new ApiError(response.status, 'The server answered with something that is not JSON.');
+  }
+}
+
+/** The last part of a problem's type, `urn:tureen:problem:NAME`. */
+export function problemName(body: string): string {
+  try {
+    const { type } = JSON.parse(body) as { type?: unknown };
+    return typeof type === 'string' ? (type.split(':').pop() ?? '') : '';
+  } catch {
+    return '';
   }
 }
 

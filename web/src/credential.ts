@@ -9,6 +9,14 @@ export function tokenFrom(url: URL): string | null {
   return clean(fragment.get('token') ?? url.searchParams.get('token') ?? '');
 }
 
+/**
+ * The secret of a share link, `#share=SECRET`; null if there is none. It stands in the fragment alone, which
+ * no server sees.
+ */
+export function shareFrom(url: URL): string | null {
+  return clean(new URLSearchParams(url.hash.replace(/^#/, '')).get('share') ?? '');
+}
+
 /** Takes what a person pasted: a bare token, a header line, or a whole address that holds one. */
 export function tokenFromPaste(pasted: string): string | null {
   const trimmed = pasted.trim();
@@ -16,13 +24,14 @@ export function tokenFromPaste(pasted: string): string | null {
   return clean(trimmed.replace(/^(authorization:\s*)?bearer\s+/i, ''));
 }
 
-/** When a JWT ends, in milliseconds since 1970; null if it does not say or cannot be read. */
+/** When a JWT or a capability ends, in milliseconds since 1970; null if it does not say or cannot be read. */
 export function expiryOf(token: string): number | null {
   try {
     const payload = token.split('.')[1] ?? '';
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
-    const exp = (claims as { exp?: unknown }).exp;
-    return typeof exp === 'number' ? exp * 1000 : null;
+    const { exp, e } = claims as { exp?: unknown; e?: unknown };
+    if (typeof exp === 'number') return exp * 1000;
+    return token.startsWith('tc1.') && typeof e === 'number' ? e / 1000 : null;
   } catch {
     return null;
   }

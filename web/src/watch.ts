@@ -2,9 +2,9 @@
  * The page `/watch/{id}`: plays a recording, or a recording in the making, with all its participants in
  * step. The room manifest says who there is; each participant has playlists of their own.
  */
-import { ApiError, getJson } from './api.ts';
+import { ApiError, getJson, openShare } from './api.ts';
 import { byId, Controls } from './controls.ts';
-import { expiryOf, tokenFrom, tokenFromPaste } from './credential.ts';
+import { expiryOf, shareFrom, tokenFrom, tokenFromPaste } from './credential.ts';
 import { readManifest, type Manifest } from './manifest.ts';
 import { Room } from './room.ts';
 
@@ -32,14 +32,22 @@ const message = byId('message', HTMLElement);
 const tokenForm = byId('token-form', HTMLFormElement);
 const tokenInput = byId('token', HTMLTextAreaElement);
 const tokenError = byId('token-error', HTMLElement);
+const passwordForm = byId('password-form', HTMLFormElement);
+const passwordInput = byId('password', HTMLInputElement);
+const passwordError = byId('password-error', HTMLElement);
 
 const recordingId = decodeURIComponent(location.pathname.split('/').filter(Boolean)[1] ?? '');
+const share = shareFrom(new URL(location.href));
 let token = takeToken();
+/** Kept for when what the share gave has ended; null until it was right. */
+let password: string | null = null;
+/** What was opened is refused: not asked for again and again. */
+let opened = false;
 let refresh: ReturnType<typeof setTimeout> | undefined;
 
 const room = new Room(byId('tiles', HTMLElement), {
   token: () => token,
-  refused: () => askForToken('The server refused the token.'),
+  refused: () => void refused('The server refused the token.'),
 });
 const controls = new Controls(room);
 room.onBlocked = () => say('Press play to start: the browser wants a gesture before sound.');
@@ -60,22 +68,48 @@ async function load(): Promise<void> {
   clearTimeout(refresh);
   let again = true;
   try {
+    if (share && !token) await open(null);
     const path = `/api/v1/recordings/${encodeURIComponent(recordingId)}/manifest.json`;
     const manifest = readManifest(await getJson(path, token), recordingId);
     message.hidden = true;
     tokenForm.hidden = true;
+    opened = false;
     show(manifest);
     again = manifest.live || manifest.status === 'processing';
   } catch (error) {
-    again = failed(error);
+    again = await failed(error);
   }
   if (again) refresh = setTimeout(() => void load(), REFRESH);
 }
 
+/** Opens the link of the address, or what is shared with everybody. */
+async function open(tried: string | null): Promise<void> {
+  token = await openShare({ recordingId, share, password: tried ?? password });
+  password = tried ?? password;
+}
+
+/** The token, or the want of one, is refused: what the link gives may have ended, and can be had again, once. */
+async function refused(reason: string): Promise<void> {
+  if (!passwordForm.hidden) return;
+  if (opened || (token && !share)) return askForToken(reason);
+  opened = true;
+  try {
+    await open(null);
+    void load().then(() => room.retry(performance.now()));
+  } catch (error) {
+    if (error instanceof ApiError && error.problem === 'password-required') askForPassword('');
+    else askForToken(share && error instanceof Error ? error.message : reason);
+  }
+}
+
 /** Shows an error; true if it may pass by itself. */
-function failed(error: unknown): boolean {
+async function failed(error: unknown): Promise<boolean> {
   if (error instanceof ApiError && error.needsToken) {
-    askForToken(error.message);
+    await refused(error.message);
+    return false;
+  }
+  if (error instanceof ApiError && error.problem === 'password-required') {
+    askForPassword('');
     return false;
   }
   message.textContent = error instanceof Error ? error.message : String(error);
@@ -127,6 +161,25 @@ function askForToken(reason: string): void {
   tokenForm.hidden = false;
   tokenInput.focus();
 }
+
+function askForPassword(reason: string): void {
+  passwordError.textContent = reason;
+  message.hidden = true;
+  passwordForm.hidden = false;
+  passwordInput.focus();
+}
+
+passwordForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  open(passwordInput.value).then(
+    () => {
+      passwordInput.value = '';
+      passwordForm.hidden = true;
+      void load().then(() => room.retry(performance.now()));
+    },
+    (error: unknown) => askForPassword(error instanceof Error ? error.message : String(error)),
+  );
+});
 
 tokenForm.addEventListener('submit', (event) => {
   event.preventDefault();

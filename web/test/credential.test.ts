@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, problemText } from '../src/api.ts';
-import { expiryOf, tokenFrom, tokenFromPaste } from '../src/credential.ts';
+import { expiryOf, shareFrom, tokenFrom, tokenFromPaste } from '../src/credential.ts';
 
 const TOKEN = 'aaa.bbb-_c.ddd';
 
@@ -16,6 +16,19 @@ test('what cannot stand in a header is no token', () => {
   assert.equal(tokenFrom(new URL('http://h/watch/1#token=a%0d%0aX: y')), null);
   assert.equal(tokenFromPaste('two words'), null);
   assert.equal(tokenFromPaste(''), null);
+});
+
+test('the secret of a share is found in the fragment alone', () => {
+  assert.equal(shareFrom(new URL('http://h/watch/1#share=Ab_-9')), 'Ab_-9');
+  assert.equal(shareFrom(new URL('http://h/watch/1?share=Ab_-9')), null);
+  assert.equal(shareFrom(new URL('http://h/watch/1#share=a%0d%0ab')), null);
+  assert.equal(tokenFrom(new URL('http://h/watch/1#share=Ab_-9')), null);
+});
+
+test('the expiry of a capability is read', () => {
+  const body = btoa(JSON.stringify({ e: 1_800_000_000_000_000 })).replace(/=/g, '');
+  assert.equal(expiryOf(`tc1.${body}.x`), 1_800_000_000_000);
+  assert.equal(expiryOf(`x.${body}.x`), null);
 });
 
 test('people paste tokens, header lines and addresses', () => {

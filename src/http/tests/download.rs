@@ -126,7 +126,7 @@ async fn bad_requests_are_told_by_their_field() {
     }
     let stranger = format!("{BASE}/{}/download", RecordingId::new());
     app.get(&stranger, Role::Student).await.problem(404, "not-found");
-    app.get(&app.at("/download"), Role::Unknown).await.problem(403, "forbidden");
+    app.get(&app.at("/download"), Role::Unknown).await.problem(404, "not-found");
     // What it does not know it leaves alone, and a part may reach over the end.
     let part =
         app.get(&app.at(&format!("/download?start=9.5&duration=1e8&x=y&track={sound}")), Role::Student).await;

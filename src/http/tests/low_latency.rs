@@ -1,6 +1,7 @@
 use super::*;
+use crate::catalog::{Cause, Gap, Shown};
 use crate::id::TrackId;
-use crate::live::NewPart;
+use crate::live::{NewPart, Sure};
 use crate::media::Codec;
 use crate::media::fmp4::read;
 use crate::time::Ticks;
@@ -87,4 +88,51 @@ async fn a_part_is_served_and_the_next_is_waited_for() {
     assert!(futures_util::poll!(&mut never).is_pending());
     app.edges.close(app.fixture.recording);
     assert_eq!(never.await.status, 404);
+}
+
+#[tokio::test]
+async fn a_fill_is_served_in_parts_and_the_next_is_waited_for() {
+    let (app, track) = running().await;
+    let edge = app.edges.open(app.fixture.recording);
+    let gap = |open: bool, millis: i64| Gap {
+        track,
+        number: 0,
+        after: 1,
+        cause: Cause::Off,
+        shown: Shown::Black,
+        start: Ticks(450_000),
+        duration: Ticks(millis * 90),
+        open,
+        listed_micros: 0,
+    };
+    app.fixture.catalog.add_media(&[], &[gap(true, 2600)]).await.unwrap();
+    edge.touch([track]);
+    let at = |name: &str| app.at(&format!("/stream/{track}/{name}"));
+    let mut joined = Vec::new();
+    for part in 0..4 {
+        let answer = app.get(&at(&format!("fill-1-0.{part}.m4s")), Role::Student).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "video/mp4"));
+        let found = read::scan(&answer.body).fragments.remove(0);
+        assert_eq!((found.start, found.duration), (Ticks(360_000 + part * 45_000), Ticks(45_000)));
+        joined.extend_from_slice(&answer.body);
+    }
+    assert_eq!(app.get(&at("fill-1-0.m4s"), Role::Student).await.body, joined);
+    // Of the second one there is one part, so the next is announced, and nothing else is.
+    assert_eq!(app.get(&at("fill-1-1.0.m4s"), Role::Student).await.status, 200);
+    for name in ["fill-1-1.m4s", "fill-1-1.2.m4s", "fill-1-3.0.m4s", "fill-0-0.0.m4s", "lead-0.0.m4s"] {
+        assert_eq!(app.get(&at(name), Role::Student).await.status, 404, "{name}");
+    }
+    let (second, third) = (at("fill-1-1.1.m4s"), at("fill-1-1.2.m4s"));
+    let mut next = Box::pin(app.get(&second, Role::Student));
+    assert!(futures_util::poll!(&mut next).is_pending());
+    edge.reach(track, Sure { gap: 0, reached: Ticks(450_000 + 3000 * 90) });
+    assert_eq!(next.await.status, 200);
+    // The camera is on again: what was announced will never be.
+    let mut never = Box::pin(app.get(&third, Role::Student));
+    assert!(futures_util::poll!(&mut never).is_pending());
+    app.fixture.catalog.add_media(&[], &[gap(false, 3000)]).await.unwrap();
+    edge.touch([track]);
+    assert_eq!(never.await.status, 404);
+    let whole = app.get(&at("fill-1-1.m4s"), Role::Student).await;
+    assert_eq!(read::scan(&whole.body).fragments.len(), 2);
 }

@@ -1,24 +1,36 @@
 //! The router with real rows and files behind it, without a socket.
 
+mod access;
+mod attacks;
+mod audit;
 mod auth;
 mod dash;
 mod download;
 mod events;
 mod low_latency;
+mod removal;
 mod rows;
+mod shares;
+mod signed;
 mod start;
 mod stream;
 
-use super::{App, Listeners, router};
-use crate::auth::{Claims, Role, Verifier, mint};
+use super::{Access, App, Doors, Limits, Listeners, router, routes};
+use crate::audit::{Audit, Config, Trusted};
+use crate::auth::{Claims, Role, Sealer, Verifier, mint};
+use crate::catalog::{NewShare, With};
 use crate::cli::supervisor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Origins;
+use crate::id::ShareId;
+use crate::level::Level;
 use crate::live::Hub;
 use crate::media::segment::Policy;
 use crate::playback::file::Files;
+use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
 use crate::playback::playlists::Playlists;
+use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
 use crate::storage::Key;
@@ -75,10 +87,17 @@ impl Answer {
 struct TestApp {
     fixture: Fixture,
     router: axum::Router,
+    audit: Audit,
     closing: CancellationToken,
     listeners: Listeners,
     edges: Hub,
+    paths: Vec<String>,
 }
+
+/// Whom the recording is shared with, up to downloads.
+const GUEST: &str = "user-1";
+/// Who started it.
+const OWNER: &str = "teacher";
 
 impl TestApp {
     async fn new() -> Self {
@@ -90,27 +109,50 @@ impl TestApp {
     }
 
     async fn reaching(reach: Reach, origins: Origins) -> Self {
+        Self::limited(reach, origins, Limits::new(0)).await
+    }
+
+    async fn limited(reach: Reach, origins: Origins, limits: Limits) -> Self {
         let fixture = Fixture::new().await;
+        shared(&fixture, With::User(GUEST.to_owned()), Level::Download).await;
         let (catalog, store) = (fixture.catalog.clone(), fixture.store.clone());
         let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
         let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
+        let config = Config {
+            folder: fixture.folder.path().join("audit"),
+            key: None,
+            heads_every: Duration::from_secs(300),
+            session_idle: Duration::from_secs(60),
+            retention: None,
+            proxies: Trusted::new(["10.0.0.1"]).unwrap(),
+        };
+        let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), config).await.unwrap();
         let app = App {
+            audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
             rows,
+            fills: Fills::default(),
+            popular: Popular::new(1 << 20),
             playlists: Playlists::new(catalog.clone(), store.clone(), edges.clone()),
             catalog,
             store,
             recorder,
             mediasoup: None,
             verifier: Arc::new(Verifier::hs256(SECRET)),
+            sealer: Sealer::derived(SECRET).unwrap(),
+            access: Access::new(fixture.catalog.clone(), true),
+            limits,
+            doors: Doors::default(),
+            frames: "'self'".into(),
             reach,
             webhooks: Arc::default(),
             listeners: Listeners::new(2, Duration::from_millis(300)),
             closing: CancellationToken::new(),
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
-        Self { router: router(app, &origins), closing, listeners, fixture, edges }
+        let paths = routes::all(&app).paths().to_vec();
+        Self { router: router(app, &origins), audit, closing, listeners, fixture, edges, paths }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -141,14 +183,50 @@ impl TestApp {
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
+    async fn call_as(&self, method: Method, path: &str, user: &str, role: Role, body: &str) -> Answer {
+        let claims = Claims::new(user, "", role, SystemClock.wall(), 600);
+        self.call_with(method, path, &mint(SECRET, &claims).unwrap(), body).await
+    }
+
+    async fn call_with(&self, method: Method, path: &str, token: &str, body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// Without a token in a header.
+    async fn bare(&self, method: Method, path: &str, body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
     /// The address of the recording.
     fn at(&self, rest: &str) -> String {
         format!("{BASE}/{}{rest}", self.fixture.recording)
     }
 }
 
+/// Teachers are the owner, students those whom the recording is shared with.
 fn claims(role: Role) -> Claims {
-    Claims::new("user-1", "user@example.org", role, SystemClock.wall(), 600)
+    let user = if role == Role::Teacher { OWNER } else { GUEST };
+    Claims::new(user, "user@example.org", role, SystemClock.wall(), 600)
+}
+
+async fn shared(fixture: &Fixture, with: With, level: Level) -> ShareId {
+    let new = NewShare {
+        id: ShareId::new(),
+        recording: fixture.recording,
+        shared_by: OWNER.to_owned(),
+        with,
+        level,
+        expires_at: None,
+        password_hash: None,
+        max_uses: None,
+        parent: None,
+        metadata: serde_json::json!({}),
+    };
+    assert!(fixture.catalog.add_share(&new).await.unwrap());
+    new.id
 }
 
 fn token(role: Role) -> String {

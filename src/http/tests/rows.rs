@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::{Finish, NewRecording, Status};
+use crate::catalog::{EndedBy, Finish, NewRecording, Status};
 use crate::id::RecordingId;
 use crate::media::Codec;
 use crate::playback::fixture::START;
@@ -26,20 +26,21 @@ async fn lists_page_by_offset_and_by_cursor() {
             stopped_at: WallTime(0),
             duration_micros: 0,
             bytes: 0,
+            ended_by: EndedBy::Stop,
             error: None,
         };
         app.fixture.catalog.finish_recording(made.id, &finish).await.unwrap();
     }
-    let page = app.get(BASE, Role::Student).await.json();
+    let page = app.get(BASE, Role::Teacher).await.json();
     assert_eq!((&page["total"], &page["limit"], &page["offset"]), (&25.into(), &10.into(), &0.into()));
     assert_eq!(page["recordings"].as_array().unwrap().len(), 10);
     assert_eq!(page["recordings"][0]["title"], "Lesson 24");
     let next = page["next"].as_str().unwrap();
-    let second = app.get(&format!("{BASE}?cursor={next}&limit=100"), Role::Student).await.json();
+    let second = app.get(&format!("{BASE}?cursor={next}&limit=100"), Role::Teacher).await.json();
     assert_eq!(second["recordings"].as_array().unwrap().len(), 15);
     assert_eq!(second["recordings"][0]["title"], "Lesson 14");
     assert!(second["next"].is_null());
-    let third = app.get(&format!("{BASE}?offset=20&limit=1000"), Role::Student).await.json();
+    let third = app.get(&format!("{BASE}?offset=20&limit=1000"), Role::Teacher).await.json();
     assert_eq!((third["recordings"].as_array().unwrap().len(), &third["limit"]), (5, &100.into()));
     for (query, total) in [
         ("room_id=room+1", 12),
@@ -52,7 +53,7 @@ async fn lists_page_by_offset_and_by_cursor() {
         ("to=2027-01-15T08:00:05.5Z&room_id=", 6),
         ("to=2027-01-15", 0),
     ] {
-        let found = app.get(&format!("{BASE}?{query}"), Role::Student).await.json();
+        let found = app.get(&format!("{BASE}?{query}"), Role::Teacher).await.json();
         assert_eq!(found["total"], total, "{query}: {found}");
     }
     for (query, field) in [
@@ -62,7 +63,7 @@ async fn lists_page_by_offset_and_by_cursor() {
         ("from=yesterday", "from"),
         ("cursor=x", "cursor"),
     ] {
-        let body = app.get(&format!("{BASE}?{query}"), Role::Student).await.problem(400, "bad-request");
+        let body = app.get(&format!("{BASE}?{query}"), Role::Teacher).await.problem(400, "bad-request");
         assert_eq!(body["field"], field);
     }
 }

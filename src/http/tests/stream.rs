@@ -51,6 +51,27 @@ async fn a_segment_is_served_whole_and_in_parts() {
 }
 
 #[tokio::test]
+async fn a_segment_that_many_ask_for_comes_from_memory_and_goes_with_its_recording() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    let path = app.at(&format!("/stream/{track}/1.m4s"));
+    let first = app.get(&path, Role::Student).await;
+    let again = app.get(&path, Role::Student).await;
+    assert_eq!((again.status, &again.body), (StatusCode::OK, &first.body));
+    // Where the file is gone only memory can answer.
+    app.fixture.store.remove_recording(app.fixture.recording).await.unwrap();
+    let kept = app.get(&path, Role::Student).await;
+    assert_eq!((kept.status, &kept.body), (StatusCode::OK, &first.body));
+    assert_eq!(kept.header("etag"), first.header("etag"));
+    let part = app.get_with(&path, Role::Student, &[("range", "bytes=10-19")]).await;
+    assert_eq!((part.status.as_u16(), &part.body[..]), (206, &first.body[10..20]));
+    let other = app.at(&format!("/stream/{track}/0.m4s"));
+    assert_ne!(app.get(&other, Role::Student).await.status, 200, "nobody had asked for it");
+    assert_eq!(app.call(Method::DELETE, &app.at(""), Role::Teacher, "").await.status, 200);
+    app.get(&path, Role::Student).await.problem(404, "not-found");
+}
+
+#[tokio::test]
 async fn what_may_still_change_is_not_kept_for_long() {
     let (app, track) = with_track().await;
     let segment = app.get(&app.at(&format!("/stream/{track}/0.m4s")), Role::Student).await;

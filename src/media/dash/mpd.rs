@@ -23,11 +23,11 @@ pub struct Snapshot {
 /// What only a presentation that grows says (5.3.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live {
-    /// The wall clock at the presentation's zero, as the newest media has it.
+    /// The presentation's zero on the clock that is told. It stays the same.
     pub available_from: WallTime,
-    /// The wall clock of the newest media: another one means another description.
+    /// The newest media on that clock: another time means another description.
     pub published: WallTime,
-    /// The wall clock now, for players whose own is wrong.
+    /// What that clock shows now: players go by it.
     pub now: WallTime,
     /// How often to ask again, in microseconds.
     pub update_micros: i64,

@@ -136,6 +136,50 @@ impl Segmenter {
         Ok(())
     }
 
+    /// Closes the open segment before the first sample at or behind `at` that is in no fragment yet. Where the segment
+    /// would have none before it, that is where it begins, and nothing changes.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn cut(&mut self, at: Ticks, out: &mut Vec<Output>) -> Result<(), Error> {
+        let before = self.pending.partition_point(|sample| sample.at < at);
+        let empty = before == 0 && self.open.is_none_or(|open| open.from == self.offset);
+        if empty || before == self.pending.len() {
+            return Ok(());
+        }
+        let (kept, length) = (self.clone(), out.len());
+        let behind = self.pending.split_off(before);
+        let (ticks, bytes) = behind.iter().fold((0, 0), |(ticks, bytes), sample| {
+            (ticks + i64::from(sample.duration), bytes + sample.data.len() as u64)
+        });
+        self.held = (self.held.0 - ticks, self.held.1.saturating_sub(bytes));
+        if let Some(open) = &mut self.open {
+            open.at.duration = open.at.duration - Ticks(ticks);
+            open.at.samples = open.at.samples.saturating_sub(u32::try_from(behind.len()).unwrap_or(0));
+        }
+        let mut done = self.flush(out);
+        for sample in behind {
+            done = done.and_then(|()| self.append(sample, out));
+        }
+        if done.is_err() {
+            *self = kept;
+            out.truncate(length);
+        }
+        done
+    }
+
+    /// Whether [`cut`](Self::cut) finds a sample at or behind `at`.
+    #[must_use]
+    pub fn holds(&self, at: Ticks) -> bool {
+        self.pending.last().is_some_and(|last| last.at >= at)
+    }
+
+    /// Where the samples begin that are in no fragment yet.
+    #[must_use]
+    pub fn pending(&self) -> Option<Ticks> {
+        self.pending.first().map(|first| first.at)
+    }
+
     /// Video whose open segment has reached its target, or did not start with a key frame: ask for one. Stays
     /// true until it comes; whoever asks keeps count of how often.
     #[must_use]

@@ -65,6 +65,32 @@ fn key_frames_at_the_target_make_segments_of_two_seconds() {
 }
 
 #[test]
+fn a_cut_closes_the_segment_before_the_first_sample_behind_it() {
+    let mut segmenter = audio();
+    // A fragment of 25 packets, and 10 that are in none yet.
+    let mut out = run(&mut segmenter, 0, (0..35).map(|_| (960, true)));
+    assert_eq!((segmenter.pending(), segmenter.holds(Ticks(34 * 960))), (Some(Ticks(24_000)), true));
+    assert!(!segmenter.holds(Ticks(34 * 960 + 1)));
+    segmenter.cut(Ticks(30 * 960 - 1), &mut out).unwrap();
+    assert_eq!(segmenter.pending(), Some(Ticks(30 * 960)));
+    // Where it begins it is not cut again, nor in front of what is in a fragment.
+    segmenter.cut(Ticks(30 * 960), &mut out).unwrap();
+    segmenter.cut(Ticks(0), &mut out).unwrap();
+    out.extend(run(&mut segmenter, 35 * 960, (0..40).map(|_| (960, true))));
+    let from = segmenter.pending().unwrap();
+    segmenter.cut(Ticks(0), &mut out).unwrap();
+    segmenter.flush(&mut out).unwrap();
+    let found = segments(&out);
+    let starts: Vec<i64> = found.iter().map(|segment| segment.start.0).collect();
+    assert_eq!(starts, [0, 30 * 960, from.0]);
+    let samples: u32 = found.iter().map(|segment| segment.samples).sum();
+    assert_eq!((samples, found[0].samples), (75, 30));
+    let length: i64 = found.iter().map(|segment| segment.duration.0).sum();
+    assert_eq!(length, 75 * 960);
+    assert!(fragments(&out).iter().all(|fragment| fragment.duration <= Ticks(24_000)));
+}
+
+#[test]
 fn a_fragment_comes_out_as_soon_as_it_is_long_enough() {
     let mut segmenter = video();
     let out = run(&mut segmenter, 0, frames(14, &[0]));

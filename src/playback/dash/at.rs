@@ -3,6 +3,7 @@
 use crate::catalog::Track;
 use crate::id::{RecordingId, TrackId};
 use crate::playback::fetch::{Fetched, Source};
+use crate::playback::filled::Named;
 use crate::playback::room::{self, Room};
 use crate::playback::timeline::Item;
 use crate::playback::{Error, pieces};
@@ -23,7 +24,7 @@ impl Source {
             return self.segment(recording, track, number).await;
         }
         match self.fill_at(recording, row, start).await? {
-            Some((after, number)) => self.fill(recording, track, after, number).await,
+            Some((after, number)) => self.fill(recording, track, Named { after, number, part: None }).await,
             None => Err(missing),
         }
     }

@@ -84,7 +84,7 @@ fn snapshot(
 ) -> Result<Snapshot, Error> {
     let ended = room.ended(who.id);
     let (pictures, sound) = views(room, stored, ended)?;
-    let zero = room.zero_micros(who.id).unwrap_or(0);
+    let begin = room.zero_micros(who.id).unwrap_or(0);
     let all = || pictures.iter().chain(&sound);
     let reached = all().filter_map(|view| view.steps.last()).map(|step| step.piece.end).max();
     let reached = reached.ok_or(if ended { Error::Nothing } else { Error::NothingYet })?;
@@ -93,18 +93,23 @@ fn snapshot(
     let name = Some(&who.display_name).filter(|name| !name.is_empty()).unwrap_or(&who.peer_id);
     Ok(Snapshot {
         title: room.recording.title.clone(),
+        // In a pause the timeline stands still, and the clock that is told does too.
         live: (!ended).then(|| Live {
-            // In a pause the timeline stands still and the wall clock does not.
-            available_from: room.wall(reached).plus(zero - reached),
-            published: room.wall(reached),
-            now,
+            available_from: room.recording.started_at.plus(begin),
+            published: room.recording.started_at.plus(reached),
+            now: now.plus(-paused_micros(room, now)),
             update_micros: UPDATE_MICROS,
             delay_micros: DELAY_MICROS,
         }),
-        duration_micros: reached - zero,
+        duration_micros: reached - begin,
         longest_micros: longest.unwrap_or(0).max(promised),
-        periods: periods::periods(room, &pictures, sound.as_ref(), zero, name, query),
+        periods: periods::periods(room, &pictures, sound.as_ref(), begin, name, query),
     })
+}
+
+/// How long the recording has stood still up to now, in microseconds.
+fn paused_micros(room: &Room, now: WallTime) -> i64 {
+    room.pauses.iter().map(|pause| pause.ended_at.unwrap_or(now).since(pause.began_at).max(0)).sum()
 }
 
 /// The views of the layers, highest first, and of the sound.

@@ -35,22 +35,29 @@ impl Facts {
     }
 }
 
-/// All periods, each with what lies in it. `zero` is the presentation's, in microseconds of the timeline.
+/// All periods, each with what lies in it. `begin` is where the presentation begins, in microseconds of the timeline.
 pub(super) fn periods(
     room: &Room,
     pictures: &[View<'_>],
     sound: Option<&View<'_>>,
-    zero: i64,
+    begin: i64,
     name: &str,
     query: &str,
 ) -> Vec<Period> {
     let leading: Vec<&View<'_>> =
         if pictures.is_empty() { sound.iter().copied().collect() } else { pictures.iter().collect() };
-    let bounds: Vec<i64> = [zero].into_iter().chain(changes(&leading)).collect();
+    let bounds: Vec<i64> = [begin].into_iter().chain(changes(&leading)).collect();
     let ends = bounds.iter().skip(1).copied().chain([i64::MAX]);
     // What has one view has no bounds but its own.
     let near = if pictures.len() > 1 { NEAR_MICROS } else { 0 };
-    let cuts = bounds.iter().copied().zip(ends).map(|(from, to)| Cut { room, from, to, near, query });
+    let cuts = bounds.iter().copied().zip(ends).map(|(from, to)| Cut {
+        room,
+        from,
+        to,
+        begins: from == begin,
+        near,
+        query,
+    });
     let told = cuts.map(|cut| {
         let seen = cut.pictures(pictures);
         let heard = sound.and_then(|view| cut.representation(view, &cut.sound(view)));
@@ -65,7 +72,7 @@ pub(super) fn periods(
                 representations: list,
             }
         });
-        Period { start_micros: cut.from - zero, sets: sets.collect() }
+        Period { start_micros: cut.from - begin, sets: sets.collect() }
     });
     let kind = if pictures.is_empty() { Kind::Audio } else { Kind::Video };
     told.filter(|period| period.sets.iter().any(|set| set.kind == kind)).collect()
@@ -106,6 +113,8 @@ struct Cut<'a> {
     room: &'a Room,
     from: i64,
     to: i64,
+    /// Nothing is before it.
+    begins: bool,
     /// How far from the bounds its pictures may begin.
     near: i64,
     query: &'a str,
@@ -118,8 +127,9 @@ impl Cut<'_> {
         let mut list: Vec<(Representation, i64)> = Vec::new();
         for view in views {
             let begins = |step: &&Step<'_>| {
-                step.piece.start >= self.from - self.near
-                    && step.piece.start < self.to.saturating_sub(self.near)
+                // A tick of the picture's clock may lie a little before the beginning.
+                let after = self.begins || step.piece.start >= self.from - self.near;
+                after && step.piece.start < self.to.saturating_sub(self.near)
             };
             let steps: Vec<&Step<'_>> = view.steps.iter().filter(begins).collect();
             let Some(first) = steps.first() else { continue };
@@ -135,8 +145,9 @@ impl Cut<'_> {
 
     /// The sound, with what reaches in from either side.
     fn sound<'a, 'b>(&self, view: &'a View<'b>) -> Vec<&'a Step<'b>> {
+        let least = if self.begins { 0 } else { LEAST_MICROS };
         let inside = |step: &&Step<'_>| {
-            step.piece.end > self.from.saturating_add(LEAST_MICROS)
+            step.piece.end > self.from.saturating_add(least)
                 && step.piece.start < self.to.saturating_sub(LEAST_MICROS)
         };
         view.steps.iter().filter(inside).collect()

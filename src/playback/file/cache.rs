@@ -64,6 +64,13 @@ impl Cache {
         }
     }
 
+    /// Holds nothing any more.
+    pub fn clear(&self) {
+        let mut held = self.lock();
+        held.entries.clear();
+        held.bytes = 0;
+    }
+
     /// Bytes that are held.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// A number that changes with what a file of the same recording looks like: it is part of every tag.
-const VIEW_VERSION: u64 = 1;
+const VIEW_VERSION: u64 = 2;
 /// Tables that are made at once: those of a long recording take some tens of megabytes while they grow.
 const MADE_AT_ONCE: usize = 4;
 
@@ -45,6 +45,11 @@ impl Files {
     #[must_use]
     pub fn cached(&self) -> usize {
         self.cache.bytes()
+    }
+
+    /// Something was removed for good: no tables are kept, those of other recordings neither, which are made again.
+    pub fn forget(&self) {
+        self.cache.clear();
     }
 
     /// The MP4 of what is wanted: [`Self::open`].

@@ -29,6 +29,7 @@ impl Recording {
             ended_at: None,
         };
         self.paused = Some(now);
+        self.stood_at = Some(pause.at_micros);
         self.pauses += 1;
         out.push(Action::Write(Write::Pause(pause.clone())));
         Some(pause)

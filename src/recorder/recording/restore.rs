@@ -1,5 +1,6 @@
 //! A recording as the process before left it.
 
+use super::bounds::Seen;
 use super::{Action, Layer, Layered, Participant, Recording, Source};
 use crate::catalog::{self, Cause, Pause};
 use crate::media::Kind;
@@ -23,8 +24,8 @@ pub(in crate::recorder) struct KeptTrack {
 }
 
 impl KeptTrack {
-    /// How far playlists may list it, in microseconds of the timeline.
-    fn listed_micros(&self) -> i64 {
+    /// Up to where something is known of it, in microseconds of the timeline.
+    fn known_micros(&self) -> i64 {
         let gap = self.past.gaps.last().map(|gap| gap.start + gap.duration);
         let scale = self.track.codec.timescale();
         self.past.end.max(gap).map_or(0, |end| end.to_micros(scale))
@@ -39,7 +40,7 @@ impl Past {
     /// Where the timeline had come to.
     fn reached_micros(&self) -> i64 {
         let paused = self.pauses.last().filter(|last| last.ended_at.is_none()).map(|last| last.at_micros);
-        self.tracks.iter().map(KeptTrack::listed_micros).chain(paused).max().unwrap_or(0)
+        self.tracks.iter().map(KeptTrack::known_micros).chain(paused).max().unwrap_or(0)
     }
 
     /// The end of what was stored, on the wall clock. A pause that lasts is as good as media.
@@ -67,6 +68,7 @@ impl Recording {
         recording.paused_micros = past.paused_micros();
         recording.pauses = past.pauses.last().map_or(0, |last| last.number + 1);
         let lasting = past.pauses.last().filter(|last| last.ended_at.is_none());
+        recording.stood_at = past.pauses.last().map(|pause| pause.at_micros);
         recording.paused = lasting.map(|pause| start.plus(pause.at_micros));
         for known in &past.participants {
             let participant = Participant { id: known.id, here: known.left_at.is_none() };
@@ -132,7 +134,8 @@ impl Recording {
             told: past.integrity,
             muted: false,
             lost: false,
-            listed_micros: kept.listed_micros(),
+            first_micros: row.start.map(|start| start.to_micros(row.codec.timescale())),
+            seen: Seen::restored(&past.gaps),
         });
     }
 }

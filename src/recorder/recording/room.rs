@@ -63,6 +63,12 @@ impl Recording {
         self.participants.values().filter(|participant| participant.here).count()
     }
 
+    /// Something should come: there is a consumer whose producer is not paused.
+    #[must_use]
+    pub(in crate::recorder) fn expects_media(&self) -> bool {
+        self.sources.iter().any(|source| source.consumer.is_some() && !source.muted)
+    }
+
     /// Consumers of a participant that deliver.
     #[must_use]
     pub(in crate::recorder) fn consumers_of(&self, peer_id: &str) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Which track a consumer goes on with, and new ones.
 
+use super::bounds::Seen;
 use super::{Action, Layer, Layered, Recording, Source};
 use crate::catalog::NewTrack;
 use crate::id::{ParticipantId, TrackId};
@@ -88,7 +89,8 @@ impl Recording {
             told: Integrity::default(),
             muted: false,
             lost: false,
-            listed_micros: 0,
+            first_micros: None,
+            seen: Seen::default(),
         });
         self.sources.len() - 1
     }

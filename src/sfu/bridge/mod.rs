@@ -23,7 +23,7 @@ pub use session::{Heard, Said, Wire};
 use super::line::{Line, read};
 use super::socket::{Incoming, Manner, Socket};
 use super::{Error, Event, Offer, PeerInfo, Room, Source};
-use crate::session::{DtlsParameters, Layers, RtpCapabilities, TransportParameters};
+use crate::session::{DtlsParameters, IceParameters, Layers, RtpCapabilities, TransportParameters};
 use book::{Book, Known};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -35,6 +35,8 @@ pub const SUBPROTOCOL: &str = "tureen-bridge.v1";
 const VERSION: u32 = 1;
 /// The application cannot give each layer a consumer.
 const UNPROCESSABLE: u32 = 422;
+/// The application does not know what it is asked for.
+const NOT_FOUND: u32 = 404;
 /// More than any producer has: mediasoup takes the highest there is.
 const TOP_LAYER: u8 = 7;
 
@@ -168,6 +170,12 @@ impl Room for Bridge {
         self.line.request("connectTransport", &data).await.map(drop)
     }
 
+    async fn restart_ice(&mut self, id: &str) -> Result<Option<IceParameters>, Error> {
+        let method = "restartIce";
+        let mut data = self.line.request(method, &json!({ "transportId": id })).await?;
+        read(method, data.get_mut("iceParameters").map(Value::take).unwrap_or_default()).map(Some)
+    }
+
     async fn next(&mut self) -> Event {
         loop {
             if let Some(event) = self.queued.pop_front() {
@@ -198,7 +206,16 @@ impl Room for Bridge {
     }
 
     async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+        self.book.heard(&Event::ConsumerClosed(consumer_id.to_owned()));
         self.line.request("closeConsumer", &json!({ "consumerId": consumer_id })).await.map(drop)
+    }
+
+    async fn offer_again(&mut self, peer_id: &str) -> Result<bool, Error> {
+        match self.line.request("offerAgain", &json!({ "peerId": peer_id })).await {
+            Ok(_) => Ok(true),
+            Err(Error::Refused { code: NOT_FOUND, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {

@@ -114,6 +114,29 @@ async fn a_bridge_is_attached_and_offers_a_layer() {
 }
 
 #[tokio::test]
+async fn ice_is_restarted_and_whom_it_refused_is_offered_again_where_the_application_can() {
+    let (mut room, server) = bridge(Layers::Max, |mut server| async move {
+        let ice = json!({"iceParameters": {"usernameFragment": "u2", "password": "p2"}});
+        assert_eq!(answer(&mut server, "restartIce", good(ice)).await, json!({"transportId": "t1"}));
+        answer(&mut server, "restartIce", good(json!({"usernameFragment": "u2"}))).await;
+        let gone = json!({"errorCode": 404, "errorReason": "no such transport"});
+        answer(&mut server, "restartIce", gone.clone()).await;
+        assert_eq!(answer(&mut server, "offerAgain", good(json!({}))).await, json!({"peerId": "ann"}));
+        answer(&mut server, "offerAgain", gone).await;
+        answer(&mut server, "offerAgain", json!({"errorCode": 409, "errorReason": "attach first"})).await;
+    })
+    .await;
+    let ice = room.restart_ice("t1").await.unwrap().unwrap();
+    assert_eq!((ice.username_fragment.as_str(), ice.password.as_str()), ("u2", "p2"));
+    assert!(matches!(room.restart_ice("t1").await, Err(Error::Protocol { .. })));
+    assert!(matches!(room.restart_ice("t1").await, Err(Error::Refused { code: 404, .. })));
+    assert!(room.offer_again("ann").await.unwrap());
+    assert!(!room.offer_again("ann").await.unwrap(), "an application that does not know it");
+    assert!(matches!(room.offer_again("ann").await, Err(Error::Refused { code: 409, .. })));
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn an_application_that_has_no_layers_says_so() {
     let refusal = json!({"errorCode": 422, "errorReason": "layers_unsupported"});
     let (mut room, _server) = bridge(Layers::All, |mut server| async move {

@@ -41,6 +41,11 @@ pub(super) fn create_transport(dialect: Dialect) -> Value {
     }
 }
 
+/// The answer to `restartIce`: bare, or under a name in the rewrite.
+pub(super) fn ice_parameters(mut data: Value) -> Value {
+    data.get_mut("iceParameters").map(Value::take).unwrap_or(data)
+}
+
 /// The body of `join`, equal in both.
 pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities) -> Value {
     json!({
@@ -157,6 +162,14 @@ mod tests {
         for wrong in [json!({}), json!(null), json!("x"), json!({"routerRtpCapabilities": 1})] {
             assert!(router_capabilities(wrong).is_err());
         }
+    }
+
+    #[test]
+    fn new_ice_credentials_are_bare_or_wrapped() {
+        let ice = json!({"usernameFragment": "u", "password": "p", "iceLite": true});
+        assert_eq!(ice_parameters(ice.clone()), ice);
+        assert_eq!(ice_parameters(json!({ "iceParameters": ice })), ice);
+        assert_eq!(ice_parameters(Value::Null), Value::Null);
     }
 
     #[test]

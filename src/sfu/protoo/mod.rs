@@ -13,7 +13,7 @@ use super::line::{Line, read};
 use super::socket::NO_RETRY;
 use super::socket::{Incoming, Manner, Socket};
 use super::{Error, Event, Offer, PeerInfo, Room, Source};
-use crate::session::{DtlsParameters, RtpCapabilities, TransportParameters};
+use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
 use dialect::Dialect;
 use serde_json::{Value, json};
 #[cfg(test)]
@@ -124,6 +124,12 @@ impl Room for Protoo {
     async fn connect_transport(&mut self, id: &str, dtls: &DtlsParameters) -> Result<(), Error> {
         let data = json!({ "transportId": id, "dtlsParameters": dtls });
         self.line.request("connectWebRtcTransport", &data).await.map(drop)
+    }
+
+    async fn restart_ice(&mut self, id: &str) -> Result<Option<IceParameters>, Error> {
+        let method = "restartIce";
+        let data = self.line.request(method, &json!({ "transportId": id })).await?;
+        read(method, dialect::ice_parameters(data)).map(Some)
     }
 
     async fn next(&mut self) -> Event {

@@ -66,7 +66,10 @@
           player.initialize(element, url, false, 0);
         },
         levels: () => player.getRepresentationsByType?.('video')?.length ?? 1,
-        choose: (level) => player.setRepresentationForTypeByIndex('video', level, false),
+        // Told to switch while it has begun to load the next period, dash.js loads nothing more of that, not even sound.
+        choose: (level) => {
+          if (player.getActiveStream()?.getStreamInfo().isLast) player.setRepresentationForTypeByIndex('video', level, false);
+        },
         close: () => player.destroy(),
       };
     },
@@ -84,6 +87,8 @@
   let element;
   let current;
   let failures = [];
+  /** Pictures that were decoded before the player moved on by itself: [when it did, when it was there, where]. */
+  let jumps = [];
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -103,12 +108,16 @@
     await current?.close();
     element?.remove();
     failures = [];
+    jumps = [];
     element = document.createElement('video');
     element.id = 'player';
     element.playsInline = true;
+    // As a player does. Else Firefox gives the decoder back while it waits, and decodes the first picture once more.
+    element.preload = 'auto';
     // Its pictures are read, and they come from another origin.
     element.crossOrigin = 'anonymous';
     document.body.append(element);
+    watchJumps(element, jumps);
     current = kinds[cell.kind](cell);
     current.open(element, (what) => failures.push(what))?.catch?.((error) => failures.push(String(error)));
     await until(() => element.readyState >= 3 || failed(), 20_000);
@@ -161,7 +170,18 @@
       levels: current.levels(),
       stalls,
       frames,
+      jumps,
     };
+  }
+
+  /** Notes each seek that nobody asked for. What the decoder holds then is decoded once more. */
+  function watchJumps(own, into) {
+    const decoded = () => own.getVideoPlaybackQuality().totalVideoFrames;
+    let from = 0;
+    own.addEventListener('seeking', () => {
+      from = decoded();
+    });
+    own.addEventListener('seeked', () => into.push([from, decoded(), Number(own.currentTime.toFixed(3))]));
   }
 
   function watch(into) {
@@ -187,11 +207,21 @@
     await until(() => shown !== null || failed(), 1_000);
     const landed = element.currentTime;
     const n = element.videoWidth ? picture.readNumber(picture.pixels(element)) : null;
-    await element.play().catch((error) => failures.push(`play: ${error.message}`));
     const goal = Math.min(landed + 0.4, element.duration - 0.02);
-    const playsOn = await until(() => element.currentTime >= goal || element.ended || failed(), 10_000);
+    const playsOn = await until(() => {
+      // dash.js pauses while it goes to another period. It never settles where nothing is to be played.
+      if (element.paused) element.play().catch(({ name, message }) => name === 'AbortError' || failures.push(`play: ${message}`));
+      return element.currentTime >= goal || element.ended || failed();
+    }, 10_000);
     element.pause();
-    return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed() };
+    return { to, landed, arrived, mediaTime: shown, n, playsOn: playsOn && !failed(), ...(playsOn ? {} : state()) };
+  }
+
+  /** What there is to play, for whoever looks into why it does not. */
+  function state() {
+    const { readyState, seeking, buffered } = element;
+    const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+    return { readyState, seeking, buffered: ranges };
   }
 
   globalThis.players = {

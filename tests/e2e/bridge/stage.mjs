@@ -69,10 +69,10 @@ function knock({ token, protocol, send }) {
 }
 
 const commands = {
-  async publish({ peer }) {
+  async publish({ peer, simulcast }) {
     const joined = await join(peer);
     const { router } = await room();
-    peers.set(peer, { ...joined, media: await publish(router, peer) });
+    peers.set(peer, { ...joined, media: await publish(router, peer, simulcast) });
   },
   async leave({ peer }) {
     const { socket, media } = peers.get(peer);

@@ -55,7 +55,7 @@ impl Application {
         self.ask("publish", json!({ "peer": peer })).await;
     }
 
-    /// It leaves; SHA-256 of each `video` picture and `audio` packet that it sent.
+    /// It leaves; SHA-256 of the units of each `video` picture (of each layer) and `audio` packet that it sent.
     pub async fn leave(&self, peer: &str) -> Value {
         self.ask("leave", json!({ "peer": peer })).await
     }

@@ -5,7 +5,7 @@ use crate::readers;
 use crate::stage::Stage;
 use serde_json::Value;
 use std::ffi::OsStr;
-use tureen_sfu::{Dialect, MediaKind, Options, SentFrame};
+use tureen_sfu::{Dialect, MediaKind, Options, Publisher, SentFrame};
 
 /// What was seen at the live edge.
 #[derive(Debug)]
@@ -38,6 +38,19 @@ impl Seen {
 /// # Panics
 /// When anything of it cannot be set up.
 pub async fn watch(part_ms: u32, config: &str, seconds: u32) -> Seen {
+    watch_while(part_ms, config, seconds, async |_, _, _| {}).await
+}
+
+/// The same; meanwhile something happens: on this stage, to this publisher, in this recording.
+///
+/// # Panics
+/// When anything of it cannot be set up.
+pub async fn watch_while(
+    part_ms: u32,
+    config: &str,
+    seconds: u32,
+    happens: impl AsyncFnOnce(&Stage, &Publisher, &str),
+) -> Seen {
     let parts = part_ms.to_string();
     let environment = [("PART_DURATION_MS", OsStr::new(&parts))];
     let stage =
@@ -57,7 +70,7 @@ pub async fn watch(part_ms: u32, config: &str, seconds: u32) -> Seen {
         "--config",
         config,
     ];
-    let report = readers::script("live.mjs", &arguments).await;
+    let (report, ()) = tokio::join!(readers::script("live.mjs", &arguments), happens(&stage, &ada, &id));
     let sent = ada.ledger(MediaKind::Video).await;
     stage.recorder.stop(&id).await;
     let mut behind = Vec::new();

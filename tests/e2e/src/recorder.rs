@@ -173,6 +173,14 @@ impl Recorder {
         answer
     }
 
+    /// Shares a recording; the share.
+    pub async fn share(&self, id: &str, wish: &Value) -> Value {
+        let path = format!("/api/v1/recordings/{id}/shares");
+        let (status, answer) = self.call(Method::POST, &path, Some(wish.clone())).await;
+        assert!(status.is_success(), "share: {status} {answer}");
+        answer
+    }
+
     /// The room manifest.
     pub async fn manifest(&self, id: &str) -> Value {
         self.json(&format!("/api/v1/recordings/{id}/manifest.json")).await

@@ -22,12 +22,23 @@ pub struct Server {
 impl Server {
     /// Starts the program `tureen` and waits until it listens; `port` 0 is any free one.
     pub async fn start(program: &Path, folder: &Path, port: u16) -> Result<Self> {
+        Self::start_in(program, folder, port, &[]).await
+    }
+
+    /// The same with more environment variables.
+    pub async fn start_in(
+        program: &Path,
+        folder: &Path,
+        port: u16,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let log = folder.join("tureen.log");
         let log = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut child = Command::new(program)
             .args(["serve", "--port", &port.to_string(), "--dir"])
             .arg(folder)
             .env_remove("DATABASE_URL")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -1,8 +1,9 @@
 //! `make bench-serve`: CPU time of serving segments, beside nginx with `sendfile` on the same bytes of the same files.
 //!
-//! A room is recorded whose picture takes 1.6 Mbit/s, so that segments have about 400 KB. Both servers then give each
+//! A room is recorded whose picture takes 1.6 Mbit/s, so that segments have about 400 KB. The servers then give each
 //! segment in turn over 32 connections that stay open, token checked; rounds alternate. nginx takes a segment as a range
-//! of the track's file. `TUREEN` is the program, `BENCH_CACHE` keeps the encoded picture; arguments: rounds (5), GB a
+//! of the track's file. Tureen is there twice: as it is, so that segments which many ask for come from its memory, and
+//! without that memory, as it serves what one person watches. `TUREEN` is the program, `BENCH_CACHE` keeps the encoded picture; arguments: rounds (5), GB a
 //! round (4).
 
 #[path = "../bench_side/cost.rs"]
@@ -54,26 +55,35 @@ async fn main() -> Result<()> {
     let mean = served.iter().map(|(own, _)| own.length).sum::<u64>() / served.len() as u64;
     println!("{} segments of {mean} bytes on average, {CONNECTIONS} connections", served.len());
 
+    let files = Server::start_in(&tureen, &media, 0, &[("SEGMENT_CACHE_MIB", "0")]).await?;
     let own = tempfile::tempdir()?;
     let nginx = Nginx::start(&media.join("recordings"), own.path(), &server.token).await?;
-    let address: SocketAddr = server.url.trim_start_matches("http://").parse()?;
+    let address = |server: &Server| server.url.trim_start_matches("http://").parse::<SocketAddr>();
     let (ours, theirs): (Vec<Request>, Vec<Request>) = served.into_iter().unzip();
     let count = (gigabytes * 1e9 / mean as f64) as usize;
-    let (mut costs, mut other) = (Vec::new(), Vec::new());
+    let mut costs = [Vec::new(), Vec::new(), Vec::new()];
     for round in 1..=rounds {
-        let a = measure(address, &ours, count, &[server.pid().context("tureen runs")?]).await?;
-        let b = measure(nginx.address, &theirs, count, &nginx.pids()?).await?;
-        println!("round {round}: tureen {a:.3}, nginx {b:.3} CPU seconds a GB, {:.2} times", a / b);
-        costs.push(a);
-        other.push(b);
+        let a = measure(address(&server)?, &ours, count, &[server.pid().context("tureen runs")?]).await?;
+        let b = measure(address(&files)?, &ours, count, &[files.pid().context("tureen runs")?]).await?;
+        let c = measure(nginx.address, &theirs, count, &nginx.pids()?).await?;
+        println!("round {round}: {}", told(a, b, c));
+        for (costs, cost) in costs.iter_mut().zip([a, b, c]) {
+            costs.push(cost);
+        }
     }
     nginx.end().await?;
-    let (a, b) = (cost::median(costs), cost::median(other));
-    println!(
-        "\nmedians: tureen {a:.3}, nginx {b:.3} CPU seconds a GB: {:.2} times (asked: at most 1.5)",
-        a / b
-    );
+    let [a, b, c] = costs.map(cost::median);
+    println!("\nmedians: {} (asked: at most 1.5)", told(a, b, c));
+    files.end().await?;
     server.end().await
+}
+
+fn told(memory: f64, files: f64, nginx: f64) -> String {
+    format!(
+        "tureen {memory:.3}, from files {files:.3}, nginx {nginx:.3} CPU seconds a GB: {:.2} and {:.2} times",
+        memory / nginx,
+        files / nginx
+    )
 }
 
 /// CPU seconds of these processes for each GB.

@@ -1,6 +1,7 @@
 //! The recordings of the matrix: rooms of one mediasoup, all recorded at the same time.
 
 use super::expected::{Picture, pictures};
+use crate::descriptions;
 use crate::recorder::Recorder;
 use crate::stage::{participant, tracks_of};
 use crate::wait;
@@ -135,6 +136,7 @@ impl<'a> Take<'a> {
 
     /// Everybody leaves, the recording ends.
     async fn end(self, people: &[&Publisher], whose: &str, fixtures: &[&str]) -> Row {
+        descriptions::keep(self.recorder, &self.id, &format!("{}-live", slug(self.name))).await;
         for publisher in people {
             publisher.leave().await;
             self.until("it left", |manifest| {
@@ -143,6 +145,7 @@ impl<'a> Take<'a> {
             .await;
         }
         self.recorder.stop(&self.id).await;
+        descriptions::keep(self.recorder, &self.id, &slug(self.name)).await;
         let manifest = self.recorder.manifest(&self.id).await;
         let found = participant(&manifest, whose).expect("it was there");
         let largest = tracks_of(found).into_iter().filter(|track| track["kind"] == "video");

@@ -14,7 +14,7 @@ use tureen_sfu::{Dialect, Ledger, Options, Publish, Sfu};
 const BOTH: [&str; 2] = ["video", "audio"];
 
 /// Waits until every track of a participant lasts up to so much of the recording.
-async fn reaches(recorder: &Recorder, id: &str, peer: &str, micros: i64) {
+pub(crate) async fn reaches(recorder: &Recorder, id: &str, peer: &str, micros: i64) {
     recorder
         .manifest_until("media goes on", id, Duration::from_secs(40), |manifest| {
             let tracks = participant(manifest, peer).map(tracks_of).unwrap_or_default();
@@ -29,7 +29,7 @@ async fn reaches(recorder: &Recorder, id: &str, peer: &str, micros: i64) {
 }
 
 /// Cause and length of each.
-fn gaps(track: &Value) -> Vec<(String, i64)> {
+pub(crate) fn gaps(track: &Value) -> Vec<(String, i64)> {
     let gaps = track["gaps"].as_array().into_iter().flatten();
     gaps.map(|gap| (gap["cause"].as_str().unwrap().to_owned(), gap["duration_us"].as_i64().unwrap()))
         .collect()
@@ -46,7 +46,13 @@ async fn plays_in_one_go(recorder: &Recorder, id: &str) {
 }
 
 /// What was sent between is missing, and nothing else, and it is told.
-fn is_one_timeline(media: &std::path::Path, id: &str, manifest: &Value, ledger: &Ledger, most: &[i64]) {
+pub(crate) fn is_one_timeline(
+    media: &std::path::Path,
+    id: &str,
+    manifest: &Value,
+    ledger: &Ledger,
+    most: &[i64],
+) {
     let codec = if ledger.kind == "audio" { Codec::Opus } else { Codec::H264 };
     let listed = track(manifest, "ada", ledger.kind);
     let stored = Stored::read(media, id, listed["id"].as_str().unwrap());
@@ -164,24 +170,42 @@ async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
     plays_in_one_go(&recorder, &id).await;
 }
 
+/// Starts a recording with limits; its id.
+async fn limited(stage: &Stage, room: &str, limits: Value) -> String {
+    let mut body = json!({"room_id": room, "title": room,
+        "source": {"mode": "protoo", "url": stage.sfu.url(room)}});
+    body.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+    let (status, answer) = stage.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    answer["recording_id"].as_str().unwrap().to_owned()
+}
+
+/// Waits for a recording's end. Its row, and its last event, which must name the same limit.
+async fn ended(recorder: &Recorder, id: &str, by: &str) -> (Value, Value) {
+    let row = wait::until("its end", Duration::from_secs(15), || async {
+        let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+        (row["status"] != "recording").then_some(row)
+    })
+    .await;
+    let log = recorder.json(&format!("/api/v1/recordings/{id}/events?limit=1000")).await;
+    let last = log["events"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&row["ended_by"], &last["data"]["ended_by"]), (&json!(by), &json!(by)), "{row} {last}");
+    (row, last)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recorder_that_is_alone_or_hears_nothing_leaves() {
+async fn a_recorder_that_is_alone_or_hears_nothing_leaves_and_tells_by_which_limit() {
     let stage = Stage::new(Dialect::Old).await;
-    let start = |room: &str, more: Value| {
-        let mut body = json!({"room_id": room, "title": room,
-            "source": {"mode": "protoo", "url": stage.sfu.url(room)}});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
-    let path = "/api/v1/recordings/start";
+    let recorder = &stage.recorder;
     let ada = stage.publish("ada", None, Some("opus.ogg")).await;
-    let (_, alone) =
-        stage.recorder.call(Method::POST, path, Some(start(ROOM, json!({"alone_timeout": 1})))).await;
-    let alone = alone["recording_id"].as_str().unwrap().to_owned();
+    let alone = limited(&stage, ROOM, json!({"alone_timeout": 1})).await;
+    let row = recorder.json(&format!("/api/v1/recordings/{alone}")).await;
+    assert!(row["ended_by"].is_null(), "it runs: {row}");
     stage.recorded(&alone, &["ada"], 3_000_000).await;
     ada.leave().await;
-    let over = |manifest: &Value| manifest["recording"]["status"] == "completed";
-    stage.recorder.manifest_until("it leaves", &alone, Duration::from_secs(10), over).await;
+    let (row, last) = ended(recorder, &alone, "alone_timeout").await;
+    assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
+    assert!(row["error_message"].is_null() && last["data"]["error"].is_null(), "{row}");
     wait::until("the room is empty", Duration::from_secs(5), || async {
         stage.room.peer_ids().is_empty().then_some(())
     })
@@ -193,12 +217,41 @@ async fn a_recorder_that_is_alone_or_hears_nothing_leaves() {
         .publish(Publish { peer_id: "bob".into(), display_name: "bob".into(), ..Publish::default() })
         .await
         .unwrap();
-    let limits = json!({"alone_timeout": 1, "idle_timeout": 2});
-    let (_, idle) = stage.recorder.call(Method::POST, path, Some(start("quiet", limits))).await;
-    let idle = idle["recording_id"].as_str().unwrap().to_owned();
-    let over = |manifest: &Value| manifest["recording"]["status"] != "recording";
-    let ended = stage.recorder.manifest_until("it leaves", &idle, Duration::from_secs(10), over).await;
-    assert!(ended["recording"]["duration_us"].as_i64().unwrap() >= 2_000_000, "{ended}");
+    let idle = limited(&stage, "quiet", json!({"alone_timeout": 1, "idle_timeout": 2})).await;
+    let (row, _) = ended(recorder, &idle, "idle_timeout").await;
+    assert!(row["duration_us"].as_i64().unwrap() >= 2_000_000, "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_other_end_of_a_recording_is_named_too() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let recorder = &stage.recorder;
+    let _ada = stage.publish("ada", None, Some("opus.ogg")).await;
+    let long = limited(&stage, ROOM, json!({"max_duration": 3})).await;
+    let (row, last) = ended(recorder, &long, "max_duration").await;
+    assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
+    assert!((2_900_000..4_000_000).contains(&row["duration_us"].as_i64().unwrap()), "{row}");
+
+    let stopped = limited(&stage, ROOM, json!({})).await;
+    stage.recorded(&stopped, &["ada"], 1_000_000).await;
+    recorder.stop(&stopped).await;
+    ended(recorder, &stopped, "stop").await;
+
+    let closed = limited(&stage, ROOM, json!({})).await;
+    stage.recorded(&closed, &["ada"], 1_000_000).await;
+    stage.sfu.close_room(ROOM).await;
+    let (row, _) = ended(recorder, &closed, "room").await;
+    assert!(row["error_message"].as_str().unwrap().contains("closed the session"), "{row}");
+
+    let other = stage.sfu.room("other").await.unwrap();
+    let _bob = other.publish(publish("bob")).await.unwrap();
+    let lost = limited(&stage, "other", json!({"reconnect_timeout": 1})).await;
+    stage.recorded(&lost, &["bob"], 1_000_000).await;
+    let Stage { sfu, recorder, .. } = stage;
+    sfu.crash().await;
+    let (row, last) = ended(&recorder, &lost, "reconnect_timeout").await;
+    assert_eq!(last["type"], "recording.completed", "what was recorded is kept: {last}");
+    assert!(row["error_message"].as_str().unwrap().contains("not found again"), "{row}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

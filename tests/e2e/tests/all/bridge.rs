@@ -68,29 +68,80 @@ impl Scene {
     async fn exact(&self, id: &str, peer: &str, ledgers: &Value) {
         let manifest = self.recorder.manifest(id).await;
         for (kind, codec) in [("video", Codec::Vp8), ("audio", Codec::Opus)] {
-            let listed = track(&manifest, peer, kind);
-            let stored = Stored::read(&self.recorder.media(), id, listed["id"].as_str().unwrap());
-            let stored: Vec<String> = stored.hashes(codec).iter().map(|units| hex(&units[0])).collect();
-            let sent: Vec<&str> =
-                ledgers[kind].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-            assert!(stored.len() > 25, "{kind} of {peer}: {} of {}", stored.len(), sent.len());
-            assert!(stored.len() <= sent.len(), "{kind} of {peer}: {} of {}", stored.len(), sent.len());
-            let tail = &sent[sent.len() - stored.len()..];
-            let same = stored.iter().zip(tail).filter(|(a, b)| a == b).count();
-            println!(
-                "{kind} of {peer}: {same} of {} samples are what was sent, of {} sent",
-                stored.len(),
-                sent.len()
-            );
-            assert_eq!(same, stored.len(), "{kind} of {peer}");
-            assert_eq!(listed["gaps"], json!([]), "{listed}");
-            assert_eq!(listed["integrity"]["packets_lost"], 0, "{listed}");
+            self.is_whole(id, track(&manifest, peer, kind), codec, &ledgers[kind]);
         }
+    }
+
+    /// The same of a track.
+    fn is_whole(&self, id: &str, listed: &Value, codec: Codec, ledger: &Value) {
+        let what = format!("{} {}", listed["kind"], listed["layer"]);
+        let (stored, sent) = (self.stored(id, listed, codec), texts(ledger));
+        assert!(stored.len() > 25, "{what}: {} of {}", stored.len(), sent.len());
+        assert!(stored.len() <= sent.len(), "{what}: {} of {}", stored.len(), sent.len());
+        let tail = &sent[sent.len() - stored.len()..];
+        let same = stored.iter().zip(tail).filter(|(a, b)| a == b).count();
+        println!("{what}: {same} of {} samples are what was sent, of {} sent", stored.len(), sent.len());
+        assert_eq!(same, stored.len(), "{what}");
+        assert_eq!(listed["gaps"], json!([]), "{listed}");
+        assert_eq!(listed["integrity"]["packets_lost"], 0, "{listed}");
+    }
+
+    /// Of each stored sample, the hashes of its units as the application's ledgers have them.
+    fn stored(&self, id: &str, listed: &Value, codec: Codec) -> Vec<String> {
+        let stored = Stored::read(&self.recorder.media(), id, listed["id"].as_str().unwrap());
+        let line = |units: &Vec<[u8; 32]>| units.iter().map(|unit| hex(unit)).collect::<Vec<_>>().join(" ");
+        stored.hashes(codec).iter().map(line).collect()
+    }
+
+    /// Starts recording each layer of what is published as a track.
+    async fn record_layers(&self) -> String {
+        let (status, answer) = self.try_record("all").await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        answer["recording_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the sound and each layer of a participant's picture has so many samples.
+    async fn layers_recorded(&self, id: &str, peer: &str, samples: u64) -> Value {
+        self.recorder
+            .manifest_until("every layer", id, Duration::from_secs(60), |manifest| {
+                let tracks = participant(manifest, peer).map(tracks_of).unwrap_or_default();
+                tracks.len() == 4 && tracks.iter().all(|track| samples_of(track) >= samples)
+            })
+            .await
+    }
+
+    /// Consent is given (`include`) or taken back (`exclude`) by the API.
+    async fn consent(&self, id: &str, peer: &str, what: &str) {
+        let path = format!("/api/v1/recordings/{id}/participants/{peer}/{what}");
+        let (status, answer) = self.recorder.call(Method::POST, &path, None).await;
+        assert_eq!((status, &answer["recorded"]), (StatusCode::OK, &json!(what == "include")), "{answer}");
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().filter_map(Value::as_str).collect()
+}
+
+fn samples_of(track: &Value) -> u64 {
+    track["samples"].as_u64().unwrap_or(0)
+}
+
+/// Names of what a participant sends: `audio`, `video 0` and so on, with its track.
+fn by_name<'a>(manifest: &'a Value, peer: &str) -> Vec<(String, &'a Value)> {
+    let tracks = tracks_of(participant(manifest, peer).unwrap());
+    let mut named: Vec<_> = tracks
+        .into_iter()
+        .map(|track| match track["layer"].as_u64() {
+            Some(layer) => (format!("video {layer}"), track),
+            None => (track["kind"].as_str().unwrap().to_owned(), track),
+        })
+        .collect();
+    named.sort_by(|a, b| a.0.cmp(&b.0));
+    named
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,6 +300,103 @@ async fn whoever_is_excluded_in_mid_call_is_not_recorded_any_more() {
     let manifest = scene.recorder.manifest(&id).await;
     assert_eq!(tracks_of(participant(&manifest, "eve").unwrap()).len(), 2, "the same tracks go on");
     scene.recorder.stop(&id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_layer_of_a_simulcast_is_a_track_bit_by_bit() {
+    let scene = Scene::new().await;
+    let app = &scene.app;
+    app.ask("publish", json!({"peer": "ada", "simulcast": true})).await;
+    app.publish("grace").await;
+    let id = scene.record_layers().await;
+    scene.layers_recorded(&id, "ada", 200).await;
+    scene.recorded(&id, "grace", 3_000_000).await;
+    let of_ada = app.leave("ada").await;
+    scene.gone(&id, "ada").await;
+    scene.recorder.stop(&id).await;
+    let manifest = scene.recorder.manifest(&id).await;
+    let tracks = by_name(&manifest, "ada");
+    let names: Vec<&str> = tracks.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["audio", "video 0", "video 1", "video 2"], "{manifest}");
+    scene.is_whole(&id, tracks[0].1, Codec::Opus, &of_ada["audio"]);
+    for (layer, width) in [(0, 160), (1, 320), (2, 640)] {
+        let listed = tracks[layer + 1].1;
+        assert_eq!((&listed["width"], &listed["picture_id"]), (&json!(width), &tracks[1].1["picture_id"]));
+        scene.is_whole(&id, listed, Codec::H264, &of_ada["video"][layer]);
+    }
+    assert_eq!(tracks_of(participant(&manifest, "grace").unwrap()).len(), 2, "one layer alone: {manifest}");
+    assert!(!scene.recorder.log().contains("panicked"), "{}", scene.recorder.log());
+}
+
+/// Ada, who sends three layers, is taken out in mid-call and let in again by `exclude` and `include`. Grace's recording
+/// must not show it.
+async fn a_simulcast_leaves_and_returns<F: AsyncFn(&Scene, &str, &str)>(consent: F) {
+    let scene = Scene::new().await;
+    let app = &scene.app;
+    app.ask("publish", json!({"peer": "ada", "simulcast": true})).await;
+    app.publish("grace").await;
+    let id = scene.record_layers().await;
+    scene.layers_recorded(&id, "ada", 100).await;
+    consent(&scene, &id, "exclude").await;
+    // The answer comes when what had arrived is stored.
+    let excluded = scene.recorder.manifest(&id).await;
+    let grace = track(&excluded, "grace", "audio")["duration_us"].as_i64().unwrap();
+    scene.recorded(&id, "grace", grace + 3_000_000).await;
+    let later = scene.recorder.manifest(&id).await;
+    let then = by_name(&later, "ada");
+    for ((name, before), (_, after)) in by_name(&excluded, "ada").iter().zip(&then) {
+        assert_eq!(samples_of(before), samples_of(after), "{name}: not one more: {later}");
+    }
+    consent(&scene, &id, "include").await;
+    let least = then.iter().map(|(_, listed)| samples_of(listed)).min().unwrap();
+    scene.layers_recorded(&id, "ada", least + 100).await;
+    let of_ada = app.leave("ada").await;
+    scene.gone(&id, "ada").await;
+    let of_grace = app.leave("grace").await;
+    let manifest = scene
+        .recorder
+        .manifest_until("its end", &id, Duration::from_secs(20), |manifest| {
+            manifest["recording"]["status"] != "recording"
+        })
+        .await;
+    let tracks = by_name(&manifest, "ada");
+    let ids =
+        |tracks: &[(String, &Value)]| tracks.iter().map(|(_, one)| one["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&tracks), ids(&then), "the same tracks go on: {manifest}");
+    for (name, listed) in &tracks {
+        let [gap] = listed["gaps"].as_array().unwrap().as_slice() else {
+            panic!("one gap of {name}: {listed}")
+        };
+        println!("{name}: {gap}");
+        assert!(gap["cause"] == "off" && gap["duration_us"].as_i64().unwrap() >= 2_500_000, "{name}: {gap}");
+        assert_eq!(listed["integrity"]["packets_lost"], 0, "{name}: {listed}");
+    }
+    // Behind the gap everything that was sent is there, to the last.
+    for (layer, (_, listed)) in tracks.iter().skip(1).enumerate() {
+        let (stored, sent) = (scene.stored(&id, listed, Codec::H264), texts(&of_ada["video"][layer]));
+        let behind = samples_of(listed) - samples_of(then[layer + 1].1);
+        let behind = usize::try_from(behind).unwrap();
+        assert!(behind >= 50, "{listed}");
+        assert_eq!(stored[stored.len() - behind..], sent[sent.len() - behind..], "layer {layer}");
+    }
+    scene.exact(&id, "grace", &of_grace).await;
+    assert!(!scene.recorder.log().contains("panicked"), "{}", scene.recorder.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulcast_that_the_application_excludes_and_includes_is_one_timeline() {
+    a_simulcast_leaves_and_returns(async |scene, id, what| {
+        scene.app.ask(what, json!({"peer": "ada"})).await;
+        if what == "exclude" {
+            scene.gone(id, "ada").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulcast_that_is_excluded_and_let_in_by_the_api_is_one_timeline_and_nobody_elses_gap() {
+    a_simulcast_leaves_and_returns(async |scene, id, what| scene.consent(id, "ada", what).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,9 +9,7 @@ use tureen_sfu::{Dialect, Fixture, Publish, Publisher};
 
 /// What is known not to hold: EVENT becomes VOD at the end, as players want of what ended, and RFC 8216 6.2.1 lets the
 /// type not change.
-/// And a discontinuity of the sound that repeats one of the picture may come in front of parts that were listed without
-/// it: behind them hls.js would wait for ever after a seek to between the two.
-const KNOWN: [&str; 2] = ["reload-type", "reload-grows"];
+const KNOWN: [&str; 1] = ["reload-type"];
 
 struct Live {
     stage: Stage,

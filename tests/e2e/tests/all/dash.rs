@@ -1,10 +1,13 @@
 //! Chromium publishes, Tureen records, dash.js and shaka play the descriptions in Chromium.
 
+mod periods;
+
 use crate::players::record_browser;
 use serde_json::Value;
 use std::time::Duration;
 use tureen::media::fmp4::read;
 use tureen_e2e::browser::Browser;
+use tureen_e2e::descriptions;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{ROOM, Stage, track};
 use tureen_e2e::stored::Stored;
@@ -13,8 +16,8 @@ use tureen_sfu::Dialect;
 /// What a viewer would not forgive, in seconds.
 const LONGEST_STALL: f64 = 0.3;
 
-/// Both players step over the few milliseconds in front of the first picture when they begin to play. What the decoder
-/// held by then is decoded again; the browser does not tell how much that was.
+/// Both players step over the millisecond in front of the first picture when they begin to play, and go on to another
+/// period. What the decoder held by then is decoded again; the browser does not tell how much that was.
 const DECODED_AGAIN: u64 = 12;
 
 /// Plays one recording to its end in both players: every picture is decoded, and seeks land.
@@ -23,6 +26,7 @@ async fn plays_from_dash(codec: &str) {
     let video = track(&manifest, "cam", "video");
     let stored = Stored::read(&stage.recorder.media(), &id, video["id"].as_str().unwrap());
     let address = format!("{}/api/v1/recordings/{id}/stream/manifest.mpd", stage.recorder.url);
+    descriptions::keep(&stage.recorder, &id, &format!("chromium-{codec}")).await;
     let expected = stored.entries.len() as u64 + leads(&stage, video).await;
     if codec != "h264" {
         downloads_as_webm(&stage, &id, codec, expected);
@@ -115,6 +119,7 @@ async fn a_running_recording_plays_at_its_edge() {
     let browser = Browser::publish(&stage.sfu.http_url(), &query).await;
     let id = stage.record().await;
     stage.recorded(&id, &["cam"], 12_000_000).await;
+    descriptions::keep(&stage.recorder, &id, "chromium-live").await;
     let address = format!("{}/api/v1/recordings/{id}/stream/manifest.mpd", stage.recorder.url);
     for player in ["shaka", "dash"] {
         let arguments =

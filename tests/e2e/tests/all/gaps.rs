@@ -54,10 +54,9 @@ impl Live {
             let own = found.and_then(|tracks| tracks.iter().find(|track| track["kind"] == kind));
             let Some(path) = own.and_then(|own| own["playlist"].as_str()) else { continue };
             let text = String::from_utf8(self.stage.recorder.get(path).await.to_vec()).unwrap();
-            // What is told of the segment that is still open comes again when it is whole.
-            let whole = text.rfind(".m4s\n").map_or(0, |last| last + 5);
             let ended = text.contains("#EXT-X-ENDLIST");
-            let lines: Vec<String> = text[..whole]
+            // What is told in front of a segment that is still open stays too.
+            let lines: Vec<String> = text
                 .lines()
                 .skip_while(|line| !line.starts_with("#EXT-X-MAP"))
                 .filter(|line| !OF_THE_EDGE.iter().any(|tag| line.starts_with(tag)))

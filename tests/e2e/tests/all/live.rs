@@ -1,10 +1,11 @@
 //! Low-latency HLS of a running recording.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tureen_e2e::stage::{Stage, track};
 use tureen_e2e::{latency, wait};
-use tureen_sfu::Dialect;
+use tureen_sfu::{Dialect, Fixture};
 
 /// The value of an attribute in quotes.
 fn quoted<'a>(line: &'a str, name: &str) -> Option<&'a str> {
@@ -82,6 +83,33 @@ async fn the_live_edge_plays_without_a_stall() {
     println!("median {:.2} s behind, at most {:.2} s", seen.quantile(0.5), seen.quantile(1.0));
     assert!(seen.behind.len() > 200 && seen.unread == 0, "{}", seen.report);
     assert!(seen.stalls.iter().all(|stall| *stall < 0.3), "{}", seen.report);
+    assert_eq!(seen.report["errors"].as_array().map(Vec::len), Some(0), "{}", seen.report["errors"]);
+}
+
+/// While it is off it is black, and what comes behind it is as near to the edge as what was before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_goes_off_and_on_is_watched_without_a_stall() {
+    let seen = latency::watch_while(500, "{}", 24, async |stage, ada, id| {
+        stage.recorded(id, &["ada"], 18_000_000).await;
+        ada.close_video().await.unwrap();
+        let far = |manifest: &Value| {
+            track(manifest, "ada", "video")["gaps"][0]["duration_us"].as_i64() > Some(5_000_000)
+        };
+        stage.recorder.manifest_until("it is off", id, Duration::from_secs(20), far).await;
+        ada.open_video(Fixture::named("h264-baseline.h264").unwrap()).await.unwrap();
+    })
+    .await;
+    println!(
+        "median {:.2} s behind, at most {:.2} s, {} black pictures, stalls {:?}",
+        seen.quantile(0.5),
+        seen.quantile(1.0),
+        seen.unread,
+        seen.stalls
+    );
+    assert!(seen.behind.len() > 200 && seen.unread > 4, "{}", seen.report);
+    assert!(seen.stalls.iter().all(|stall| *stall < 0.3), "{}", seen.report);
+    // The last key frame stands for a moment, and is as old as it is.
+    assert!(seen.quantile(0.98) < 4.5, "{}", seen.report);
     assert_eq!(seen.report["errors"].as_array().map(Vec::len), Some(0), "{}", seen.report["errors"]);
 }
 

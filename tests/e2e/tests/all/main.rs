@@ -4,6 +4,7 @@
 mod attach;
 mod bad_input;
 mod bridge;
+mod catalog;
 mod conformance;
 mod crash;
 mod dash;
@@ -16,6 +17,8 @@ mod layers;
 mod limits;
 mod live;
 mod loss;
+mod memory;
+mod path;
 mod players;
 mod rotation;
 mod segments;

@@ -29,6 +29,10 @@ struct Link {
     /// Where the SFU sends to.
     back: UdpSocket,
     consumer: Option<SocketAddr>,
+    /// The consumer's address before, from which nothing passes any more.
+    abandoned: Option<SocketAddr>,
+    /// What of [`State::rebound`] and [`State::abandoned`] was followed.
+    followed: (u64, u64),
     down: Pipe,
     up: Pipe,
     begun: Instant,
@@ -42,12 +46,18 @@ pub(super) async fn open(relay: &Arc<Inner>, number: u64, sfu: SocketAddr) -> st
     let back = UdpSocket::bind((sfu.ip(), 0)).await?;
     back.connect(sfu).await?;
     let address = front.local_addr()?;
+    let followed = {
+        let state = relay.state();
+        (state.rebound, state.abandoned)
+    };
     let seed = relay.seed.wrapping_mul(0x1_0000_0001).wrapping_add(2 * number);
     let link = Link {
         relay: Arc::downgrade(relay),
         front,
         back,
         consumer: None,
+        abandoned: None,
+        followed,
         down: Pipe::new(seed),
         up: Pipe::new(seed + 1),
         begun: Instant::now(),
@@ -68,15 +78,40 @@ impl Link {
                 biased;
                 () = tokio::time::sleep_until(wake) => {}
                 received = self.front.recv_from(&mut to_sfu) => if let Ok((length, from)) = received {
-                    self.consumer = Some(from);
-                    self.take(Direction::Up, &to_sfu[..length]);
+                    self.follow().await;
+                    if self.abandoned != Some(from) {
+                        self.consumer = Some(from);
+                        self.take(Direction::Up, &to_sfu[..length]);
+                    }
                 },
                 received = self.back.recv(&mut to_consumer) => if let Ok(length) = received {
                     self.take(Direction::Down, &to_consumer[..length]);
+                    self.follow().await;
                 },
             }
             self.deliver().await;
         }
+    }
+
+    /// Changes addresses as it is told.
+    async fn follow(&mut self) {
+        let Some(relay) = self.relay.upgrade() else { return };
+        let (rebound, abandoned) = {
+            let state = relay.state();
+            (state.rebound, state.abandoned)
+        };
+        if abandoned > self.followed.1
+            && let Some(gone) = self.consumer.take()
+        {
+            self.abandoned = Some(gone);
+        }
+        if rebound > self.followed.0 {
+            match another(&self.back).await {
+                Ok(back) => self.back = back,
+                Err(error) => tracing::error!(%error, "a link of the relay keeps its address"),
+            }
+        }
+        self.followed = (rebound, abandoned);
     }
 
     fn take(&mut self, direction: Direction, packet: &[u8]) {
@@ -123,6 +158,14 @@ impl Link {
             }
         }
     }
+}
+
+/// A socket at another port that sends to where this one does.
+async fn another(back: &UdpSocket) -> std::io::Result<UdpSocket> {
+    let sfu = back.peer_addr()?;
+    let other = UdpSocket::bind((sfu.ip(), 0)).await?;
+    other.connect(sfu).await?;
+    Ok(other)
 }
 
 fn count(state: &mut State, ssrc: u32, fate: Option<&super::pipe::Fate>, sequence: u16) {
@@ -269,5 +312,31 @@ mod tests {
         let length = ends.consumer.recv(&mut buffer).await.unwrap();
         assert_eq!(&buffer[..length], other);
         assert_ne!(ends.link, from, "the SFU sees the relay's other side");
+    }
+
+    #[tokio::test]
+    async fn the_sfu_sees_another_address_and_abandoned_ones_lead_nowhere() {
+        let ends = Ends::new(1).await;
+        let first = ends.meet().await;
+        ends.relay.rebind();
+        let second = ends.meet().await;
+        assert_ne!(first, second);
+        ends.relay.abandon_addresses();
+        ends.consumer.send(b"\x00lost").await.unwrap();
+        let moved = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        moved.connect(ends.link).await.unwrap();
+        moved.send(b"\x00moved").await.unwrap();
+        let mut buffer = [0; 64];
+        let (length, third) = ends.sfu.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"\x00moved", "and not what came from the address before");
+        assert!(third != first && third != second);
+        ends.sfu.send_to(&packet(7, 1), third).await.unwrap();
+        let length = moved.recv(&mut buffer).await.unwrap();
+        assert_eq!(rtp(&buffer[..length]), Some((7, 1)));
+        // From the address before nothing passes, also now.
+        ends.consumer.send(b"\x00late").await.unwrap();
+        moved.send(b"\x00again").await.unwrap();
+        let (length, _) = ends.sfu.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"\x00again");
     }
 }

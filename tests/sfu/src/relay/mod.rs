@@ -74,6 +74,10 @@ struct Inner {
 struct State {
     network: Network,
     dark: bool,
+    /// How often the address that the SFU sees has changed.
+    rebound: u64,
+    /// How often those of the consumers went out of use.
+    abandoned: u64,
     no_reports: bool,
     rules: HashMap<u32, Rule>,
     passages: HashMap<u32, Passage>,
@@ -108,6 +112,20 @@ impl Relay {
         self.dark(true);
         tokio::time::sleep(length).await;
         self.dark(false);
+    }
+
+    /// The SFU sees whoever consumes at another address from now on, as when a NAT has forgotten them. What is sent to
+    /// the address before is lost.
+    pub fn rebind(&self) {
+        self.inner.state().rebound += 1;
+    }
+
+    /// Nothing passes any more from or to the addresses that consumers have now, as when the interface behind them is
+    /// gone. From another address of theirs it does, and the SFU sees that at another one too.
+    pub fn abandon_addresses(&self) {
+        let mut state = self.inner.state();
+        state.rebound += 1;
+        state.abandoned += 1;
     }
 
     /// Whether the SFU's sender reports are dropped.

@@ -40,6 +40,8 @@ fn grows(old: &Media, new: &Media, found: &mut Findings<'_>) {
     let lasting = |media: &Media| -> Vec<(usize, String)> {
         let lines = media.lines.iter().filter_map(|line| match line {
             Line::Tag(tag) if PASSING.contains(&tag.name.as_str()) => None,
+            // Where no parts come any more there is nothing to promise of them.
+            Line::Tag(tag) if tag.name == "EXT-X-PART-INF" && new.ended => None,
             Line::Tag(tag) => Some((tag.line, format!("{}:{}", tag.name, tag.value))),
             Line::Uri(line, uri) => Some((*line, uri.clone())),
         });
@@ -64,7 +66,8 @@ fn parts(old: &Media, new: &Media, found: &mut Findings<'_>) {
     }
 }
 
-/// Rule `hint`: what was hinted came next (4.4.5.3), unless the end came.
+/// Rule `hint`: what was hinted came next (4.4.5.3), unless the end came. A hint tells what is expected: nobody knows
+/// beforehand when a camera goes off or on.
 fn hinted(old: &Media, new: &Media, found: &mut Findings<'_>) {
     let hint = old.hints.iter().find(|hint| hint.raw("TYPE") == Some("PART"));
     let Some((hint, uri)) = hint.and_then(|hint| Some((hint, hint.text("URI")?))) else { return };
@@ -77,6 +80,14 @@ fn hinted(old: &Media, new: &Media, found: &mut Findings<'_>) {
         now.iter().find(|(msn, part, _)| closed && (*msn, *part) == (next_segment + 1, 0))
     });
     if let Some((.., part)) = came {
-        found.want(part.uri == uri, "hint", hint.line, || format!("hinted was {uri}, {} came", part.uri));
+        let changed = of_fill(uri) != of_fill(&part.uri);
+        found.want(part.uri == uri || changed, "hint", hint.line, || {
+            format!("hinted was {uri}, {} came", part.uri)
+        });
     }
+}
+
+/// It stands in where there is no media.
+fn of_fill(uri: &str) -> bool {
+    uri.starts_with("fill-") || uri.starts_with("lead-")
 }

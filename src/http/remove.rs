@@ -1,13 +1,14 @@
 //! `DELETE /api/v1/recordings/{id}`
 
 use super::App;
+use super::audit::Noted;
 use super::error::Problem;
-use super::extract::{Arguments, Bearer, Place, recording_id};
-use crate::auth::{Action, permit};
+use super::extract::{Arguments, Bearer, Place};
+use crate::auth::Action;
 use crate::clock::{Clock, SystemClock};
+use crate::recorder::removal;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,25 +21,22 @@ pub(super) struct Delete {
 pub(super) async fn delete(
     State(app): State<App>,
     bearer: Bearer,
+    noted: Noted,
     Place(id): Place<String>,
     Arguments(Delete { permanent }): Arguments<Delete>,
 ) -> Result<Json<Value>, Problem> {
-    permit(&bearer.claims, if permanent { Action::Purge } else { Action::Delete })?;
-    let id = recording_id(&id)?;
+    noted.detail(json!({ "permanent": permanent }));
+    let action = if permanent { Action::Purge } else { Action::Delete };
+    let id = bearer.permitted_on(&app, action, &id).await?;
     let row = app.catalog.recording(id).await?;
     let row = row.filter(|row| permanent || row.deleted_at.is_none()).ok_or_else(Problem::no_recording)?;
-    if row.status.is_running() {
-        let detail = "the recording is still running: stop it first";
-        return Err(Problem::new(StatusCode::CONFLICT, "still-recording", detail));
-    }
     let at = row.deleted_at.unwrap_or_else(|| SystemClock.wall());
-    // Invariant S11: hidden, then the files, then the rows. Whatever is cut off here can be asked for again.
-    app.catalog.delete_recording(id, at).await?;
-    app.rows.forget(id);
     if permanent {
-        app.store.remove_recording(id).await?;
-        app.catalog.purge_recording(id).await?;
+        removal::purge(&app.catalog, &app.store, id, at).await?;
+    } else {
+        app.catalog.delete_recording(id, at).await?;
     }
+    app.forget(id);
     Ok(Json(json!({
         "recording_id": id,
         "status": "deleted",
