@@ -19,6 +19,7 @@ mod headers;
 mod limits;
 mod list;
 mod manifest;
+mod openapi;
 mod pause;
 mod probes;
 mod range;
@@ -44,10 +45,10 @@ use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
 pub use access::Access;
-use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::map_response;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{from_fn, map_response};
+use axum::{Extension, Router};
 use error::Problem;
 pub use events::Listeners;
 pub use limits::Limits;
@@ -61,14 +62,12 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
-/// A start has to join a room first; nothing else takes long.
-const TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -127,16 +126,17 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
     let slow_bodies = RequestBodyTimeoutLayer::new(app.limits.body_pause());
-    routes::all(&app)
-        .into_router()
+    let (router, api) = routes::all(&app).into_parts();
+    router
+        .layer(Extension(openapi::Document::new(&api)))
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
         .layer(CompressionLayer::new().compress_when(playable))
+        .layer(from_fn(limits::in_time))
         .layer(cors(origins))
         .layer(map_response(headers::guard))
         .layer(slow_bodies)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))

@@ -3,10 +3,12 @@
 mod access;
 mod attacks;
 mod auth;
+mod contract;
 mod dash;
 mod download;
 mod events;
 mod low_latency;
+mod openapi;
 mod rows;
 mod shares;
 mod signed;
@@ -31,6 +33,7 @@ use crate::reach::Reach;
 use crate::storage::Key;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use contract::Contract;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +88,7 @@ struct TestApp {
     closing: CancellationToken,
     listeners: Listeners,
     edges: Hub,
+    contract: Contract,
     paths: Vec<String>,
 }
 
@@ -133,15 +137,19 @@ impl TestApp {
             closing: CancellationToken::new(),
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
-        let paths = routes::all(&app).paths().to_vec();
-        Self { router: router(app, &origins), closing, listeners, fixture, edges, paths }
+        let paths = routes::all(&app).paths();
+        let router = router(app, &origins);
+        let document = Request::get("/openapi.json").body(Body::empty()).unwrap();
+        let contract = Contract(answer(&router, document).await.json());
+        Self { router, closing, listeners, fixture, edges, paths, contract }
     }
 
+    /// The answer, which is as the document says.
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 24).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = answer(&self.router, request).await;
+        self.contract.hold(&method, &path, &answer);
+        answer
     }
 
     async fn get(&self, path: &str, role: Role) -> Answer {
@@ -186,6 +194,13 @@ impl TestApp {
     fn at(&self, rest: &str) -> String {
         format!("{BASE}/{}{rest}", self.fixture.recording)
     }
+}
+
+async fn answer(router: &axum::Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 24).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 /// Teachers are the owner, students those whom the recording is shared with.

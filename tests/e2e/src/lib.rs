@@ -18,6 +18,7 @@ pub mod offset;
 pub mod readers;
 pub mod receiver;
 pub mod recorder;
+pub mod schemathesis;
 pub mod stage;
 pub mod stored;
 pub mod wait;

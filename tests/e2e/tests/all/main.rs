@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod live;
 mod loss;
+mod openapi;
 mod players;
 mod rotation;
 mod segments;
