@@ -39,6 +39,17 @@ bridge/dist/index.js: bridge/node_modules/.package-lock.json $(shell find bridge
 .PHONY: bridge
 bridge: bridge/dist/index.js docs/examples/node_modules/.package-lock.json ## Build the npm package
 
+# In a folder of its own in the cache. tests/e2e/src/schemathesis.rs runs it.
+export SCHEMATHESIS ?= $(CACHE)/schemathesis/bin/schemathesis
+
+$(SCHEMATHESIS): tests/e2e/schemathesis.txt
+	python3 -m venv --clear $(CACHE)/schemathesis
+	$(CACHE)/schemathesis/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: schemathesis
+schemathesis: $(SCHEMATHESIS)
+
 .PHONY: browser
 browser: tests/browser/node_modules/.package-lock.json tests/sfu/browser/dist/page.js
 
@@ -48,7 +59,7 @@ build: web ## Build the product only: no C++, no browser
 	cargo build --bin tureen
 
 .PHONY: build-all
-build-all: setup web browser bridge
+build-all: setup web browser bridge schemathesis
 	cargo build --workspace --all-targets
 
 .PHONY: fmt
@@ -77,6 +88,11 @@ test: build-all ## Install what is lacking and run every test
 .PHONY: test-long
 test-long: build-all ## End-to-end tests that `make test` leaves out for their length
 	cargo nextest run --profile long --workspace
+
+.PHONY: test-api
+test-api: setup web schemathesis ## The service against its OpenAPI document, at length. EXAMPLES
+	cargo build --workspace --bins
+	API_EXAMPLES=$(or $(EXAMPLES),150) cargo nextest run --profile $(PROFILE) -p tureen-e2e -E 'test(/^openapi::/)'
 
 # In a folder of their own: what is built for them is instrumented.
 FUZZ = FUZZ_TARGET_DIR=$(CACHE)/fuzz tests/fuzz/run.sh

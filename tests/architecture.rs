@@ -50,6 +50,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["catalog"]),
     ("axum", &["http"]),
     ("tower_http", &["http"]),
+    ("utoipa", &["http"]),
+    ("utoipa_axum", &["http"]),
     ("jsonwebtoken", &["auth"]),
     ("argon2", &["auth"]),
     ("governor", &["http"]),

@@ -1,4 +1,4 @@
-// Builds the pages into dist/: dist/watch.html, and dist/assets/* with a hash in each name, so that a
+// Builds the pages into dist/: dist/{watch,api-docs}.html, and dist/assets/* with a hash in each name, so that a
 // server may cache assets for ever and pages not at all. With --tests it bundles the unit tests for
 // node's own runner instead.
 import { build } from 'esbuild';
@@ -7,6 +7,13 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
+const PAGES = ['watch', 'api-docs'];
+const LICENCES = [
+  'hls.js/LICENSE',
+  'swagger-ui-dist/LICENSE',
+  'swagger-ui-dist/NOTICE',
+  'swagger-ui-dist/swagger-ui-es-bundle.js.LICENSE.txt',
+];
 
 if (process.argv.includes('--tests')) {
   await rm(join(root, 'build/test'), { recursive: true, force: true });
@@ -28,7 +35,7 @@ if (process.argv.includes('--tests')) {
   await mkdir(dist, { recursive: true });
   const result = await build({
     absWorkingDir: root,
-    entryPoints: ['src/watch.ts', 'src/watch.css'],
+    entryPoints: PAGES.flatMap((page) => [`src/${page}.ts`, `src/${page}.css`]),
     outdir: 'dist/assets',
     entryNames: '[name]-[hash]',
     bundle: true,
@@ -39,17 +46,21 @@ if (process.argv.includes('--tests')) {
     metafile: true,
     logLevel: 'warning',
   });
-  // What is bundled stays under its own licence (hls.js: Apache-2.0).
-  const licence = await readFile(join(root, 'node_modules/hls.js/LICENSE'), 'utf8');
-  await writeFile(join(dist, 'assets/licences.txt'), `hls.js\n\n${licence}`);
+  // What is bundled stays under its own licence (Apache-2.0, and those of swagger-ui's parts).
+  const licences = await Promise.all(
+    LICENCES.map(async (path) => `${path}\n\n${await readFile(join(root, 'node_modules', path), 'utf8')}`),
+  );
+  await writeFile(join(dist, 'assets/licences.txt'), licences.join('\n\n'));
   const built = {};
   for (const [path, output] of Object.entries(result.metafile.outputs)) {
     if (output.entryPoint) built[basename(output.entryPoint)] = `/assets/${basename(path)}`;
   }
-  const page = (await readFile(join(root, 'src/watch.html'), 'utf8'))
-    .replace('{{script}}', built['watch.ts'])
-    .replace('{{style}}', built['watch.css']);
-  await writeFile(join(dist, 'watch.html'), page);
+  for (const page of PAGES) {
+    const text = (await readFile(join(root, `src/${page}.html`), 'utf8'))
+      .replace('{{script}}', built[`${page}.ts`])
+      .replace('{{style}}', built[`${page}.css`]);
+    await writeFile(join(dist, `${page}.html`), text);
+  }
   for (const [path, output] of Object.entries(result.metafile.outputs)) {
     console.log(`${path}  ${(output.bytes / 1024).toFixed(1)} KiB`);
   }

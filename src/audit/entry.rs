@@ -185,7 +185,8 @@ impl Entry {
     }
 
     /// Something that the service does by itself.
-    pub(super) fn system(at: WallTime, action: Action) -> Self {
+    #[must_use]
+    pub fn system(at: WallTime, action: Action) -> Self {
         Self { role: SYSTEM.to_owned(), ..Self::new(at, action) }
     }
 

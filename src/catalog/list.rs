@@ -47,7 +47,7 @@ pub struct Page {
 }
 
 /// Counting stops here: a list is as quick whatever it is a list of.
-const COUNTED: u64 = 10_000;
+pub(super) const COUNTED: u64 = 10_000;
 
 /// How many rows match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,13 @@ pub enum Total {
     Exactly(u64),
     /// More than 10,000.
     More,
+}
+
+impl Total {
+    /// Of a count that stopped behind [`COUNTED`].
+    pub(super) fn of(counted: u64) -> Self {
+        if counted > COUNTED { Self::More } else { Self::Exactly(counted) }
+    }
 }
 
 /// A number up to 10,000, then the text `10000+`.
@@ -107,10 +114,7 @@ impl Catalog {
         let mut count = sql("SELECT COUNT(*) AS total FROM (SELECT 1 AS one FROM recordings r WHERE 1 = 1");
         restrict(&mut count, filter);
         count.push(" LIMIT ").push_bind(signed(COUNTED + 1)).push(") AS counted");
-        let total = match integer(&count.fetch_one(&self.reader).await?, "total")? {
-            counted if counted > COUNTED => Total::More,
-            counted => Total::Exactly(counted),
-        };
+        let total = Total::of(integer(&count.fetch_one(&self.reader).await?, "total")?);
 
         let mut select = sql("SELECT r.* FROM recordings r WHERE 1 = 1");
         restrict(&mut select, filter);

@@ -1,7 +1,7 @@
 //! `tureen serve`
 
 use super::{asked_to_end, say, tell};
-use crate::audit::Audit;
+use crate::audit::{Appender, Audit};
 use crate::auth::{Keys, Published, Sealer, Verifier};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
@@ -17,7 +17,7 @@ use crate::playback::filled::Fills;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
-use crate::recorder::{Shutdown, Supervisor, auto, removal};
+use crate::recorder::{Means, Shutdown, Supervisor, auto, removal};
 use crate::sfu::bridge::Lobby;
 use crate::storage::Store;
 use crate::webhook::{self, Office, Stats, target};
@@ -76,7 +76,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::default());
     let office = office(&webhooks, &catalog, &reach, &stats).await?;
     let policy = Policy { fragment_micros: media.part_micros()?, ..Policy::default() };
-    let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), most);
+    let recorder =
+        supervisor(catalog.clone(), store.clone(), policy, reach.clone(), most, audit.appender.clone());
     if let Err(error) = removal::sweep(&catalog, &store).await {
         tracing::error!(%error, "what was to be removed cannot be; the next start tries again");
     }
@@ -194,10 +195,11 @@ pub(crate) fn supervisor(
     policy: Policy,
     reach: Reach,
     most: usize,
+    audit: Appender,
 ) -> Supervisor {
-    let (clock, lobby) = (Arc::new(SystemClock), Lobby::default());
     let peer = peer::Config { reach, ..peer::Config::default() };
-    Supervisor::new(catalog, store, clock, policy, peer, lobby, most)
+    let (clock, lobby, audit) = (Arc::new(SystemClock), Lobby::default(), Some(audit));
+    Supervisor::new(Means { catalog, store, clock, policy, peer, lobby, most, audit })
 }
 
 fn announce(bound: SocketAddr, secret: Option<&Secret>) {

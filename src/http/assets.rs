@@ -4,6 +4,8 @@
 use super::App;
 use super::error::Problem;
 use super::extract::{Place, recording_id};
+use super::openapi::params::OfRecording;
+use super::openapi::problems::{Failing, NoPages, NotFound};
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,10 +20,36 @@ struct Pages;
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; \
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors ";
 
-/// `GET /watch/{id}`: the page. It asks for the recording with the bearer's token, so it tells nothing itself.
+/// The page that plays a recording.
+///
+/// It asks for the recording with the token of its visitor, so it tells nothing itself.
+#[utoipa::path(
+    get, path = "/watch/{id}", operation_id = "watch", tag = "Pages", params(OfRecording),
+    responses(
+        (status = 200, body = String, content_type = "text/html; charset=utf-8", description = "HTML."),
+        Failing<(NotFound, NoPages)>,
+    ),
+)]
 pub(super) async fn watch(State(app): State<App>, Place(id): Place<String>) -> Result<Response, Problem> {
     recording_id(&id)?;
-    let page = Pages::get("watch.html").ok_or_else(|| {
+    page("watch.html", &app.frames)
+}
+
+/// The page that shows this document.
+#[utoipa::path(
+    get, path = "/api-docs", operation_id = "browseApi", tag = "Pages",
+    responses(
+        (status = 200, body = String, content_type = "text/html; charset=utf-8", description = "HTML."),
+        Failing<NoPages>,
+    ),
+)]
+pub(super) async fn api_docs() -> Result<Response, Problem> {
+    page("api-docs.html", "'none'")
+}
+
+/// `frames` may show it in one of theirs.
+fn page(name: &str, frames: &str) -> Result<Response, Problem> {
+    let page = Pages::get(name).ok_or_else(|| {
         let detail = "this binary was built without its pages: run 'make web' before building";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-pages", detail)
     })?;
@@ -29,12 +57,20 @@ pub(super) async fn watch(State(app): State<App>, Place(id): Place<String>) -> R
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         // Applications show the page in a frame of theirs.
-        (header::CONTENT_SECURITY_POLICY, format!("{POLICY}{}", app.frames)),
+        (header::CONTENT_SECURITY_POLICY, format!("{POLICY}{frames}")),
     ];
     Ok((headers, page.data).into_response())
 }
 
-/// `GET /assets/...`: their names hold a hash of what is in them.
+/// A script or style of the pages: their names hold a hash of what is in them.
+#[utoipa::path(
+    get, path = "/assets/{file}", operation_id = "getAsset", tag = "Pages",
+    params(("file" = String, Path, example = "licences.txt", min_length = 1)),
+    responses(
+        (status = 200, description = "The file.", content(("text/javascript"), ("text/css"), ("text/plain"))),
+        Failing<NotFound>,
+    ),
+)]
 pub(super) async fn asset(Place(path): Place<String>) -> Result<Response, Problem> {
     let file = Pages::get(&format!("assets/{path}")).ok_or_else(Problem::no_such_page)?;
     let kind = mime_guess::from_path(&path).first_or_octet_stream();

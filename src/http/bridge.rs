@@ -4,6 +4,8 @@
 use super::App;
 use super::error::Problem;
 use super::extract::Bearer;
+use super::openapi::params::Handshake;
+use super::openapi::problems::{Refused, TooManyAttached, UpgradeRequired};
 use crate::auth::Action;
 use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Wire};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -36,6 +38,17 @@ const UNSUPPORTED: u16 = 1003;
 const ABNORMAL: u16 = 1006;
 const TOO_BIG: u16 = 1009;
 
+/// Opens the WebSocket by which an application attaches a room.
+///
+/// Subprotocol `tureen-bridge.v1`; docs/design/bridge-protocol.md tells what is said over it.
+#[utoipa::path(
+    get, path = "/", operation_id = "attach", tag = "Attach",
+    params(Handshake),
+    responses(
+        (status = 101, description = "A WebSocket."),
+        Refused<(UpgradeRequired, TooManyAttached)>,
+    ),
+)]
 pub(super) async fn attach(
     State(app): State<App>,
     bearer: Bearer,

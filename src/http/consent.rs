@@ -1,29 +1,57 @@
-//! `POST /api/v1/recordings/{id}/participants/{peer_id}/exclude` and `/include`: consent taken back, and given.
+//! `POST /api/v1/recordings/{id}/participants/{participant}/exclude` and `/include`: consent taken back, and given.
 
 use super::App;
 use super::audit::Noted;
 use super::error::Problem;
 use super::extract::{Bearer, Place};
+use super::openapi::params::OfParticipant;
+use super::openapi::problems::{NotFound, NotRunning, Refused};
 use crate::auth::Action;
+use crate::id::RecordingId;
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+/// Whether somebody is recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Consent {
+    #[schema(value_type = Uuid)]
+    recording_id: RecordingId,
+    peer_id: String,
+    recorded: bool,
+    message: String,
+}
+
+/// Takes somebody out of a running recording.
+///
+/// Nothing of them that arrives after the answer is stored, and the choice is kept, over a restart too.
+#[utoipa::path(
+    post, path = "/{id}/participants/{participant}/exclude", operation_id = "excludeParticipant", tag = "Recordings",
+    params(OfParticipant),
+    responses((status = 200, body = Consent, description = "It holds."), Refused<(NotFound, NotRunning)>),
+)]
 pub(super) async fn exclude(
     app: State<App>,
     bearer: Bearer,
     noted: Noted,
     place: Place<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Consent>, Problem> {
     admit(app, bearer, noted, place, false).await
 }
 
+/// Lets somebody into a running recording, again or by name.
+#[utoipa::path(
+    post, path = "/{id}/participants/{participant}/include", operation_id = "includeParticipant", tag = "Recordings",
+    params(OfParticipant),
+    responses((status = 200, body = Consent, description = "It holds."), Refused<(NotFound, NotRunning)>),
+)]
 pub(super) async fn include(
     app: State<App>,
     bearer: Bearer,
     noted: Noted,
     place: Place<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Consent>, Problem> {
     admit(app, bearer, noted, place, true).await
 }
 
@@ -34,17 +62,13 @@ async fn admit(
     noted: Noted,
     Place((id, peer_id)): Place<(String, String)>,
     admitted: bool,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Consent>, Problem> {
     let id = bearer.permitted_on(&app, Action::Stop, &id).await?;
     let row = app.catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
     row.ok_or_else(Problem::no_recording)?;
     noted.target(&peer_id);
     app.recorder.admit(id, &peer_id, admitted).await?;
     let message = if admitted { "is recorded" } else { "is not recorded any more" };
-    Ok(Json(json!({
-        "recording_id": id,
-        "peer_id": peer_id,
-        "recorded": admitted,
-        "message": format!("the participant {message}"),
-    })))
+    let message = format!("the participant {message}");
+    Ok(Json(Consent { recording_id: id, peer_id, recorded: admitted, message }))
 }

@@ -3,6 +3,8 @@
 use super::App;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
+use super::openapi::params::{Known, OfRecording};
+use super::openapi::problems::{BadRequest, NotFound, NotPlayable, NothingYet, Refused};
 use super::range;
 use super::stream::Who;
 use crate::auth::Action;
@@ -17,6 +19,16 @@ use axum::response::{IntoResponse, Response};
 
 const MANIFEST_TYPE: &str = "application/dash+xml";
 
+/// The DASH manifest of one participant.
+#[utoipa::path(
+    get, path = "/{id}/stream/manifest.mpd", operation_id = "getDashManifest", tag = "Playback",
+    params(OfRecording, Who, Known),
+    responses(
+        (status = 200, body = String, content_type = "application/dash+xml", description = "A manifest."),
+        (status = 304, description = "It is as it was."),
+        Refused<(BadRequest, NotFound, NothingYet, NotPlayable)>,
+    ),
+)]
 pub(super) async fn manifest(
     State(app): State<App>,
     bearer: Bearer,

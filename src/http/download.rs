@@ -4,6 +4,11 @@ use super::App;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
 use super::list::wall;
+use super::openapi::params::{OfRecording, Parts, Rest};
+use super::openapi::problems::{
+    BadRequest, Changed, NotFound, NotInContainer, NothingYet, OutOfRange, PreconditionFailed, Refused,
+    SeveralFiles, TooLong,
+};
 use super::range;
 use crate::auth::{Action, Bound, Purpose, digest_of};
 use crate::id::TrackId;
@@ -13,6 +18,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Times beyond this, in seconds, are of no recording: 30 years.
 const LONGEST_SECONDS: f64 = 1e9;
@@ -22,18 +28,49 @@ const MOST_TRACKS: usize = 64;
 const LONGEST_NAME: usize = 60;
 
 /// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Download {
+    /// `mp4`, also without it, or `webm`.
+    #[param(required = false, pattern = "^(mp4|webm)$")]
     format: String,
+    /// Identifiers of tracks, between commas: these, as they are.
+    #[param(required = false)]
     track: String,
+    /// Whose picture and sound; without it those that the multivariant playlist presents.
+    #[param(required = false, value_type = Uuid)]
     participant: String,
+    /// Seconds from the first media of what is selected, or a time of RFC 3339.
+    #[param(required = false, example = "60.5")]
     start: String,
+    /// The same.
+    #[param(required = false, example = "2026-01-31T12:00:00Z")]
     end: String,
+    /// Seconds, in place of `end`.
+    #[param(required = false, value_type = f64, exclusive_minimum = 0, maximum = 1_000_000_000)]
     duration: String,
+    /// `true`, also without it: exactly the part. `false`: from the key frame before it.
+    #[param(required = false, value_type = bool)]
     exact: String,
 }
 
+/// One file of a recording, or of a part of it, made while it is sent.
+#[utoipa::path(
+    get, path = "/{id}/download", operation_id = "downloadRecording", tag = "Playback",
+    params(OfRecording, Download, Parts, Rest),
+    responses(
+        (status = 200, description = "The whole.", content(("video/mp4"), ("video/webm"), ("audio/webm")),
+            headers(("ETag" = String), ("Content-Disposition" = String))),
+        (status = 206, description = "The range.", content(("video/mp4"), ("video/webm"), ("audio/webm")),
+            headers(("ETag" = String), ("Content-Range" = String), ("Content-Disposition" = String))),
+        (status = 304, description = "It is as it was."),
+        Refused<(
+            (BadRequest, NotFound, NothingYet, SeveralFiles, PreconditionFailed),
+            (OutOfRange, NotInContainer, TooLong, Changed),
+        )>,
+    ),
+)]
 pub(super) async fn download(
     State(app): State<App>,
     bearer: Bearer,

@@ -2,8 +2,12 @@
 
 use super::App;
 use super::access::Access;
+use super::describe::stamp::Stamp;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
+use super::openapi::params::{Heard, OfRecording};
+use super::openapi::problems::{BadRequest, NotFound, Refused, TooManyListeners};
 use crate::auth::{Action, Subject};
 use crate::catalog::{self, Catalog, EventFilter, EventKind, Status, Viewer};
 use crate::clock::{Clock, SystemClock};
@@ -15,14 +19,16 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Of a list.
@@ -59,15 +65,50 @@ impl Default for Listeners {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Listen {
+    /// Of this one.
+    #[param(required = false, value_type = Uuid)]
     recording: String,
+    /// Names of types, between commas.
+    #[param(required = false, example = "track.started,track.stopped")]
     types: String,
+    /// As the header `Last-Event-ID`, for browsers' first connection.
+    #[param(required = false)]
     last_event_id: String,
 }
 
-/// Events as they are written, in the order of the log.
+/// An event as [`catalog::Event`] is sent.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "told, not made: the row sends itself")]
+pub(super) struct Happened {
+    /// The same wherever and however often it is told.
+    id: Uuid,
+    #[schema(value_type = words::EventType)]
+    r#type: String,
+    timestamp: Stamp,
+    recording_id: Uuid,
+    /// Its place in the recording, from 1, without holes.
+    sequence: u64,
+    /// More of it, by its type.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// Events of all recordings as they are written (Server-Sent Events).
+///
+/// In the order of the log, without an end. Each has the `id`, the `event` (its type) and as `data` an `Event` as JSON.
+#[utoipa::path(
+    get, path = "/", operation_id = "listenToEvents", tag = "Events",
+    params(Listen, Heard),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream", description = "Events without an end."),
+        Refused<(BadRequest, NotFound, TooManyListeners)>,
+    ),
+)]
 pub(super) async fn listen(
     State(app): State<App>,
     bearer: Bearer,
@@ -218,21 +259,41 @@ fn as_sse(event: &catalog::Event) -> Result<Event, axum::Error> {
     Event::default().id(event.id.to_string()).event(event.kind.name()).json_data(event)
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct List {
+    /// A `sequence`: those behind it.
+    #[param(required = false, value_type = u64)]
     after: String,
+    /// 100 unless it is said; more than 1000 counts as 1000.
+    #[param(required = false, value_type = u32)]
     limit: String,
+    /// Names of types, between commas.
+    #[param(required = false, example = "track.started,track.stopped")]
     types: String,
 }
 
-/// The log of one recording.
+/// A page of a recording's log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Log {
+    #[schema(value_type = Vec<Happened>)]
+    events: Vec<catalog::Event>,
+    /// The `after` of the next page; null on the last.
+    next: Option<u64>,
+}
+
+/// What happened in a recording, in order.
+#[utoipa::path(
+    get, path = "/{id}/events", operation_id = "listEvents", tag = "Events", params(OfRecording, List),
+    responses((status = 200, body = Log, description = "A page."), Refused<(BadRequest, NotFound)>),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
     Arguments(asked): Arguments<List>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Log>, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let row = app.catalog.recording(id).await?;
     row.filter(|row| row.status != Status::Deleted).ok_or_else(Problem::no_recording)?;
@@ -243,7 +304,7 @@ pub(super) async fn list(
     let more = events.len() > limit as usize;
     events.truncate(limit as usize);
     let next = events.last().filter(|_| more).map(|last| last.sequence);
-    Ok(Json(json!({ "events": events, "next": next })))
+    Ok(Json(Log { events, next }))
 }
 
 /// A whole number; an empty one is as if absent.

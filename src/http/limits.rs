@@ -7,8 +7,10 @@
 use super::error::Problem;
 use crate::auth::Subject;
 use crate::id::ShareId;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{Extensions, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use governor::clock::Clock as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -30,8 +32,10 @@ const OPENINGS: (u32, Duration) = (60, Duration::from_secs(1));
 const PASSWORDS: (u32, Duration) = (40, Duration::from_secs(10));
 /// See [`Limits::body_pause`].
 const BODY_PAUSE: Duration = Duration::from_secs(10);
-/// Routes of bytes of media.
-const MEDIA: [&str; 2] = ["/stream/{*file}", "/download"];
+/// Routes of bytes of media, and of the playlists that players ask for again and again.
+const MEDIA: [&str; 2] = ["/stream/{track}/", "/download"];
+/// A start has to join a room first; nothing else takes long.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Counts who asks. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -110,7 +114,8 @@ impl Limits {
     /// A request of somebody for a route.
     pub(super) fn admit(&self, subject: &Subject, route: &str) -> Result<(), Problem> {
         let Some(subjects) = &self.0.subjects else { return Ok(()) };
-        if MEDIA.iter().any(|media| route.ends_with(media)) {
+        let [streams, downloads] = MEDIA;
+        if route.contains(streams) || route.ends_with(downloads) {
             return Ok(());
         }
         let whose = (&subject.user_id, subject.kind, subject.share);
@@ -149,6 +154,14 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Answers within [`TIMEOUT`]. An answer's body may take longer.
+pub(super) async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
+    tokio::time::timeout(TIMEOUT, next.run(request)).await.map_err(|_| {
+        let detail = "the answer was not ready in time";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail).header(header::RETRY_AFTER, "10")
+    })
+}
+
 /// From where a request comes.
 pub(super) fn address(extensions: &Extensions) -> IpAddr {
     let found = extensions.get::<ConnectInfo<SocketAddr>>();
@@ -173,7 +186,7 @@ mod tests {
         let admitted_of = |who: &Subject, route: &str| admitted(30, || limits.admit(who, route));
         assert!((10..30).contains(&admitted_of(&ada, "/api/v1/recordings/{id}")));
         assert!((10..30).contains(&admitted_of(&bob, "/api/v1/recordings/{id}")));
-        assert_eq!(admitted_of(&ada, "/api/v1/recordings/{id}/stream/{*file}"), 30);
+        assert_eq!(admitted_of(&ada, "/api/v1/recordings/{id}/stream/{track}/{file}"), 30);
         assert_eq!(admitted_of(&ada, "/api/v1/recordings/{id}/download"), 30);
         assert!(limits.refused() > 0);
         let none = Limits::new(0);

@@ -1,16 +1,18 @@
 //! `GET /api/v1/recordings`
 
 use super::App;
-use super::describe;
+use super::describe::recording::Row;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer};
+use super::openapi::problems::{BadRequest, Refused};
 use crate::auth::Action;
-use crate::catalog::{Filter, Status, Viewer};
+use crate::catalog::{Filter, Status, Total, Viewer};
 use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 100;
@@ -18,35 +20,69 @@ const MAX_LIMIT: u32 = 100;
 const MAX_SEARCH_BYTES: usize = 1024;
 
 /// All text, so that a mistake is told by the name of its argument; empty ones are as if absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct List {
+    #[param(required = false)]
     room_id: String,
+    /// Who started it or took part.
+    #[param(required = false)]
     user_id: String,
+    /// Deleted ones are in no other list.
+    #[param(required = false, value_type = words::RecordingStatus)]
     status: String,
+    /// Started then or later: a time of RFC 3339, or a day, which begins in UTC.
+    #[param(required = false, example = "2026-01-31T12:00:00Z")]
     from: String,
+    /// Started then or before.
+    #[param(required = false, example = "2026-02-01")]
     to: String,
+    /// In title, description or room.
+    #[param(required = false)]
     q: String,
+    /// 10 unless it is said; more than 100 counts as 100.
+    #[param(required = false, value_type = u32)]
     limit: String,
+    #[param(required = false, value_type = u32)]
     offset: String,
+    /// `next` of the page before.
+    #[param(required = false)]
     cursor: String,
 }
 
+/// A page of recordings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page {
+    recordings: Vec<Row>,
+    #[schema(value_type = words::Count)]
+    total: Total,
+    limit: u32,
+    offset: u32,
+    /// The `cursor` of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// Recordings, the newest first.
+#[utoipa::path(
+    get, path = "/", operation_id = "listRecordings", tag = "Recordings", params(List),
+    responses((status = 200, body = Page, description = "A page."), Refused<BadRequest>),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(arguments): Arguments<List>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page>, Problem> {
     bearer.permitted(Action::List)?;
     let filter = Filter { viewer: app.access.viewer(&bearer.subject), ..filter(arguments)? };
     let page = app.catalog.list(&filter).await?;
-    Ok(Json(json!({
-        "recordings": page.rows.iter().map(describe::row).collect::<Vec<_>>(),
-        "total": page.total,
-        "limit": filter.limit,
-        "offset": filter.offset,
-        "next": page.next.map(|cursor| cursor.to_string()),
-    })))
+    Ok(Json(Page {
+        recordings: page.rows.iter().map(Row::from).collect(),
+        total: page.total,
+        limit: filter.limit,
+        offset: filter.offset,
+        next: page.next.map(|cursor| cursor.to_string()),
+    }))
 }
 
 fn filter(arguments: List) -> Result<Filter, Problem> {

@@ -1,18 +1,84 @@
 //! `GET /api/v1/recordings/{id}/manifest.json`: everybody in a recording, and where each one's media lies.
 
 use super::App;
-use super::describe;
+use super::describe::integrity::Verdict;
+use super::describe::participant::{Somebody, SpeakerTurn};
+use super::describe::recording::{PauseTold, base, paused, pauses};
+use super::describe::stamp::Stamp;
+use super::describe::track::{self, State as Now};
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Bearer, Place};
+use super::openapi::params::OfRecording;
+use super::openapi::problems::{NotFound, Refused};
 use crate::auth::Action;
-use crate::catalog::Participant;
+use crate::catalog::{Participant, Status};
+use crate::id::RecordingId;
 use crate::playback::room::Room;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+/// Everybody in a recording, on one clock.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Manifest {
+    recording: ManifestRecording,
+    speaker_turns: Vec<SpeakerTurn>,
+    participants: Vec<ManifestParticipant>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ManifestRecording {
+    #[schema(value_type = Uuid)]
+    id: RecordingId,
+    title: String,
+    room_id: String,
+    #[schema(value_type = words::RecordingStatus)]
+    status: Status,
+    started_at: Stamp,
+    stopped_at: Option<Stamp>,
+    /// Without its pauses.
+    duration_us: i64,
+    /// It stands still.
+    paused: bool,
+    pauses: Vec<PauseTold>,
+    /// Null before the first verdict.
+    integrity: Option<Verdict>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ManifestParticipant {
+    #[serde(flatten)]
+    somebody: Somebody,
+    /// Where the zero of this participant's playlists lies on the recording's timeline; null until there is media.
+    offset_us: Option<i64>,
+    zero_at: Option<Stamp>,
+    state: Now,
+    /// The multivariant playlist; null until there is something that plays.
+    playlist: Option<String>,
+    /// The DASH manifest; null until there is something that plays.
+    dash: Option<String>,
+    tracks: Vec<ManifestTrack>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ManifestTrack {
+    #[serde(flatten)]
+    track: track::Told,
+    /// Its media playlist; null until a segment is closed.
+    playlist: Option<String>,
+}
+
+/// Everybody in a recording, and where each one's media lies.
+///
+/// Ask again while `status` is `recording`. A token that came in the query is carried on in all addresses.
+#[utoipa::path(
+    get, path = "/{id}/manifest.json", operation_id = "getManifest", tag = "Recordings", params(OfRecording),
+    responses((status = 200, body = Manifest, description = "As far as it went."), Refused<NotFound>),
+)]
 pub(super) async fn manifest(
     State(app): State<App>,
     bearer: Bearer,
@@ -22,52 +88,48 @@ pub(super) async fn manifest(
     let room = Room::load(&app.catalog, id).await?;
     let recording = &room.recording;
     let turns = app.catalog.turns(recording.id).await?;
-    let body = json!({
-        "recording": {
-            "id": recording.id,
-            "title": recording.title,
-            "room_id": recording.room_id,
-            "status": recording.status,
-            "started_at": recording.started_at.to_string(),
-            "stopped_at": recording.stopped_at.map(|at| at.to_string()),
-            "duration_us": room.duration_micros(),
-            "paused": describe::paused(&room),
-            "pauses": describe::pauses(&room),
-            "integrity": describe::integrity(&room),
+    let body = Manifest {
+        recording: ManifestRecording {
+            id: recording.id,
+            title: recording.title.clone(),
+            room_id: recording.room_id.clone(),
+            status: recording.status,
+            started_at: recording.started_at.into(),
+            stopped_at: recording.stopped_at.map(Stamp::from),
+            duration_us: room.duration_micros(),
+            paused: paused(&room),
+            pauses: pauses(&room),
+            integrity: Verdict::of_all(&room),
         },
-        "speaker_turns": turns.iter().map(describe::turn).collect::<Vec<_>>(),
-        "participants": room.participants.iter().map(|who| person(&room, who, &bearer)).collect::<Vec<_>>(),
-    });
+        speaker_turns: turns.iter().map(SpeakerTurn::from).collect(),
+        participants: room.participants.iter().map(|who| person(&room, who, &bearer)).collect(),
+    };
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(body)).into_response())
 }
 
-/// `offset_us` is where the zero of this participant's playlists lies on the recording's timeline; it and the playlist
-/// are null until there is media.
-fn person(room: &Room, who: &Participant, bearer: &Bearer) -> Value {
-    let base = describe::base(&room.recording);
+fn person(room: &Room, who: &Participant, bearer: &Bearer) -> ManifestParticipant {
+    let base = base(&room.recording);
     let zero = room.zero_micros(who.id);
     let presented = room.presented(who.id, |track| crate::playback::support::of(track.codec).hls_js);
     let playable = presented.video.or(presented.audio).is_some();
     let query = bearer.with(&[("participant", &who.id.to_string())]);
-    let mut body = describe::participant(who);
-    describe::put(&mut body, "offset_us", json!(zero));
-    let at = zero.map(|zero| room.wall(zero).to_string());
-    describe::put(&mut body, "zero_at", json!(at));
-    describe::put(&mut body, "state", json!(if room.ended(who.id) { "ended" } else { "live" }));
-    let playlist = playable.then(|| format!("{base}/stream/playlist.m3u8{query}"));
-    describe::put(&mut body, "playlist", json!(playlist));
     let seen = room.presented(who.id, |track| crate::playback::support::of(track.codec).dash);
-    let described = seen.video.or(seen.audio).map(|_| format!("{base}/stream/manifest.mpd{query}"));
-    describe::put(&mut body, "dash", json!(described));
-    let query = bearer.query();
+    let described = seen.video.or(seen.audio).is_some();
+    let own = bearer.query();
     let tracks = room.tracks_of(who.id).map(|track| {
-        let mut body = describe::track(room, track);
         let listed = room.totals_of(track.id).is_some();
-        let playlist = listed.then(|| format!("{base}/stream/{}/playlist.m3u8{query}", track.id));
-        describe::put(&mut body, "playlist", json!(playlist));
-        body
+        ManifestTrack {
+            track: track::Told::new(room, track),
+            playlist: listed.then(|| format!("{base}/stream/{}/playlist.m3u8{own}", track.id)),
+        }
     });
-    let tracks = tracks.collect();
-    describe::put(&mut body, "tracks", tracks);
-    body
+    ManifestParticipant {
+        somebody: who.into(),
+        offset_us: zero,
+        zero_at: zero.map(|zero| room.wall(zero).into()),
+        state: Now::live(!room.ended(who.id)),
+        playlist: playable.then(|| format!("{base}/stream/playlist.m3u8{query}")),
+        dash: described.then(|| format!("{base}/stream/manifest.mpd{query}")),
+        tracks: tracks.collect(),
+    }
 }

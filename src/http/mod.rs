@@ -21,6 +21,7 @@ mod hold;
 mod limits;
 mod list;
 mod manifest;
+mod openapi;
 mod pause;
 mod probes;
 mod range;
@@ -52,10 +53,10 @@ use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
 pub use access::Access;
-use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::{Extension, Router};
 use error::Problem;
 pub use events::Listeners;
 pub use limits::Limits;
@@ -69,14 +70,12 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
-/// A start has to join a room first; nothing else takes long.
-const TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -152,14 +151,15 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/mp4"));
     let slow_bodies = RequestBodyTimeoutLayer::new(app.limits.body_pause());
-    routes::all(&app)
-        .into_router()
+    let (router, api) = routes::all(&app).into_parts();
+    router
+        .layer(Extension(openapi::Document::new(&api)))
         .fallback(|| async { Problem::no_such_page() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .with_state(app)
         // Few layers, each of several with the outermost first: each would box the request's future and the answer's body else.
         .layer((
-            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            from_fn(limits::in_time),
             slow_bodies,
             cors(origins),
             CompressionLayer::new().compress_when(playable),

@@ -2,30 +2,68 @@
 
 use super::App;
 use super::error::Problem;
+use super::openapi::problems::{Failing, Internal, NoSpace};
 use crate::recorder::integrity::Integrity;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`
+    #[schema(value_type = String)]
+    status: &'static str,
+    #[schema(value_type = String)]
+    version: &'static str,
+}
 
 /// The process answers.
-pub(super) async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "getHealth", tag = "Probes",
+    responses((status = 200, body = Health, description = "It does.")),
+)]
+pub(super) async fn health() -> Json<Health> {
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// `ready`
+    #[schema(value_type = String)]
+    status: &'static str,
+    recordings_running: u64,
 }
 
 /// A recording could be started and stored.
-pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "getReadiness", tag = "Probes",
+    responses(
+        (status = 200, body = Readiness, description = "It could."),
+        Failing<(Internal, NoSpace)>,
+    ),
+)]
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     app.catalog.ping().await?;
     let free = app.store.free_bytes().await?;
     if free == 0 {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "disk-full", "no space left"));
     }
-    Ok(Json(json!({ "status": "ready", "recordings_running": app.recorder.running_ids().len() })))
+    let recordings_running = app.recorder.running_ids().len() as u64;
+    Ok(Json(Readiness { status: "ready", recordings_running }))
 }
 
-/// In the text format of Prometheus.
+/// Figures in the text format of Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "getMetrics", tag = "Probes",
+    responses(
+        (status = 200, body = String, content_type = "text/plain; version=0.0.4", description = "All of them."),
+        Failing<Internal>,
+    ),
+)]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let running = app.recorder.running_ids().len();
     let detached = app.recorder.detached();

@@ -1,59 +1,63 @@
-//! All addresses, and in front of each what a request must pass.
+//! All addresses, and in front of each what a request must pass. Router and document are made of this one list, so that
+//! no route is undocumented.
 
 use super::authenticate::{Gate, authenticate};
 use super::error::Problem;
 use super::{
     App, MAX_BODY_BYTES, assets, audit, bridge, consent, dash, describe, download, erase, events, hold, list,
-    manifest, pause, probes, remove, restore, share, share_open, signed, start, stop, stream, webhooks,
+    manifest, openapi, pause, probes, remove, restore, share, share_open, signed, start, stop, stream,
+    webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, post};
 use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
-/// Routes that are known by their paths, so that a test finds each for which nobody has said who may use it.
-pub(super) struct Routes {
-    router: Router<App>,
-    paths: Vec<String>,
-}
+/// Routes with what is told of them. Only annotated handlers get in, by [`routes!`].
+pub(super) struct Routes(OpenApiRouter<App>);
 
 impl Routes {
     fn new() -> Self {
-        Self { router: Router::new(), paths: Vec::new() }
+        Self(OpenApiRouter::default())
     }
 
-    fn route(mut self, path: &str, methods: MethodRouter<App>) -> Self {
-        self.router = self.router.route(path, methods);
-        self.paths.push(path.to_owned());
-        self
+    fn route(self, methods: UtoipaMethodRouter<App>) -> Self {
+        Self(self.0.routes(methods))
     }
 
     /// Needs a token, also where there is nothing.
-    fn behind(mut self, gate: &Arc<Gate>) -> Self {
-        self.router = answering(self.router).layer(from_fn_with_state(Arc::clone(gate), authenticate));
-        self
+    fn behind(self, gate: &Arc<Gate>) -> Self {
+        let (router, mut api) = self.0.split_for_parts();
+        openapi::secure(&mut api);
+        Self::of(answering(router).layer(from_fn_with_state(Arc::clone(gate), authenticate)), api)
     }
 
     /// Needs none: what is there says itself what it wants.
-    fn open(mut self) -> Self {
-        self.router = answering(self.router);
-        self
+    fn open(self) -> Self {
+        let (router, api) = self.0.split_for_parts();
+        Self::of(answering(router), api)
     }
 
-    fn nest(mut self, at: &str, inner: Self) -> Self {
-        self.router = self.router.nest(at, inner.router);
-        self.paths.extend(inner.paths.iter().map(|path| format!("{at}{}", path.trim_end_matches('/'))));
-        self
+    fn of(router: Router<App>, api: OpenApi) -> Self {
+        let mut routes = OpenApiRouter::from(router);
+        *routes.get_openapi_mut() = api;
+        Self(routes)
     }
 
-    pub(super) fn into_router(self) -> Router<App> {
-        self.router
+    fn nest(self, at: &str, inner: Self) -> Self {
+        Self(self.0.nest(at, inner.0))
+    }
+
+    pub(super) fn into_parts(self) -> (Router<App>, OpenApi) {
+        self.0.split_for_parts()
     }
 
     #[cfg(test)]
-    pub(super) fn paths(&self) -> &[String] {
-        &self.paths
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.0.get_openapi().paths.paths.keys().cloned().collect()
     }
 }
 
@@ -69,59 +73,64 @@ fn answering(router: Router<App>) -> Router<App> {
 pub(super) fn all(app: &App) -> Routes {
     let gate = Gate::new(Arc::clone(&app.verifier), app.sealer.clone(), app.limits.clone());
     let gate = Arc::new(gate);
-    Routes::new()
+    Routes(OpenApiRouter::with_openapi(openapi::document()))
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
         .nest("/api/v1/audit", audits().behind(&gate))
-        .nest("/api/v1/shares/open", Routes::new().route("/", post(share_open::open)).open())
-        .nest("/api/v1/shares", Routes::new().route("/", get(share::mine)).behind(&gate))
-        .nest("/api/v1/bridge", Routes::new().route("/", get(bridge::attach)).behind(&gate))
-        .route("/healthz", get(probes::health))
-        .route("/readyz", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
-        .route("/watch/{id}", get(assets::watch))
-        .route("/assets/{*path}", get(assets::asset))
+        .nest("/api/v1/shares/open", Routes::new().route(routes!(share_open::open)).open())
+        .nest("/api/v1/shares", Routes::new().route(routes!(share::mine)).behind(&gate))
+        .nest("/api/v1/bridge", Routes::new().route(routes!(bridge::attach)).behind(&gate))
+        .route(routes!(probes::health))
+        .route(routes!(probes::ready))
+        .route(routes!(probes::metrics))
+        .route(routes!(assets::watch))
+        .route(routes!(assets::asset))
+        .route(routes!(assets::api_docs))
+        .route(routes!(openapi::get))
 }
 
 fn recordings() -> Routes {
     Routes::new()
-        .route("/", get(list::list))
-        .route("/start", post(start::start))
-        .route("/{id}", get(describe::get).delete(remove::delete))
-        .route("/{id}/stop", post(stop::stop))
-        .route("/{id}/pause", post(pause::pause))
-        .route("/{id}/resume", post(pause::resume))
-        .route("/{id}/restore", post(restore::restore))
-        .route("/{id}/legal-hold", post(hold::hold).delete(hold::release))
-        .route("/{id}/participants/{participant}", delete(erase::erase))
-        .route("/{id}/participants/{participant}/exclude", post(consent::exclude))
-        .route("/{id}/participants/{participant}/include", post(consent::include))
-        .route("/{id}/shares", get(share::list).post(share::share))
-        .route("/{id}/shares/{share}", delete(share::revoke))
-        .route("/{id}/info", get(describe::info))
-        .route("/{id}/events", get(events::list))
-        .route("/{id}/history", get(audit::history))
-        .route("/{id}/download", get(download::download))
-        .route("/{id}/download-url", get(signed::download_url))
-        .route("/{id}/stream-url", get(signed::stream_url))
-        .route("/{id}/manifest.json", get(manifest::manifest))
-        .route("/{id}/stream/playlist.m3u8", get(stream::multivariant))
-        .route("/{id}/stream/manifest.mpd", get(dash::manifest))
-        .route("/{id}/stream/{*file}", get(stream::file))
+        .route(routes!(list::list))
+        .route(routes!(start::start))
+        .route(routes!(describe::get, remove::delete))
+        .route(routes!(stop::stop))
+        .route(routes!(pause::pause))
+        .route(routes!(pause::resume))
+        .route(routes!(restore::restore))
+        .route(routes!(hold::hold, hold::release))
+        .route(routes!(erase::erase))
+        .route(routes!(consent::exclude))
+        .route(routes!(consent::include))
+        .route(routes!(share::list, share::share))
+        .route(routes!(share::revoke))
+        .route(routes!(describe::info))
+        .route(routes!(events::list))
+        .route(routes!(audit::history::history))
+        .route(routes!(download::download))
+        .route(routes!(signed::download_url))
+        .route(routes!(signed::stream_url))
+        .route(routes!(manifest::manifest))
+        .route(routes!(stream::multivariant))
+        .route(routes!(dash::manifest))
+        .route(routes!(stream::earlier))
+        .route(routes!(stream::media))
+        .route(routes!(stream::iframes))
+        .route(routes!(stream::file))
 }
 
 fn events() -> Routes {
-    Routes::new().route("/", get(events::listen)).route("/replay", post(webhooks::replay))
+    Routes::new().route(routes!(events::listen)).route(routes!(webhooks::replay))
 }
 
 fn audits() -> Routes {
     Routes::new()
-        .route("/", get(audit::query))
-        .route("/export", get(audit::export))
-        .route("/erase", post(audit::erase))
+        .route(routes!(audit::query::query))
+        .route(routes!(audit::export::export))
+        .route(routes!(audit::erase::erase))
 }
 
 fn webhooks() -> Routes {
-    Routes::new().route("/dead", get(webhooks::dead)).route("/dead/redeliver", post(webhooks::redeliver))
+    Routes::new().route(routes!(webhooks::dead)).route(routes!(webhooks::redeliver))
 }

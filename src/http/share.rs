@@ -3,12 +3,16 @@
 
 use super::App;
 use super::audit::Noted;
+use super::describe::share::{MinePage, NewlyShared, Revoked, ShareTold, SharedWithMe, SharesTold};
+use super::describe::words;
 use super::error::Problem;
 use super::events::whole;
 use super::extract::{Arguments, Bearer, Body, Place};
 use super::list::wall;
+use super::openapi::params::{OfRecording, OfShare};
+use super::openapi::problems::{BadRequest, NotFound, OfBody, Refused, TooManyShares};
 use crate::auth::{Action, Facts, Held, MAX_PASSWORD_BYTES, Role, Subject, hash_of_link, held, new_link};
-use crate::catalog::{MOST_SHARES, NewShare, Share, Shared, With};
+use crate::catalog::{MOST_SHARES, NewShare, Share, With};
 use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, ShareId};
 use crate::level::Level;
@@ -18,7 +22,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
 const MAX_USER_BYTES: usize = 512;
 const MAX_USES: u32 = 1_000_000;
@@ -27,27 +32,55 @@ const MAX_SECONDS: f64 = 315_360_000.0;
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 100;
 
-#[derive(Debug, Deserialize)]
+/// With whom, how far and how long.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewShare)]
 pub(super) struct Wish {
+    #[schema(value_type = words::ShareType)]
     share_type: String,
+    /// Of `user` the id, of `role` its name.
     #[serde(default)]
+    #[schema(max_length = 512)]
     shared_with: Option<String>,
+    /// `view` unless it is said; `view` or `download` where nobody knows who asks.
     #[serde(default)]
+    #[schema(value_type = Option<words::AccessLevel>)]
     access_level: Option<String>,
+    /// A time of RFC 3339, or a day, which begins in UTC.
     #[serde(default)]
     expires_at: Option<String>,
+    /// Seconds, in place of `expires_at`.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     expires_in: Option<f64>,
+    /// Of `link` and `public`.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     password: Option<String>,
+    /// How often it may be opened. Of `link` and `public`.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     max_uses: Option<u32>,
+    /// Given back as it is.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
 
-/// `POST`: shares a recording, up to what the sharer holds and no longer than that.
+/// Shares a recording, up to what the sharer holds and no longer than that.
+#[utoipa::path(
+    post, path = "/{id}/shares", operation_id = "shareRecording", tag = "Sharing", params(OfRecording),
+    request_body(content = Wish, examples(
+        ("link" = (summary = "By link", value = json!({"share_type": "link", "expires_in": 86400}))),
+        ("user" = (summary = "With a user", value = json!({"share_type": "user", "shared_with": "user-7"}))),
+    )),
+    responses(
+        (status = 201, body = NewlyShared, description = "It is shared.",
+            headers(("Location" = String, description = "The share."))),
+        Refused<(OfBody, NotFound, TooManyShares)>,
+    ),
+)]
 pub(super) async fn share(
     State(app): State<App>,
     bearer: Bearer,
@@ -74,12 +107,9 @@ pub(super) async fn share(
     let made =
         Share { new, use_count: 0, last_used_at: None, revoked_at: None, created_at: SystemClock.wall() };
     noted.share(made.new.id);
-    let mut body = described(&made);
-    if let Some(link) = link {
-        // The only time that it is told. Behind the mark it reaches no server's log.
-        super::describe::put(&mut body, "url", json!(format!("/watch/{id}#share={link}")));
-        super::describe::put(&mut body, "token", json!(link));
-    }
+    // The only time that it is told. Behind the mark it reaches no server's log.
+    let url = link.as_ref().map(|link| format!("/watch/{id}#share={link}"));
+    let body = NewlyShared { share: ShareTold::from(&made), url, token: link };
     let location = format!("/api/v1/recordings/{id}/shares/{}", made.new.id);
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())];
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
@@ -191,25 +221,35 @@ fn within(new: &mut NewShare, sharer: &Subject, facts: &Facts) -> Result<(), Pro
     Ok(())
 }
 
-/// `GET`: all shares to owners and administrators; to others who may share, their own.
+/// The shares of a recording that are not revoked.
+///
+/// Who owns it sees all, others who may share their own.
+#[utoipa::path(
+    get, path = "/{id}/shares", operation_id = "listShares", tag = "Sharing", params(OfRecording),
+    responses((status = 200, body = SharesTold, description = "All of them."), Refused<NotFound>),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<SharesTold>, Problem> {
     let id = super::extract::recording_id(&id)?;
     let facts = app.access.permit(&bearer.subject, Action::Share, id).await?;
     let shares = app.catalog.shares(id, only_own(&bearer.subject, &facts)).await?;
-    Ok(Json(json!({ "shares": shares.iter().map(described).collect::<Vec<_>>() })))
+    Ok(Json(SharesTold { shares: shares.iter().map(ShareTold::from).collect() }))
 }
 
-/// `DELETE`: with all that was shared by whom this share let share.
+/// Ends a share, with all that was shared by whom it let share.
+#[utoipa::path(
+    delete, path = "/{id}/shares/{share}", operation_id = "revokeShare", tag = "Sharing", params(OfShare),
+    responses((status = 200, body = Revoked, description = "It has ended."), Refused<NotFound>),
+)]
 pub(super) async fn revoke(
     State(app): State<App>,
     bearer: Bearer,
     noted: Noted,
     Place((id, share)): Place<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Revoked>, Problem> {
     let id = super::extract::recording_id(&id)?;
     let facts = app.access.permit(&bearer.subject, Action::Share, id).await?;
     let none = || Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such share");
@@ -220,32 +260,41 @@ pub(super) async fn revoke(
     if ended == 0 {
         return Err(none());
     }
-    Ok(Json(json!({
-        "recording_id": id,
-        "share_id": share,
-        "revoked": ended,
-        "revoked_at": SystemClock.wall().to_string(),
-        "message": "the recording is no longer shared this way",
-    })))
+    Ok(Json(Revoked {
+        recording_id: id,
+        share_id: share,
+        revoked: ended,
+        revoked_at: SystemClock.wall().into(),
+        message: "the recording is no longer shared this way",
+    }))
 }
 
 fn only_own<'a>(subject: &'a Subject, facts: &Facts) -> Option<&'a str> {
     (held(subject, facts, SystemClock.wall()) != Held::All).then_some(&*subject.user_id)
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Mine {
+    /// `next` of the page before.
+    #[param(required = false, value_type = Uuid)]
     after: String,
+    /// 50 unless it is said; more than 100 counts as 100.
+    #[param(required = false, value_type = u32)]
     limit: String,
 }
 
-/// `GET /api/v1/shares`
+/// What is shared with whoever asks, the newest first.
+#[utoipa::path(
+    get, path = "/", operation_id = "listSharedWithMe", tag = "Sharing", params(Mine),
+    responses((status = 200, body = MinePage, description = "A page."), Refused<BadRequest>),
+)]
 pub(super) async fn mine(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(asked): Arguments<Mine>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<MinePage>, Problem> {
     bearer.permitted(Action::List)?;
     let after = match asked.after.as_str() {
         "" => None,
@@ -257,42 +306,5 @@ pub(super) async fn mine(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|last| last.share.new.id);
-    Ok(Json(json!({ "shares": found.iter().map(with_recording).collect::<Vec<_>>(), "next": next })))
-}
-
-fn with_recording(row: &Shared) -> Value {
-    let new = &row.share.new;
-    json!({
-        "id": new.id,
-        "recording_id": new.recording,
-        "room_id": row.room_id,
-        "title": row.title,
-        "started_at": row.started_at.to_string(),
-        "shared_by": new.shared_by,
-        "share_type": new.with.name(),
-        "access_level": new.level,
-        "expires_at": new.expires_at.map(|at| at.to_string()),
-        "created_at": row.share.created_at.to_string(),
-    })
-}
-
-/// Without the secret of a link, which is not kept, and without the password.
-fn described(share: &Share) -> Value {
-    let new = &share.new;
-    json!({
-        "id": new.id,
-        "recording_id": new.recording,
-        "shared_by": new.shared_by,
-        "shared_with": new.with.whom(),
-        "share_type": new.with.name(),
-        "access_level": new.level,
-        "expires_at": new.expires_at.map(|at| at.to_string()),
-        "has_password": new.password_hash.is_some(),
-        "max_uses": new.max_uses,
-        "use_count": share.use_count,
-        "last_used_at": share.last_used_at.map(|at| at.to_string()),
-        "by_share": new.parent,
-        "metadata": new.metadata,
-        "created_at": share.created_at.to_string(),
-    })
+    Ok(Json(MinePage { shares: found.iter().map(SharedWithMe::from).collect(), next }))
 }

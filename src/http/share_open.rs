@@ -7,21 +7,29 @@
 
 use super::App;
 use super::audit::Noted;
+use super::describe::stamp::Stamp;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::Body;
 use super::limits::address;
+use super::openapi::problems::{
+    Failing, Internal, NoSuchShare, OfBody, PasswordRequired, Timeout, TooManyRequests, Unrecorded,
+    WrongPassword,
+};
 use crate::auth::{self, Bound, MAX_PASSWORD_BYTES, Purpose, hash_of_link, hash_of_password, is_password};
 use crate::catalog::Share;
 use crate::clock::{Clock, SystemClock};
+use crate::id::RecordingId;
+use crate::level::Level;
 use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
 /// How long a capability serves: a lesson. It ends sooner with its share.
 const LIVES_MICROS: i64 = 4 * 3_600_000_000;
@@ -55,17 +63,51 @@ impl Doors {
     }
 }
 
-#[derive(Deserialize)]
+/// What is opened: a link, or what is shared with everybody.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OpenShare)]
 pub(super) struct Open {
+    /// Of a link.
     #[serde(default)]
     token: Option<String>,
+    /// Of a recording that is shared with everybody, in place of `token`.
     #[serde(default)]
     recording_id: Option<String>,
     #[serde(default)]
     password: Option<String>,
 }
 
+/// A token for the shared recording.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpenedShare)]
+pub(super) struct Opened {
+    #[schema(value_type = Uuid)]
+    recording_id: RecordingId,
+    #[schema(value_type = words::AccessLevel)]
+    access_level: Level,
+    token: String,
+    #[schema(value_type = String)]
+    token_type: &'static str,
+    expires_at: Stamp,
+    /// Seconds.
+    expires_in: i64,
+    manifest_url: String,
+    streaming_url: String,
+    watch_url: String,
+}
+
+/// Opens a share: gives a token for the recording to who has a link, or to everybody.
+///
+/// A wrong link, one that is revoked, over or used up, and none at all are answered alike.
+#[utoipa::path(
+    post, path = "/", operation_id = "openShare", tag = "Sharing",
+    request_body(content = Open, example = json!({"recording_id": "01977c5e-8f5c-7d3a-b6a4-0f2d8c1e9a77"})),
+    responses(
+        (status = 200, body = Opened, description = "A token, used as others are."),
+        Failing<(OfBody, PasswordRequired, WrongPassword, NoSuchShare, TooManyRequests, (Internal, Unrecorded, Timeout))>,
+    ),
+)]
 pub(super) async fn open(
     State(app): State<App>,
     extensions: Extensions,
@@ -111,17 +153,17 @@ fn opened(app: &App, share: &Share, now: WallTime) -> Result<Response, auth::Err
     let until = share.new.expires_at.map_or(until, |end| end.min(until));
     let bound = Bound { recording: id, level, purpose: Purpose::Playback };
     let token = app.sealer.of_share(share.new.id, bound, until)?;
-    let body = json!({
-        "recording_id": id,
-        "access_level": level,
-        "token": token,
-        "token_type": "Bearer",
-        "expires_at": until.to_string(),
-        "expires_in": until.since(now) / 1_000_000,
-        "manifest_url": format!("/api/v1/recordings/{id}/manifest.json"),
-        "streaming_url": format!("/api/v1/recordings/{id}/stream/playlist.m3u8"),
-        "watch_url": format!("/watch/{id}"),
-    });
+    let body = Opened {
+        recording_id: id,
+        access_level: level,
+        token,
+        token_type: "Bearer",
+        expires_at: until.into(),
+        expires_in: until.since(now) / 1_000_000,
+        manifest_url: format!("/api/v1/recordings/{id}/manifest.json"),
+        streaming_url: format!("/api/v1/recordings/{id}/stream/playlist.m3u8"),
+        watch_url: format!("/watch/{id}"),
+    };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 

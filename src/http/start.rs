@@ -2,10 +2,19 @@
 
 use super::App;
 use super::audit::Noted;
+use super::describe::stamp::Stamp;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Bearer, Body};
+use super::openapi::params::Repeatable;
+use super::openapi::problems::{
+    AddressNotAllowed, AlreadyRecording, BadSource, InProgress, KeyReused, LayersUnsupported, NotAttached,
+    OfBody, Refused, SfuRefused, SfuUnreachable, TooManyRecordings,
+};
 use super::webhooks;
 use crate::auth::{Action, Subject};
+use crate::catalog::Status;
+use crate::id::RecordingId;
 use crate::media::Kind;
 use crate::recorder::rules::{Limits, Rules};
 use crate::recorder::{self, SourceSpec, StartRequest};
@@ -14,11 +23,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use url::Url;
+use utoipa::ToSchema;
 
 const MAX_ROOM_BYTES: usize = 512;
 const MAX_TITLE_BYTES: usize = 1024;
@@ -31,60 +41,142 @@ const MAX_KEY_BYTES: usize = 255;
 /// By draft-ietf-httpapi-idempotency-key-header.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The body. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes.
-#[derive(Debug, Deserialize)]
+/// What to record. `bitrate_kbps` and `frame_rate` are taken and without effect: media is stored as it comes; `outputs`
+/// and `retention` are refused until they are supported.
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Start {
+    /// The room, in mediasoup's or the application's words.
+    #[schema(min_length = 1, max_length = 512, pattern = r"\S")]
     room_id: String,
+    #[schema(min_length = 1, max_length = 1024, pattern = r"\S")]
     title: String,
     #[serde(default)]
+    #[schema(max_length = 16384)]
     description: Option<String>,
+    /// `mp4`, `webm` or `hls`: taken for compatibility. What is stored is always CMAF.
     #[serde(default)]
+    #[schema(pattern = "^(mp4|webm|hls)$")]
     format: Option<String>,
+    /// Required unless the service has one by `MEDIASOUP_URL`.
     #[serde(default)]
     source: Option<Source>,
+    /// Of a simulcast: `max`, one track of the highest layer that comes, or `all`, each layer a track.
     #[serde(default)]
+    #[schema(pattern = "^(max|all)$")]
     layers: Option<String>,
+    /// Only these, by the application's ids of them.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     participants: BTreeSet<String>,
+    /// Never these, whatever else is said: nothing of them is received.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     exclude: BTreeSet<String>,
+    /// Only these.
     #[serde(default)]
+    #[schema(value_type = Vec<words::MediaKind>)]
     kinds: Vec<String>,
+    /// Only these.
     #[serde(default)]
+    #[schema(value_type = Vec<words::SourceName>)]
     sources: Vec<String>,
+    /// Seconds after which the recording stops by itself.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 604_800)]
     max_duration: Option<f64>,
+    /// Seconds without any media after which it leaves; never unless it is said.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 604_800)]
     idle_timeout: Option<f64>,
+    /// Seconds without anybody else in the room after which it leaves; 300 unless it is said.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 604_800)]
     alone_timeout: Option<f64>,
+    /// Seconds for which a lost room is looked for; 300 unless it is said.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 604_800)]
     reconnect_timeout: Option<f64>,
+    /// Also beside another recording of this room.
     #[serde(default)]
     allow_parallel: bool,
+    /// Given back as it is.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// Who is told what happens.
     #[serde(default)]
+    #[schema(max_items = 8)]
     webhooks: Option<Vec<webhooks::Target>>,
     #[serde(flatten)]
+    #[schema(ignore)]
     others: Map<String, Value>,
 }
 
-#[derive(Debug, Deserialize)]
+/// How the room is entered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Source)]
 struct Source {
+    /// `bridge`: an application that has attached the room, or serves the bridge's protocol at `url`. `protoo`: the
+    /// signalling of mediasoup-demo at `url`. `http`: an SFU service at `url`, or the configured one.
+    #[schema(pattern = "^(protoo|bridge|http)$")]
     mode: String,
     #[serde(default)]
+    #[schema(max_length = 4096)]
     url: Option<String>,
+    /// The `Origin` header, for `protoo`.
     #[serde(default)]
     origin: Option<String>,
+    /// The recorder's name in the room.
     #[serde(default)]
     display_name: Option<String>,
+}
+
+/// It runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Started {
+    #[schema(value_type = Uuid)]
+    recording_id: RecordingId,
+    #[schema(value_type = words::RecordingStatus)]
+    status: Status,
+    started_at: Stamp,
+    room_id: String,
+    #[schema(value_type = String)]
+    message: &'static str,
 }
 
 /// Wishes that we know and do not fulfil yet. Whoever excludes a participant must not find them recorded, so these are
 /// refused instead of ignored.
 const NOT_YET: [&str; 2] = ["outputs", "retention"];
 
+/// Starts recording a room.
+///
+/// It goes on when the room is lost or the service starts again. `GET /api/v1/recordings/{id}` tells how far it is.
+#[utoipa::path(
+    post, path = "/start", operation_id = "startRecording", tag = "Recordings",
+    params(Repeatable),
+    request_body(content = Start, examples(
+        ("bridge" = (summary = "A room that an application has attached", value = json!({
+            "room_id": "algebra", "title": "Algebra, lesson 4", "source": {"mode": "bridge"}
+        }))),
+        ("protoo" = (summary = "A room by the signalling of mediasoup-demo", value = json!({
+            "room_id": "algebra", "title": "Algebra, lesson 4",
+            "source": {"mode": "protoo", "url": "wss://sfu.example.org:4443/?roomId=algebra&peerId=recorder"}
+        }))),
+    )),
+    responses(
+        (status = 201, body = Started, description = "It runs.",
+            headers(("Location" = String, description = "The recording."))),
+        (status = 200, body = Started, description = "The key's recording, running or not.",
+            headers(("Location" = String, description = "The recording."))),
+        Refused<(
+            OfBody,
+            (BadSource, AddressNotAllowed),
+            (AlreadyRecording, NotAttached, InProgress),
+            (KeyReused, LayersUnsupported),
+            (SfuUnreachable, SfuRefused, TooManyRecordings),
+        )>,
+    ),
+)]
 pub(super) async fn start(
     State(app): State<App>,
     bearer: Bearer,
@@ -108,13 +200,17 @@ pub(super) async fn start(
     };
     noted.recording(started.recording_id, &room_id);
     let location = format!("/api/v1/recordings/{}", started.recording_id);
-    let body = json!({
-        "recording_id": started.recording_id,
-        "status": "recording",
-        "started_at": started.started_at.to_string(),
-        "room_id": room_id,
-        "message": if started.repeated { "the recording had been started" } else { "the recording has started" },
-    });
+    let body = Started {
+        recording_id: started.recording_id,
+        status: Status::Recording,
+        started_at: started.started_at.into(),
+        room_id,
+        message: if started.repeated {
+            "the recording had been started"
+        } else {
+            "the recording has started"
+        },
+    };
     let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, [(header::LOCATION, location)], Json(body)).into_response())
 }

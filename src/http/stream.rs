@@ -4,6 +4,11 @@ use super::App;
 use super::dash;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, track_id};
+use super::openapi::params::{Known, OfFile, OfRecording, OfTrack, Parts};
+use super::openapi::problems::{
+    BadRequest, NoTransportStream, NotFound, NotInContainer, NotInTime, NotPlayable, NothingYet, OutOfRange,
+    Refused, TooFarAhead,
+};
 use super::range;
 use crate::auth::Action;
 use crate::id::{ParticipantId, RecordingId};
@@ -13,25 +18,36 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 /// Of CMAF tracks, whatever they carry: players take it for sound as well.
 const SEGMENT_TYPE: &str = "video/mp4";
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Who {
+    /// Whose; without it the first with a picture, else with sound.
     #[serde(default)]
+    #[param(required = false, value_type = Uuid)]
     participant: Option<String>,
 }
 
 /// Delivery directives (RFC 8216bis 6.2.5). Other names that begin with `_HLS_` are of later versions.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// Answer when this segment is listed.
     #[serde(rename = "_HLS_msn")]
+    #[param(required = false, value_type = u64)]
     segment: Option<u64>,
+    /// Answer when this part of it is listed.
     #[serde(rename = "_HLS_part")]
+    #[param(required = false, value_type = u64)]
     part: Option<u64>,
+    /// `YES` or `v2`: without the older segments.
     #[serde(rename = "_HLS_skip")]
+    #[param(required = false, value_type = String)]
     skip: Option<String>,
 }
 
@@ -50,6 +66,16 @@ impl Who {
     }
 }
 
+/// The multivariant playlist of one participant: camera, else screen, and own microphone.
+#[utoipa::path(
+    get, path = "/{id}/stream/playlist.m3u8", operation_id = "getMultivariantPlaylist", tag = "Playback",
+    params(OfRecording, Who, Known),
+    responses(
+        (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
+        (status = 304, description = "It is as it was."),
+        Refused<(BadRequest, NotFound, NothingYet, NotPlayable)>,
+    ),
+)]
 pub(super) async fn multivariant(
     State(app): State<App>,
     bearer: Bearer,
@@ -63,33 +89,76 @@ pub(super) async fn multivariant(
     Ok(playlist(id, text, &headers))
 }
 
-/// A file of a track: `{track}/{name}`.
-pub(super) async fn file(
+/// The media playlist of a track; low-latency while its participant is being recorded.
+#[utoipa::path(
+    get, path = "/{id}/stream/{track}/playlist.m3u8", operation_id = "getMediaPlaylist", tag = "Playback",
+    params(OfTrack, Asked, Known),
+    responses(
+        (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
+        (status = 304, description = "It is as it was."),
+        Refused<(BadRequest, TooFarAhead, NotFound, NothingYet, NotInTime)>,
+    ),
+)]
+pub(super) async fn media(
     State(app): State<App>,
     bearer: Bearer,
-    Place((id, path)): Place<(String, String)>,
+    Place((id, track)): Place<(String, String)>,
     Arguments(asked): Arguments<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
+    let text = app.playlists.media(id, track, asked.directives(), &bearer.query()).await?;
+    Ok(playlist(id, text, &headers))
+}
+
+/// The I-frame playlist of a picture, once the recording has ended.
+#[utoipa::path(
+    get, path = "/{id}/stream/{track}/iframes.m3u8", operation_id = "getIframePlaylist", tag = "Playback",
+    params(OfTrack, Known),
+    responses(
+        (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
+        (status = 304, description = "It is as it was."),
+        Refused<(NotFound, NothingYet)>,
+    ),
+)]
+pub(super) async fn iframes(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place((id, track)): Place<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
+    let (text, _) = app.playlists.iframes(id, track, &bearer.query()).await?;
+    Ok(playlist(id, text, &headers))
+}
+
+/// A file of a track that a playlist or manifest names: init segment, segment, part or fill.
+#[utoipa::path(
+    get, path = "/{id}/stream/{track}/{file}", operation_id = "getMediaFile", tag = "Playback",
+    params(OfFile, Parts),
+    responses(
+        (status = 200, description = "The whole.", content(("video/mp4"), ("video/webm")),
+            headers(("ETag" = String), ("Accept-Ranges" = String))),
+        (status = 206, description = "The range.", content(("video/mp4"), ("video/webm")),
+            headers(("ETag" = String), ("Content-Range" = String))),
+        (status = 304, description = "It is as it was."),
+        Refused<(NotFound, NothingYet, NoTransportStream, OutOfRange, NotInContainer, NotInTime)>,
+    ),
+)]
+pub(super) async fn file(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place((id, track, name)): Place<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
-    if let Some((track, name)) =
-        path.split_once('/').and_then(|(track, name)| Some((track, dash::Name::parse(name)?)))
-    {
-        return dash::file(&app, id, track_id(track)?, name, &headers).await;
+    if let Some(name) = dash::Name::parse(&name) {
+        return dash::file(&app, id, track_id(&track)?, name, &headers).await;
     }
-    let found = path.split_once('/').and_then(|(track, name)| Some((track, Name::parse(name)?)));
-    let (track, name) = found.ok_or_else(|| no_file(id, &path))?;
-    let track = track_id(track)?;
+    let name = Name::parse(&name).ok_or_else(|| no_file(id, &name))?;
+    let track = track_id(&track)?;
     let source = app.source();
     let fetched = match name {
-        Name::Playlist => {
-            let text = app.playlists.media(id, track, asked.directives(), &bearer.query()).await?;
-            return Ok(playlist(id, text, &headers));
-        }
-        Name::Iframes => {
-            let (text, _) = app.playlists.iframes(id, track, &bearer.query()).await?;
-            return Ok(playlist(id, text, &headers));
-        }
         Name::Init(run) => source.init(id, track, run).await?,
         Name::Black => source.black(id, track).await?,
         Name::Segment(number) => source.segment(id, track, number).await?,
@@ -97,6 +166,21 @@ pub(super) async fn file(
         Name::Fill(named) => source.fill(id, track, named).await?,
     };
     range::respond(fetched, SEGMENT_TYPE, &headers)
+}
+
+/// A segment of the earlier service: there are none any more.
+#[utoipa::path(
+    get, path = "/{id}/stream/{file}", operation_id = "getEarlierSegment", tag = "Playback",
+    params(OfRecording, ("file" = String, Path, example = "segment0.ts", min_length = 1)),
+    responses(Refused<(NotFound, NoTransportStream)>),
+)]
+pub(super) async fn earlier(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place((id, file)): Place<(String, String)>,
+) -> Result<Response, Problem> {
+    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    Err(no_file(id, &file))
 }
 
 /// Clients of the earlier service ask for `.ts` segments; they learn where the playlist is.
@@ -117,8 +201,6 @@ fn playlist(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
 /// The files of a track. Parsed strictly: there is one name for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
-    Playlist,
-    Iframes,
     Init(u32),
     Black,
     Segment(u32),
@@ -128,12 +210,6 @@ enum Name {
 
 impl Name {
     fn parse(name: &str) -> Option<Self> {
-        if name == "playlist.m3u8" {
-            return Some(Self::Playlist);
-        }
-        if name == "iframes.m3u8" {
-            return Some(Self::Iframes);
-        }
         if name == "black.mp4" {
             return Some(Self::Black);
         }
@@ -174,7 +250,6 @@ mod tests {
 
     #[test]
     fn names_parse_strictly() {
-        assert_eq!(Name::parse("playlist.m3u8"), Some(Name::Playlist));
         assert_eq!(Name::parse("init-0.mp4"), Some(Name::Init(0)));
         assert_eq!(Name::parse("black.mp4"), Some(Name::Black));
         assert_eq!(Name::parse("12.m4s"), Some(Name::Segment(12)));
@@ -203,6 +278,7 @@ mod tests {
             "1.01.m4s",
             "1.2.3.m4s",
             "1.ts",
+            "playlist.m3u8",
         ] {
             assert_eq!(Name::parse(name), None, "{name}");
         }

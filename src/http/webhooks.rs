@@ -1,20 +1,23 @@
 //! Webhooks in the API: what a start asks for, repeating events, and what could not be delivered.
 
 use super::App;
+use super::describe::stamp::Stamp;
+use super::describe::words;
 use super::error::Problem;
-use super::events::{kind, whole};
+use super::events::{Happened, kind, whole};
 use super::extract::{Arguments, Bearer, Body};
 use super::list::wall;
+use super::openapi::problems::{BadRequest, NotFound, OfBody, Refused};
 use crate::auth::Action;
-use crate::catalog::{DeadFilter, Delivery, NewTarget, Replay};
+use crate::catalog::{DeadFilter, Delivery, Event, NewTarget, Replay};
 use crate::id::{EventId, RecordingId};
 use crate::reach::{self, Reach};
 use crate::webhook::target;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// Events and deliveries that one request may name.
 const MAX_NAMED: usize = 100;
@@ -23,14 +26,19 @@ const MAX_REPLAYED: u32 = 10_000;
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
 
-/// A target as a start asks for it.
-#[derive(Debug, Deserialize)]
+/// Somebody who is told what happens in a recording.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Webhook)]
 pub(super) struct Target {
+    /// An `http:` or `https:` address.
     url: String,
+    /// Signs what is told, by Standard Webhooks; the configuration's unless it is said.
     #[serde(default)]
     secret: Option<String>,
+    /// Of these; all unless it is said.
     #[serde(default)]
+    #[schema(value_type = Vec<words::EventType>)]
     events: Vec<String>,
 }
 
@@ -73,29 +81,54 @@ async fn permitted(app: &App, bearer: &Bearer, recording: Option<RecordingId>) -
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// Which events: those that fit all that is said. One of `event_ids`, `recording_id` and `from` must be.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Replay)]
 pub(super) struct Again {
     #[serde(default)]
+    #[schema(value_type = Vec<Uuid>, max_items = 100)]
     event_ids: Vec<EventId>,
     #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
     recording_id: Option<RecordingId>,
     #[serde(default)]
     from_sequence: Option<u64>,
     #[serde(default)]
     to_sequence: Option<u64>,
+    /// Written then or later: a time of RFC 3339, or a day, which begins in UTC.
     #[serde(default)]
     from: Option<String>,
+    /// Written then or before.
     #[serde(default)]
     to: Option<String>,
 }
 
-/// `POST /api/v1/events/replay`: tells the targets of events of these again.
+/// What was queued.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Replayed {
+    /// Deliveries.
+    queued: u64,
+    /// There are more than one request may make.
+    truncated: bool,
+}
+
+/// Tells webhooks' targets of events again.
+#[utoipa::path(
+    post, path = "/replay", operation_id = "replayEvents", tag = "Events",
+    request_body(content = Again, example = json!({
+        "recording_id": "01977c5e-8f5c-7d3a-b6a4-0f2d8c1e9a77", "from_sequence": 3
+    })),
+    responses(
+        (status = 202, body = Replayed, description = "They will be told."),
+        Refused<(OfBody, NotFound)>,
+    ),
+)]
 pub(super) async fn replay(
     State(app): State<App>,
     bearer: Bearer,
     Body(asked): Body<Again>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Replayed>), Problem> {
     permitted(&app, &bearer, asked.recording_id).await?;
     if asked.event_ids.is_empty() && asked.recording_id.is_none() && asked.from.is_none() {
         return Err(Problem::field("event_ids", "is required, or recording_id, or from"));
@@ -113,26 +146,74 @@ pub(super) async fn replay(
         to: time("to", asked.to)?,
     };
     let queued = app.catalog.replay(&which, MAX_REPLAYED).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(json!({ "queued": queued, "truncated": queued == u64::from(MAX_REPLAYED) })),
-    ))
+    let truncated = queued == u64::from(MAX_REPLAYED);
+    Ok((StatusCode::ACCEPTED, Json(Replayed { queued, truncated })))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Dead {
+    /// Of this one.
+    #[param(required = false, value_type = Uuid)]
     recording: String,
+    /// `next` of the page before.
+    #[param(required = false, value_type = i64)]
     after: String,
+    /// 50 unless it is said; more than 500 counts as 500.
+    #[param(required = false, value_type = u32)]
     limit: String,
 }
 
-/// `GET /api/v1/webhooks/dead`: what was given up.
+/// A page of deliveries that were given up.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeadPage {
+    dead: Vec<DeadDelivery>,
+    /// The `after` of the next page; null on the last.
+    next: Option<i64>,
+}
+
+/// A delivery that was given up, without its secret, and without the address's query, in which some keep others.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeadDelivery {
+    id: i64,
+    url: String,
+    attempts: u32,
+    queued_at: Stamp,
+    died_at: Option<Stamp>,
+    /// The HTTP status of the last attempt.
+    status: Option<u16>,
+    /// Why the last attempt failed.
+    error: Option<String>,
+    #[schema(value_type = Happened)]
+    event: Event,
+}
+
+impl From<Delivery> for DeadDelivery {
+    fn from(row: Delivery) -> Self {
+        Self {
+            id: row.id,
+            url: row.url.split('?').next().unwrap_or_default().to_owned(),
+            attempts: row.attempts,
+            queued_at: row.created_at.into(),
+            died_at: row.ended_at.map(Stamp::from),
+            status: row.status,
+            error: row.error,
+            event: row.event,
+        }
+    }
+}
+
+/// Deliveries of webhooks that were given up.
+#[utoipa::path(
+    get, path = "/dead", operation_id = "listDeadDeliveries", tag = "Events", params(Dead),
+    responses((status = 200, body = DeadPage, description = "A page."), Refused<(BadRequest, NotFound)>),
+)]
 pub(super) async fn dead(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(asked): Arguments<Dead>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<DeadPage>, Problem> {
     let recording = match asked.recording.as_str() {
         "" => None,
         id => Some(id.parse().map_err(|_| Problem::field("recording", "must be the id of a recording"))?),
@@ -144,40 +225,45 @@ pub(super) async fn dead(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|last| last.id);
-    Ok(Json(json!({ "dead": found.iter().map(row).collect::<Vec<_>>(), "next": next })))
+    Ok(Json(DeadPage { dead: found.into_iter().map(DeadDelivery::from).collect(), next }))
 }
 
-/// Without the secret, and without the address's query, in which some keep others.
-fn row(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "url": delivery.url.split('?').next(),
-        "attempts": delivery.attempts,
-        "queued_at": delivery.created_at.to_string(),
-        "died_at": delivery.ended_at.map(|at| at.to_string()),
-        "status": delivery.status,
-        "error": delivery.error,
-        "event": delivery.event,
-    })
-}
-
-#[derive(Debug, Deserialize)]
+/// Which deliveries: one of these must be.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Redeliver {
     #[serde(default)]
+    #[schema(max_items = 100)]
     ids: Vec<i64>,
+    /// Those of this one.
     #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
     recording_id: Option<RecordingId>,
     #[serde(default)]
     all: bool,
 }
 
-/// `POST /api/v1/webhooks/dead/redeliver`: tries them again.
+/// What was queued.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Redelivered {
+    /// Deliveries.
+    queued: u64,
+}
+
+/// Tries deliveries that were given up again.
+#[utoipa::path(
+    post, path = "/dead/redeliver", operation_id = "redeliver", tag = "Events",
+    request_body(content = Redeliver, example = json!({"all": true})),
+    responses(
+        (status = 202, body = Redelivered, description = "They will be tried."),
+        Refused<(OfBody, NotFound)>,
+    ),
+)]
 pub(super) async fn redeliver(
     State(app): State<App>,
     bearer: Bearer,
     Body(asked): Body<Redeliver>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Redelivered>), Problem> {
     permitted(&app, &bearer, asked.recording_id).await?;
     if asked.ids.is_empty() && asked.recording_id.is_none() && !asked.all {
         return Err(Problem::field("ids", "is required, or recording_id, or all"));
@@ -187,5 +273,5 @@ pub(super) async fn redeliver(
     }
     let filter = DeadFilter { ids: asked.ids, recording: asked.recording_id, after: None };
     let queued = app.catalog.redeliver(&filter).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "queued": queued }))))
+    Ok((StatusCode::ACCEPTED, Json(Redelivered { queued })))
 }

@@ -10,8 +10,9 @@ use super::recovery::{self, Error, mend};
 use super::request::StartRequest;
 use super::supervisor::{Begun, Supervisor};
 use super::track::{self, Counts};
+use super::unasked;
 use super::writer::Writer;
-use crate::catalog::{self, Catalog, Track};
+use crate::catalog::{self, Catalog, EndedBy, Track};
 use crate::media::segment::Policy;
 use crate::storage::{Key, Store};
 use std::time::Duration;
@@ -42,7 +43,11 @@ impl Supervisor {
             match self.adopt_one(&row, within).await {
                 Ok(true) => left.adopted += 1,
                 Ok(false) => match recovery::close(&catalog, &store, &row).await {
-                    Ok(()) => left.closed += 1,
+                    Ok(()) => {
+                        let audit = self.0.means.audit.as_ref();
+                        unasked::ended(audit, row.id, &row.room_id, EndedBy::Interruption);
+                        left.closed += 1;
+                    }
                     Err(error) => {
                         tracing::error!(recording.id = %row.id, %error, "an interrupted recording could not be closed");
                     }

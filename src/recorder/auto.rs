@@ -6,6 +6,7 @@ use super::error::Error;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
 use super::supervisor::Supervisor;
+use super::unasked;
 use crate::sfu::bridge::Arrival;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
@@ -64,11 +65,12 @@ pub async fn run(supervisor: Supervisor, rooms: Rooms) {
     let mut arrivals = supervisor.lobby().arrivals();
     loop {
         match arrivals.recv().await {
-            Ok(arrival) if arrival.record || rooms.has(&arrival.room_id) => {
-                // One room may be slow to join.
-                tokio::spawn(start(supervisor.clone(), arrival));
+            Ok(arrival) => {
+                if let Some(cause) = Cause::of(&arrival, &rooms) {
+                    // One room may be slow to join.
+                    tokio::spawn(start(supervisor.clone(), arrival, cause));
+                }
             }
-            Ok(_) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::error!(missed, "rooms came faster than they were looked at")
             }
@@ -77,7 +79,31 @@ pub async fn run(supervisor: Supervisor, rooms: Rooms) {
     }
 }
 
-async fn start(supervisor: Supervisor, arrival: Arrival) {
+/// Why a recording begins by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The application that attached the room wishes it.
+    Wish,
+    /// The room's name has a pattern.
+    Pattern,
+}
+
+impl Cause {
+    fn of(arrival: &Arrival, rooms: &Rooms) -> Option<Self> {
+        let pattern = || rooms.has(&arrival.room_id).then_some(Self::Pattern);
+        if arrival.record { Some(Self::Wish) } else { pattern() }
+    }
+
+    /// As the audit writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Wish => "application",
+            Self::Pattern => "room_pattern",
+        }
+    }
+}
+
+async fn start(supervisor: Supervisor, arrival: Arrival, cause: Cause) {
     let room_id = arrival.room_id.clone();
     let request = StartRequest {
         title: arrival.title.unwrap_or_else(|| arrival.room_id.clone()),
@@ -95,7 +121,9 @@ async fn start(supervisor: Supervisor, arrival: Arrival) {
     };
     match supervisor.start(request).await {
         Ok(started) => {
-            tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself")
+            tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself");
+            let audit = supervisor.0.means.audit.as_ref();
+            unasked::began(audit, started.recording_id, &room_id, cause);
         }
         // An application that attaches anew while its recording goes on.
         Err(Error::AlreadyRecording(_)) => {}

@@ -18,6 +18,7 @@ pub mod auto;
 mod beside;
 #[cfg(test)]
 mod bounds_tests;
+mod ending;
 mod error;
 mod gap;
 #[cfg(test)]
@@ -50,9 +51,10 @@ pub mod track;
 mod track_properties;
 #[cfg(test)]
 mod track_tests;
+mod unasked;
 mod writer;
 
 pub use attach::SourceSpec;
 pub use error::Error;
 pub use request::StartRequest;
-pub use supervisor::{MOST_RUNNING, Shutdown, Started, Stopped, Supervisor};
+pub use supervisor::{MOST_RUNNING, Means, Shutdown, Started, Stopped, Supervisor};

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::progress::Progress;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::supervisor::{MOST_RUNNING, Supervisor};
+use super::supervisor::{MOST_RUNNING, Means, Supervisor};
 use crate::catalog::{self, Catalog};
 use crate::clock::SystemClock;
 use crate::id::RecordingId;
@@ -78,15 +78,16 @@ pub async fn run(
 ) -> Result<Recorded, Failure> {
     let store = Store::open(options.out.clone()).await?;
     let catalog = Catalog::open(&format!("sqlite:{}", options.out.join(CATALOGUE).display())).await?;
-    let supervisor = Supervisor::new(
-        catalog.clone(),
+    let supervisor = Supervisor::new(Means {
+        catalog: catalog.clone(),
         store,
-        Arc::new(SystemClock),
-        Policy::default(),
-        peer::Config { reach: options.reach, ..peer::Config::default() },
-        Lobby::default(),
-        MOST_RUNNING,
-    );
+        clock: Arc::new(SystemClock),
+        policy: Policy::default(),
+        peer: peer::Config { reach: options.reach, ..peer::Config::default() },
+        lobby: Lobby::default(),
+        most: MOST_RUNNING,
+        audit: None,
+    });
     let room_id = options.room_id.unwrap_or_else(|| room_of(options.source.url().unwrap_or_default()));
     let started = supervisor
         .start(StartRequest {

@@ -1,6 +1,6 @@
 //! Starts and stops recordings, and knows which ones run.
 
-use super::actor::{Actor, Command, End};
+use super::actor::{Actor, Command};
 use super::attach::Way;
 use super::error::Error;
 use super::integrity::Integrity;
@@ -9,8 +9,10 @@ use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::writer::{self, Writer};
-use crate::catalog::{Catalog, EndedBy, Finish, Pause, Status};
+use super::unasked;
+use super::writer::Writer;
+use crate::audit::Appender;
+use crate::catalog::{Catalog, EndedBy, Pause};
 use crate::clock::Clock;
 use crate::id::RecordingId;
 use crate::live::{Edge, Hub};
@@ -21,7 +23,6 @@ use crate::storage::Store;
 use crate::time::{Moment, WallTime};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,10 +31,6 @@ use tokio_util::task::TaskTracker;
 const WRITE_QUEUE: usize = 4096;
 /// Pauses and resumptions that may wait to be heard.
 const COMMANDS: usize = 4;
-/// The end of a recording, and what is told of it, is not given up at the first failure of the catalogue. What is not
-/// stored then is found by the next process.
-const END_ATTEMPTS: u32 = 5;
-const END_PAUSE: Duration = Duration::from_millis(500);
 /// Recordings at one time, a guard rather than a goal.
 pub const MOST_RUNNING: usize = 256;
 
@@ -66,14 +63,14 @@ pub struct Stopped {
     pub duration_micros: i64,
 }
 
-struct Running {
-    room_id: String,
+pub(super) struct Running {
+    pub(super) room_id: String,
     /// Who asked for it, and by which idempotency key.
     key: Option<(String, String)>,
     stop: CancellationToken,
     suspend: CancellationToken,
     commands: mpsc::Sender<Command>,
-    progress: watch::Receiver<Progress>,
+    pub(super) progress: watch::Receiver<Progress>,
     done: watch::Receiver<Option<Stopped>>,
 }
 
@@ -101,15 +98,28 @@ pub(super) struct Begun {
     pub(super) first: Vec<Action>,
 }
 
-struct Shared {
-    catalog: Catalog,
-    store: Store,
-    clock: Arc<dyn Clock>,
-    policy: Policy,
-    peer: peer::Config,
-    lobby: Lobby,
+/// What a supervisor works with.
+pub struct Means {
+    /// Rows.
+    pub catalog: Catalog,
+    /// Files.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Of segments and fragments.
+    pub policy: Policy,
+    /// Of the receiver.
+    pub peer: peer::Config,
+    /// Where applications attach rooms.
+    pub lobby: Lobby,
     /// Recordings at one time.
-    most: usize,
+    pub most: usize,
+    /// Records what recordings do by themselves; `None` where nobody asks who did what.
+    pub audit: Option<Appender>,
+}
+
+pub(super) struct Shared {
+    pub(super) means: Means,
     running: Mutex<HashMap<RecordingId, Running>>,
     edges: Hub,
     /// The verdicts on the recordings that ended, together.
@@ -120,7 +130,7 @@ struct Shared {
 
 /// All recordings of this process.
 #[derive(Clone)]
-pub struct Supervisor(Arc<Shared>);
+pub struct Supervisor(pub(super) Arc<Shared>);
 
 impl std::fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -129,25 +139,11 @@ impl std::fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor without recordings, which runs at most `most` at a time.
+    /// A supervisor without recordings.
     #[must_use]
-    pub fn new(
-        catalog: Catalog,
-        store: Store,
-        clock: Arc<dyn Clock>,
-        policy: Policy,
-        peer: peer::Config,
-        lobby: Lobby,
-        most: usize,
-    ) -> Self {
+    pub fn new(means: Means) -> Self {
         Self(Arc::new(Shared {
-            catalog,
-            store,
-            clock,
-            policy,
-            peer,
-            lobby,
-            most,
+            means,
             running: Mutex::default(),
             edges: Hub::default(),
             ended: Mutex::default(),
@@ -178,7 +174,7 @@ impl Supervisor {
     /// The recording that a request of the same key started before.
     async fn repeated(&self, request: &StartRequest) -> Result<Option<Started>, Error> {
         let Some(key) = &request.idempotency_key else { return Ok(None) };
-        let Some(row) = self.0.catalog.recording_of_key(&request.started_by, key).await? else {
+        let Some(row) = self.0.means.catalog.recording_of_key(&request.started_by, key).await? else {
             return Ok(None);
         };
         let same = (&row.room_id, &row.title, &row.description, &row.metadata)
@@ -203,8 +199,8 @@ impl Supervisor {
         if let Some((other, _)) = in_room.filter(|_| !request.parallel) {
             return Err(Error::AlreadyRecording(*other));
         }
-        if running.len() >= self.0.most {
-            return Err(Error::TooMany(self.0.most));
+        if running.len() >= self.0.means.most {
+            return Err(Error::TooMany(self.0.means.most));
         }
         running.insert(
             id,
@@ -225,15 +221,16 @@ impl Supervisor {
         let shared = &self.0;
         // Another process may record the room: it should not see us come and go. That none begins meanwhile is the database's.
         if !request.parallel
-            && let Some(running) = shared.catalog.running_in_room(&request.room_id).await?
+            && let Some(running) = shared.means.catalog.running_in_room(&request.room_id).await?
         {
             return Err(Error::AlreadyRecording(running));
         }
         let way = self.way(id, &request);
         let joined = way.join().await?;
-        let (start, started_at) = (shared.clock.now(), shared.clock.wall());
-        let mut recording = Recording::new(id, shared.policy, start, started_at);
-        if let Err(error) = shared.catalog.create_recording(&request.row(id, started_at, shared.policy)).await
+        let (start, started_at) = (shared.means.clock.now(), shared.means.clock.wall());
+        let mut recording = Recording::new(id, shared.means.policy, start, started_at);
+        if let Err(error) =
+            shared.means.catalog.create_recording(&request.row(id, started_at, shared.means.policy)).await
         {
             Link::up(joined).leave().await;
             return Err(error.into());
@@ -243,7 +240,7 @@ impl Supervisor {
             recording.peer_joined(peer, start, &mut first);
         }
         let (rules, limits) = (request.rules, request.limits);
-        let writer = Writer::new(id, shared.store.clone(), shared.catalog.clone(), self.edge(id));
+        let writer = Writer::new(id, shared.means.store.clone(), shared.means.catalog.clone(), self.edge(id));
         let link = Link::up(joined);
         let begun = Begun { recording, writer, way, link, rules, limits, began: start, started_at, first };
         self.launch(begun, ends).await;
@@ -262,15 +259,15 @@ impl Supervisor {
     }
 
     pub(super) fn stores(&self) -> (Catalog, Store) {
-        (self.0.catalog.clone(), self.0.store.clone())
+        (self.0.means.catalog.clone(), self.0.means.store.clone())
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
+        &*self.0.means.clock
     }
 
     pub(super) fn policy(&self) -> Policy {
-        self.0.policy
+        self.0.means.policy
     }
 
     pub(super) fn way(&self, id: RecordingId, request: &StartRequest) -> Way {
@@ -279,8 +276,8 @@ impl Supervisor {
             room_id: request.room_id.clone(),
             source: request.source.clone(),
             layers: request.layers,
-            peer: self.0.peer.clone(),
-            lobby: self.0.lobby.clone(),
+            peer: self.0.means.peer.clone(),
+            lobby: self.0.means.lobby.clone(),
         }
     }
 
@@ -296,7 +293,7 @@ impl Supervisor {
             }
         }
         let Ends { stop, suspend, commands, progress, done } = ends;
-        let clock = Arc::clone(&self.0.clock);
+        let clock = Arc::clone(&self.0.means.clock);
         let actor = Actor {
             way,
             link,
@@ -321,57 +318,6 @@ impl Supervisor {
             supervisor.0.edges.close(id);
             done.send_replace(Some(stopped));
         });
-    }
-
-    async fn end(
-        &self,
-        id: RecordingId,
-        started_at: WallTime,
-        end: &End,
-        stored: Result<Result<u64, writer::Error>, tokio::task::JoinError>,
-    ) -> Stopped {
-        let progress =
-            self.running().get(&id).map(|running| running.progress.borrow().clone()).unwrap_or_default();
-        let (bytes, failure) = match stored {
-            Ok(Ok(bytes)) => (bytes, None),
-            Ok(Err(error)) => (0, Some(error.to_string())),
-            Err(error) => (0, Some(format!("the writer ended: {error}"))),
-        };
-        if let End::Limit(limit) = end {
-            tracing::info!(recording.id = %id, limit = limit.name(), "a recording ends by itself");
-        }
-        let error = failure.clone().or_else(|| end.error());
-        let kept = progress.total().samples > 0;
-        // What was recorded before a room went away is a recording; one without a sample, after an error, is not.
-        let status =
-            if failure.is_some() || (error.is_some() && !kept) { Status::Failed } else { Status::Completed };
-        let stopped = Stopped {
-            stopped_at: started_at.plus(progress.elapsed_micros + progress.paused_micros),
-            duration_micros: progress.elapsed_micros,
-        };
-        if let Some(error) = &error {
-            tracing::warn!(recording.id = %id, error, "a recording ended before it was stopped");
-        }
-        if *end == End::Suspended && failure.is_none() {
-            tracing::info!(recording.id = %id, "a recording is let go, to be taken up again");
-            return stopped;
-        }
-        let finish = Finish {
-            status,
-            stopped_at: stopped.stopped_at,
-            duration_micros: stopped.duration_micros,
-            bytes,
-            ended_by: if failure.is_some() { EndedBy::Storage } else { end.ended_by() },
-            error,
-        };
-        for left in (0..END_ATTEMPTS).rev() {
-            let Err(error) = self.0.catalog.finish_recording(id, &finish).await else { break };
-            tracing::error!(recording.id = %id, %error, left, "a recording's end could not be stored");
-            if left > 0 {
-                tokio::time::sleep(END_PAUSE).await;
-            }
-        }
-        stopped
     }
 
     /// Stops a recording and waits until everything is stored.
@@ -466,7 +412,7 @@ impl Supervisor {
     /// Where applications come to attach rooms.
     #[must_use]
     pub fn lobby(&self) -> &Lobby {
-        &self.0.lobby
+        &self.0.means.lobby
     }
 
     /// How often ICE was restarted and a room joined again, by all recordings of this process so far.
@@ -489,9 +435,12 @@ impl Supervisor {
 
     /// Ends everything, or lets it go, and waits until it is stored.
     pub async fn shutdown(&self, how: Shutdown) {
-        for running in self.running().values() {
+        for (id, running) in self.running().iter() {
             match how {
-                Shutdown::Complete => running.stop.cancel(),
+                Shutdown::Complete => {
+                    unasked::ended(self.0.means.audit.as_ref(), *id, &running.room_id, EndedBy::Stop);
+                    running.stop.cancel();
+                }
                 Shutdown::Suspend => running.suspend.cancel(),
             }
         }
@@ -499,7 +448,7 @@ impl Supervisor {
         self.0.tasks.wait().await;
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<RecordingId, Running>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashMap<RecordingId, Running>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

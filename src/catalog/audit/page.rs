@@ -3,13 +3,11 @@
 use super::read::{COLUMNS, row, select};
 use super::{AuditCursor, AuditFilter, AuditRow};
 use crate::catalog::database::Dialect;
-use crate::catalog::row::Row;
+use crate::catalog::list::{COUNTED, Total};
+use crate::catalog::row::{Row, signed};
 use crate::catalog::statement::{Statement, sql};
 use crate::catalog::{Catalog, Error};
 use sqlx::Row as _;
-
-/// Rows are counted up to this; beyond, there are "more".
-const COUNTED: i64 = 10_000;
 
 /// A row, and its number over all chains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,12 +69,12 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn audit_total(&self, filter: &AuditFilter) -> Result<(u64, bool), Error> {
+    pub async fn audit_total(&self, filter: &AuditFilter) -> Result<Total, Error> {
         let mut query = sql("SELECT COUNT(*) AS total FROM (SELECT 1 AS one FROM audit_rows r WHERE 1 = 1");
         filter.restrict(&mut query);
-        query.push(" LIMIT ").push_bind(COUNTED + 1).push(") matching");
+        query.push(" LIMIT ").push_bind(signed(COUNTED + 1)).push(") matching");
         let total: i64 = query.fetch_one(&self.reader).await?.try_get("total")?;
-        Ok((total.min(COUNTED).unsigned_abs(), total <= COUNTED))
+        Ok(Total::of(total.unsigned_abs()))
     }
 }
 

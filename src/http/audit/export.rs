@@ -3,7 +3,8 @@
 use super::super::App;
 use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer};
-use super::query::{Query, filter};
+use super::super::openapi::problems::{BadRequest, Refused};
+use super::query::{Which, filter};
 use crate::audit::{CSV_HEADER, Record, csv, records};
 use crate::auth::Action;
 use crate::catalog::{AuditCursor, AuditFilter, AuditRow, Catalog};
@@ -13,29 +14,43 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Rows that are read at one time.
 const PAGE: u32 = 1000;
 /// Lines that are sent at one time.
 const LINES: usize = 256;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct Format {
+    /// `jsonl` unless it is said.
+    #[param(required = false, pattern = "^(jsonl|csv)?$")]
     format: String,
 }
 
 type Line = Result<String, crate::audit::Error>;
 
-/// Without a filter everything, as it verifies offline; with one, what it finds, newest first.
+/// The audit as a file: without a filter everything, as it verifies offline; with one, what it finds.
+///
+/// What a filter finds comes with the newest first.
+#[utoipa::path(
+    get, path = "/export", operation_id = "exportAudit", tag = "Audit", params(Format, Which),
+    responses(
+        (status = 200, description = "JSON Lines or CSV.",
+            content((String = "application/x-ndjson"), (String = "text/csv"))),
+        Refused<BadRequest>,
+    ),
+)]
 pub(in crate::http) async fn export(
     State(app): State<App>,
     bearer: Bearer,
     Arguments(Format { format }): Arguments<Format>,
-    Arguments(arguments): Arguments<Query>,
+    Arguments(which): Arguments<Which>,
 ) -> Result<Response, Problem> {
     bearer.permitted(Action::Audit)?;
-    let filter = filter(&arguments)?;
+    let filter = filter(&which)?;
     match format.as_str() {
         "" | "jsonl" if filter == AuditFilter::default() => {
             // After a mistake nothing follows.

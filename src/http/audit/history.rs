@@ -1,33 +1,58 @@
 //! `GET /api/v1/recordings/{id}/history`: what was done with a recording, for its owner.
 
 use super::super::App;
+use super::super::describe::audit::Deed;
 use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer, Place};
-use super::query;
+use super::super::openapi::params::OfRecording;
+use super::super::openapi::problems::{BadRequest, NotFound, Refused};
 use crate::auth::Action;
 use crate::catalog::AuditFilter;
+use crate::id::RecordingId;
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
-pub(in crate::http) struct History {
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Asked {
+    /// 50 unless it is said; more than 200 counts as 200.
+    #[param(required = false, value_type = u32)]
     limit: String,
+    /// `next` of the page before.
+    #[param(required = false)]
     cursor: String,
 }
 
-/// Who and when and what, but not from where: an owner need not know where others are.
+/// A page, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct History {
+    #[schema(value_type = Uuid)]
+    recording_id: RecordingId,
+    entries: Vec<Deed>,
+    limit: u32,
+    /// The `cursor` of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// What was done with a recording, by whom and when, but not from where.
+///
+/// An owner need not know where others are.
+#[utoipa::path(
+    get, path = "/{id}/history", operation_id = "getHistory", tag = "Audit", params(OfRecording, Asked),
+    responses((status = 200, body = History, description = "A page."), Refused<(BadRequest, NotFound)>),
+)]
 pub(in crate::http) async fn history(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
-    Arguments(arguments): Arguments<History>,
-) -> Result<Json<Value>, Problem> {
+    Arguments(arguments): Arguments<Asked>,
+) -> Result<Json<History>, Problem> {
     let id = bearer.permitted_on(&app, Action::History, &id).await?;
     let number = |_| Problem::field("limit", "must be a whole number from 0 on");
     let limit = match arguments.limit.as_str() {
@@ -40,20 +65,10 @@ pub(in crate::http) async fn history(
     };
     let filter = AuditFilter { recording: Some(id.to_string()), ..AuditFilter::default() };
     let page = app.catalog.audit_page(&filter, cursor, limit).await?;
-    let entries: Vec<_> = page.rows.iter().map(|row| without_place(query::row(row))).collect();
-    Ok(Json(json!({
-        "recording_id": id,
-        "entries": entries,
-        "limit": limit,
-        "next": page.next.map(|cursor| cursor.to_string()),
-    })))
-}
-
-fn without_place(mut row: Value) -> Value {
-    if let Some(members) = row.as_object_mut() {
-        for name in ["address", "user_agent", "request_id"] {
-            members.remove(name);
-        }
-    }
-    row
+    Ok(Json(History {
+        recording_id: id,
+        entries: page.rows.iter().map(Deed::from).collect(),
+        limit,
+        next: page.next.map(|cursor| cursor.to_string()),
+    }))
 }

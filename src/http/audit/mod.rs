@@ -5,18 +5,14 @@
 //! there is no answer but 503: `docs/design/audit.md` says what that means for whom.
 
 mod counted;
-mod erase;
-mod export;
-mod history;
+pub(super) mod erase;
+pub(super) mod export;
+pub(super) mod history;
 mod noted;
-mod query;
+pub(super) mod query;
 mod rule;
 
-pub(super) use erase::erase;
-pub(super) use export::export;
-pub(super) use history::history;
 pub(super) use noted::Noted;
-pub(super) use query::query;
 
 use super::error::Problem;
 use crate::audit::{Action, Audit, Client, Entry, Outcome, Phase};

@@ -94,7 +94,7 @@ mod tests {
             (Method::DELETE, "/api/v1/recordings/{id}", Action::Delete, Kind::Effect),
             (Method::POST, "/api/v1/recordings/start", Action::Start, Kind::Effect),
             (Method::POST, "/api/v1/recordings/{id}/stop", Action::Stop, Kind::Ending),
-            (Method::HEAD, "/api/v1/recordings/{id}/stream/{*file}", Action::Stream, Kind::Session),
+            (Method::HEAD, "/api/v1/recordings/{id}/stream/{track}/{file}", Action::Stream, Kind::Session),
             (Method::GET, "/api/v1/recordings/{id}/stream/playlist.m3u8", Action::Stream, Kind::Session),
             (Method::GET, "/api/v1/recordings/{id}/download", Action::Download, Kind::File),
             (Method::GET, "/api/v1/recordings/{id}/download-url", Action::View, Kind::Once),

@@ -51,7 +51,10 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/recordings/{id}/manifest.json", Holders),
     ("GET", "/api/v1/recordings/{id}/stream/playlist.m3u8", Holders),
     ("GET", "/api/v1/recordings/{id}/stream/manifest.mpd", Holders),
-    ("GET", "/api/v1/recordings/{id}/stream/{*file}", Holders),
+    ("GET", "/api/v1/recordings/{id}/stream/{file}", Holders),
+    ("GET", "/api/v1/recordings/{id}/stream/{track}/playlist.m3u8", Holders),
+    ("GET", "/api/v1/recordings/{id}/stream/{track}/iframes.m3u8", Holders),
+    ("GET", "/api/v1/recordings/{id}/stream/{track}/{file}", Holders),
     ("GET", "/api/v1/events", Everybody),
     ("POST", "/api/v1/events/replay", Admins),
     ("GET", "/api/v1/audit", Admins),
@@ -66,7 +69,9 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/readyz", Open),
     ("GET", "/metrics", Open),
     ("GET", "/watch/{id}", Open),
-    ("GET", "/assets/{*path}", Open),
+    ("GET", "/assets/{file}", Open),
+    ("GET", "/api-docs", Open),
+    ("GET", "/openapi.json", Open),
 ];
 
 /// A recording with everything that a path can name.
@@ -90,8 +95,9 @@ impl Scene {
             .replace("{id}", recording)
             .replace("{participant}", "peer-Ada")
             .replace("{share}", &self.share)
-            .replace("{*file}", &format!("{}/0.m4s", self.track))
-            .replace("{*path}", "none.js")
+            .replace("{track}", &self.track)
+            .replace("/assets/{file}", "/assets/none.js")
+            .replace("{file}", "0.m4s")
     }
 }
 

@@ -4,10 +4,12 @@ mod access;
 mod attacks;
 mod audit;
 mod auth;
+mod contract;
 mod dash;
 mod download;
 mod events;
 mod low_latency;
+mod openapi;
 mod removal;
 mod rows;
 mod shares;
@@ -36,6 +38,7 @@ use crate::reach::Reach;
 use crate::storage::Key;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use contract::Contract;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +94,7 @@ struct TestApp {
     closing: CancellationToken,
     listeners: Listeners,
     edges: Hub,
+    contract: Contract,
     paths: Vec<String>,
 }
 
@@ -116,8 +120,6 @@ impl TestApp {
         let fixture = Fixture::new().await;
         shared(&fixture, With::User(GUEST.to_owned()), Level::Download).await;
         let (catalog, store) = (fixture.catalog.clone(), fixture.store.clone());
-        let recorder = supervisor(catalog.clone(), store.clone(), Policy::default(), reach.clone(), 8);
-        let edges = recorder.edges().clone();
         let rows = Rows::new(catalog.clone());
         let config = Config {
             folder: fixture.folder.path().join("audit"),
@@ -128,6 +130,9 @@ impl TestApp {
             proxies: Trusted::new(["10.0.0.1"]).unwrap(),
         };
         let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), config).await.unwrap();
+        let (policy, appender) = (Policy::default(), audit.appender.clone());
+        let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), 8, appender);
+        let edges = recorder.edges().clone();
         let app = App {
             audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
@@ -151,15 +156,19 @@ impl TestApp {
             closing: CancellationToken::new(),
         };
         let (closing, listeners) = (app.closing.clone(), app.listeners.clone());
-        let paths = routes::all(&app).paths().to_vec();
-        Self { router: router(app, &origins), audit, closing, listeners, fixture, edges, paths }
+        let paths = routes::all(&app).paths();
+        let router = router(app, &origins);
+        let document = Request::get("/openapi.json").body(Body::empty()).unwrap();
+        let contract = Contract(answer(&router, document).await.json());
+        Self { router, audit, closing, listeners, fixture, edges, paths, contract }
     }
 
+    /// The answer, which is as the document says.
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 24).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = answer(&self.router, request).await;
+        self.contract.hold(&method, &path, &answer);
+        answer
     }
 
     async fn get(&self, path: &str, role: Role) -> Answer {
@@ -204,6 +213,13 @@ impl TestApp {
     fn at(&self, rest: &str) -> String {
         format!("{BASE}/{}{rest}", self.fixture.recording)
     }
+}
+
+async fn answer(router: &axum::Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 24).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 /// Teachers are the owner, students those whom the recording is shared with.

@@ -136,7 +136,7 @@ async fn names_that_lead_elsewhere_lead_nowhere() {
 async fn transport_stream_segments_lead_to_the_playlist() {
     let (app, track) = with_track().await;
     for rest in
-        ["/stream/segment0.ts".to_owned(), format!("/stream/{track}/0.ts"), "/stream/720p/a/0.ts".to_owned()]
+        ["/stream/segment0.ts".to_owned(), format!("/stream/{track}/0.ts"), "/stream/720p/0.ts".to_owned()]
     {
         let body = app.get(&app.at(&rest), Role::Student).await.problem(404, "no-transport-stream");
         let playlist = body["playlist"].as_str().unwrap();

@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod readers;
 pub mod receiver;
 pub mod recorder;
+pub mod schemathesis;
 pub mod stage;
 pub mod stored;
 pub mod wait;

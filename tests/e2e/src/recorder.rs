@@ -205,8 +205,14 @@ impl Recorder {
 /// A development token of a role.
 #[must_use]
 pub fn token(role: &str) -> String {
+    token_of("tester", role)
+}
+
+/// The same for a user.
+#[must_use]
+pub fn token_of(user: &str, role: &str) -> String {
     let output = std::process::Command::new(program())
-        .args(["token", "--role", role, "--user-id", "tester", "--ttl", "604800"])
+        .args(["token", "--role", role, "--user-id", user, "--ttl", "604800"])
         .env("JWT_SECRET", SECRET)
         .output()
         .expect("tureen token runs");

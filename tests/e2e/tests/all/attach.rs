@@ -180,7 +180,8 @@ async fn limited(stage: &Stage, room: &str, limits: Value) -> String {
     answer["recording_id"].as_str().unwrap().to_owned()
 }
 
-/// Waits for a recording's end. Its row, and its last event, which must name the same limit.
+/// Waits for a recording's end. Its row, and its last event, which must name the same limit. So does the audit, as
+/// something that the service did by itself unless somebody stopped it.
 async fn ended(recorder: &Recorder, id: &str, by: &str) -> (Value, Value) {
     let row = wait::until("its end", Duration::from_secs(15), || async {
         let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
@@ -190,6 +191,16 @@ async fn ended(recorder: &Recorder, id: &str, by: &str) -> (Value, Value) {
     let log = recorder.json(&format!("/api/v1/recordings/{id}/events?limit=1000")).await;
     let last = log["events"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&row["ended_by"], &last["data"]["ended_by"]), (&json!(by), &json!(by)), "{row} {last}");
+    let told = wait::until("the record of its end", Duration::from_secs(5), || async {
+        let history = recorder.json(&format!("/api/v1/recordings/{id}/history")).await;
+        history["entries"].as_array().unwrap().iter().find(|entry| entry["action"] == "stop").cloned()
+    })
+    .await;
+    if by == "stop" {
+        assert_eq!(told["role"], "teacher", "{told}");
+    } else {
+        assert_eq!((&told["role"], &told["detail"]["ended_by"]), (&json!("system"), &json!(by)), "{told}");
+    }
     (row, last)
 }
 

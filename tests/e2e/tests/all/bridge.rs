@@ -412,6 +412,15 @@ async fn a_room_of_a_pattern_is_recorded_by_itself_and_taken_up_after_a_crash() 
     let row = &list["recordings"][0];
     let id = row["id"].as_str().unwrap().to_owned();
     assert_eq!((&row["room_id"], &row["title"]), (&json!(ROOM), &json!(ROOM)));
+    let history = format!("/api/v1/recordings/{id}/history");
+    let (_, history) = recorder.call_as(Some(&token("admin")), Method::GET, &history, None).await;
+    let entries = history["entries"].as_array().unwrap();
+    let start = entries.iter().find(|entry| entry["action"] == "start").expect("the record of its start");
+    assert_eq!(
+        (&start["role"], &start["detail"]["by"]),
+        (&json!("system"), &json!("room_pattern")),
+        "{start}"
+    );
     let scene = Scene { recorder, road, app, folder };
     scene.recorded(&id, "ada", 3_000_000).await;
     let Scene { recorder, road, app, folder } = scene;

@@ -18,6 +18,7 @@ mod limits;
 mod live;
 mod loss;
 mod memory;
+mod openapi;
 mod path;
 mod players;
 mod rotation;

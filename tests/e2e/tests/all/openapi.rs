@@ -1,0 +1,65 @@
+//! The running service against its own OpenAPI document, with real recordings behind it.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::ffi::OsStr;
+use std::time::Duration;
+use tureen_e2e::postgres::Postgres;
+use tureen_e2e::schemathesis::{Asking, Known, ask};
+use tureen_e2e::stage::Stage;
+use tureen_sfu::Options;
+
+/// Requests that are made up for each operation: more by `make test-api`.
+fn examples() -> u32 {
+    std::env::var("API_EXAMPLES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
+/// What ends or removes recordings: asked last.
+const ENDING: [&str; 3] = ["stopRecording", "eraseParticipant", "deleteRecording"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_documented() {
+    finds_nothing(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_nothing_on_postgres_either() {
+    let postgres = Postgres::start();
+    finds_nothing(&[("DATABASE_URL", OsStr::new(&postgres.url))]).await;
+}
+
+async fn finds_nothing(environment: &[(&str, &OsStr)]) {
+    let environment = [environment, &[("RATE_LIMIT", OsStr::new("0"))]].concat();
+    let stage = Stage::in_environment(Options::default(), &environment).await;
+    let _ada = stage.publish("ada", Some("h264-baseline.h264"), Some("opus.ogg")).await;
+    let _bob = stage.publish("bob", Some("vp8.ivf"), None).await;
+    let ended = stage.record().await;
+    stage.recorded(&ended, &["ada", "bob"], 3_000_000).await;
+    stage.recorder.stop(&ended).await;
+    let running = stage.record().await;
+    stage.recorded(&running, &["ada", "bob"], 3_000_000).await;
+    let recorder = &stage.recorder;
+    for id in [&ended, &running] {
+        let share = json!({"share_type": "user", "shared_with": "student", "access_level": "download"});
+        let path = format!("/api/v1/recordings/{id}/shares");
+        let (status, answer) = recorder.call(Method::POST, &path, Some(share)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    }
+    let known = Known::of(&[recorder.manifest(&ended).await, recorder.manifest(&running).await]);
+    let (examples, limit) = (examples(), Duration::from_secs(600));
+    let mut wrong = Vec::new();
+    for asking in [
+        Asking { user: "student", role: "student", examples, only: &[], except: &[], limit },
+        Asking { user: "tester", role: "teacher", examples, only: &[], except: &ENDING, limit },
+        Asking { user: "admin", role: "admin", examples, only: &ENDING, except: &[], limit },
+    ] {
+        let (good, report) = ask(recorder, &known, &asking, stage.folder.path()).await;
+        println!("{}: {}", asking.role, report.lines().last().unwrap_or_default());
+        if !good {
+            wrong.push(format!("as {}:\n{report}", asking.role));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let log = recorder.log();
+    assert!(!log.contains("panicked") && !log.contains("a request failed"), "{log}");
+}
