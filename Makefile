@@ -92,7 +92,7 @@ test-long: build-all ## End-to-end tests that `make test` leaves out for their l
 .PHONY: test-api
 test-api: setup web schemathesis ## The service against its OpenAPI document, at length. EXAMPLES
 	cargo build --workspace --bins
-	API_EXAMPLES=$(or $(EXAMPLES),150) cargo nextest run --profile $(PROFILE) -p tureen-e2e -E 'test(/^openapi::/)'
+	API_EXAMPLES=$(or $(EXAMPLES),150) cargo nextest run --ignore-default-filter --workspace --test all -E 'test(/^openapi::/)'
 
 # In a folder of their own: what is built for them is instrumented.
 FUZZ = FUZZ_TARGET_DIR=$(CACHE)/fuzz tests/fuzz/run.sh

@@ -1,6 +1,7 @@
 //! `GET /api/v1/recordings/{id}/download`: one file of a recording, or of a part of it.
 
 use super::App;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
 use super::list::wall;
@@ -33,13 +34,13 @@ const LONGEST_NAME: usize = 60;
 #[into_params(parameter_in = Query)]
 pub(super) struct Download {
     /// `mp4`, also without it, or `webm`.
-    #[param(required = false, pattern = "^(mp4|webm)$")]
+    #[param(required = false, pattern = "^(mp4|webm)?$")]
     format: String,
     /// Identifiers of tracks, between commas: these, as they are.
     #[param(required = false)]
     track: String,
     /// Whose picture and sound; without it those that the multivariant playlist presents.
-    #[param(required = false, value_type = Uuid)]
+    #[param(required = false, value_type = words::MaybeId)]
     participant: String,
     /// Seconds from the first media of what is selected, or a time of RFC 3339.
     #[param(required = false, example = "60.5")]

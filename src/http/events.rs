@@ -70,7 +70,7 @@ impl Default for Listeners {
 #[into_params(parameter_in = Query)]
 pub(super) struct Listen {
     /// Of this one.
-    #[param(required = false, value_type = Uuid)]
+    #[param(required = false, value_type = words::MaybeId)]
     recording: String,
     /// Names of types, between commas.
     #[param(required = false, example = "track.started,track.stopped")]
@@ -267,7 +267,7 @@ pub(super) struct List {
     #[param(required = false, value_type = u64)]
     after: String,
     /// 100 unless it is said; more than 1000 counts as 1000.
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     limit: String,
     /// Names of types, between commas.
     #[param(required = false, example = "track.started,track.stopped")]
@@ -297,7 +297,10 @@ pub(super) async fn list(
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let row = app.catalog.recording(id).await?;
     row.filter(|row| row.status != Status::Deleted).ok_or_else(Problem::no_recording)?;
-    let after = whole("after", &asked.after)?.unwrap_or(0);
+    // Places are signed in the tables.
+    let after: i64 = whole("after", &asked.after)?.unwrap_or(0);
+    let after =
+        u64::try_from(after).map_err(|_| Problem::field("after", "must be a whole number from 0 on"))?;
     let limit = whole("limit", &asked.limit)?.map_or(DEFAULT_LIMIT, |limit: u32| limit.clamp(1, MAX_LIMIT));
     let kinds = kinds("types", &asked.types)?;
     let mut events = app.catalog.events(id, after, &kinds, limit.saturating_add(1)).await?;

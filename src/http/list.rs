@@ -42,9 +42,9 @@ pub(super) struct List {
     #[param(required = false)]
     q: String,
     /// 10 unless it is said; more than 100 counts as 100.
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     limit: String,
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     offset: String,
     /// `next` of the page before.
     #[param(required = false)]

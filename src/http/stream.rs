@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dash;
+use super::describe::words;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, track_id};
 use super::openapi::params::{Known, OfFile, OfRecording, OfTrack, Parts};
@@ -29,7 +30,7 @@ const SEGMENT_TYPE: &str = "video/mp4";
 pub(super) struct Who {
     /// Whose; without it the first with a picture, else with sound.
     #[serde(default)]
-    #[param(required = false, value_type = Uuid)]
+    #[param(required = false, value_type = words::MaybeId)]
     participant: Option<String>,
 }
 

@@ -155,13 +155,13 @@ pub(super) async fn replay(
 #[into_params(parameter_in = Query)]
 pub(super) struct Dead {
     /// Of this one.
-    #[param(required = false, value_type = Uuid)]
+    #[param(required = false, value_type = words::MaybeId)]
     recording: String,
     /// `next` of the page before.
     #[param(required = false, value_type = i64)]
     after: String,
     /// 50 unless it is said; more than 500 counts as 500.
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     limit: String,
 }
 

@@ -22,7 +22,7 @@ const MAX_LIMIT: u32 = 200;
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct Asked {
     /// 50 unless it is said; more than 200 counts as 200.
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     limit: String,
     /// `next` of the page before.
     #[param(required = false)]

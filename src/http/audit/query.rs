@@ -33,7 +33,7 @@ pub(in crate::http) struct Which {
     /// Whom it concerned.
     #[param(required = false)]
     target: String,
-    #[param(required = false, value_type = Uuid)]
+    #[param(required = false)]
     recording_id: String,
     #[param(required = false)]
     room_id: String,
@@ -60,7 +60,7 @@ pub(in crate::http) struct Which {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct How {
     /// 100 unless it is said; more than 1000 counts as 1000.
-    #[param(required = false, value_type = u32)]
+    #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]
     limit: String,
     /// `next` of the page before.
     #[param(required = false)]

@@ -26,6 +26,22 @@ pub(in crate::http) enum Count {
     More(String),
 }
 
+/// An identifier; empty as if absent.
+pub(in crate::http) struct MaybeId;
+
+impl PartialSchema for MaybeId {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^([0-9A-Fa-f-]{36})?$"));
+        text.description(Some("An identifier; empty as if absent.")).build().into()
+    }
+}
+
+impl ToSchema for MaybeId {
+    fn name() -> Cow<'static, str> {
+        "MaybeId".into()
+    }
+}
+
 macro_rules! words {
     ($($(#[doc = $doc:literal])* $name:ident = $all:expr;)*) => {$(
         $(#[doc = $doc])*
