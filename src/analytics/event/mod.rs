@@ -46,6 +46,26 @@ impl Event {
             Self::Request(_) => None,
         }
     }
+
+    /// Takes out the texts that its client chose, which may tell who it was. Of the session's numbers only names change.
+    pub fn anonymise(&mut self) {
+        match self {
+            Self::Beacon(beacon) => (beacon.code, beacon.participant, beacon.player) = (None, None, None),
+            Self::Report(Reported { cmcd, .. }) | Self::Request(Requested { cmcd, .. }) => {
+                (cmcd.sid, cmcd.cid, cmcd.url, cmcd.cen, cmcd.h) = (None, None, None, None, None);
+                // How many there were is a number.
+                cmcd.ec.iter_mut().for_each(String::clear);
+            }
+        }
+    }
+
+    /// Whom of the recording it shows, as its client said.
+    pub fn participant_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Beacon(beacon) => Some(&mut beacon.participant),
+            Self::Report(_) | Self::Request(_) => None,
+        }
+    }
 }
 
 /// What a beacon tells of.

@@ -35,7 +35,10 @@ impl Contract {
         };
         let compressed = answer.headers.contains_key("content-encoding");
         // One document, not lines of many.
-        if ["application/json", "application/problem+json"].contains(&kind) && !compressed && method != Method::HEAD {
+        if ["application/json", "application/problem+json"].contains(&kind)
+            && !compressed
+            && method != Method::HEAD
+        {
             self.fits(&place, &media["schema"], &answer.json());
         }
     }
