@@ -165,10 +165,9 @@ async fn processes_that_share_a_session_count_all_of_it(database: Database) {
         of_two = append(&two, id, &ada(), &pair[1..], of_two).await.folded;
     }
     assert_eq!(rows(&one).await[0].numbers, fold(&events, &all_media()).unwrap().into());
-    let (first, second) = tokio::join!(
-        append(&one, id, &Watcher::Guest("g".to_owned()), &events, None),
-        append(&two, id, &Watcher::Guest("g".to_owned()), &events, None),
-    );
+    let guest = Watcher::Guest("g".to_owned());
+    let (first, second) =
+        tokio::join!(append(&one, id, &guest, &events, None), append(&two, id, &guest, &events, None),);
     assert_eq!((first.taken + second.taken, first.known + second.known), (6, 6));
 }
 
