@@ -102,9 +102,10 @@ impl Catalog {
             all.rollback().await?;
             return Ok(Appended { taken: 0, known, refused, position_ms: place.position_ms, folded: None });
         }
-        let begun = match kept {
-            _ if place.next_number == 0 => Some(Session::default()),
-            kept => kept.filter(|kept| kept.next_number == place.next_number).map(|kept| kept.session),
+        let begun = if place.next_number == 0 {
+            Some(Session::default())
+        } else {
+            kept.filter(|kept| kept.next_number == place.next_number).map(|kept| kept.session)
         };
         let session = match begun.and_then(|session| pushed(session, &taken)) {
             Some(session) => session,
@@ -169,16 +170,20 @@ async fn place(all: &mut Connection, new: &NewViews<'_>) -> Result<Place, Error>
     .bind(Ranges::default().encode())
     .fetch_one(all)
     .await;
-    match found {
-        Ok(row) => Ok(Place {
-            id: row.try_get("id")?,
-            next_number: row.try_get("next_number")?,
-            position_ms: row.try_get("position_ms")?,
-        }),
-        Err(error) if error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
-            Err(Error::Missing { what: "recording" })
-        }
-        Err(error) => Err(error.into()),
+    let row = found.map_err(gone)?;
+    Ok(Place {
+        id: row.try_get("id")?,
+        next_number: row.try_get("next_number")?,
+        position_ms: row.try_get("position_ms")?,
+    })
+}
+
+/// Without the recording there is no session. SQLite tells it only when the session's first event is put: it gives the row
+/// of a `RETURNING` before it looks at what the row refers to.
+fn gone(error: sqlx::Error) -> Error {
+    match error.as_database_error() {
+        Some(found) if found.is_foreign_key_violation() => Error::Missing { what: "recording" },
+        _ => error.into(),
     }
 }
 
@@ -192,7 +197,8 @@ async fn put(all: &mut Connection, session: i64, number: i64, event: &Event) -> 
     .bind(event.key())
     .bind(body)
     .execute(all)
-    .await?;
+    .await
+    .map_err(gone)?;
     Ok(added > 0)
 }
 

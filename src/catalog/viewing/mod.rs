@@ -16,4 +16,6 @@ pub use filter::{ViewingFilter, ViewingSums};
 pub use row::{Viewing, ViewingNumbers, Watcher};
 
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;
