@@ -6,4 +6,5 @@ pub(super) mod progress;
 mod views;
 mod who;
 
+pub(super) use views::OUTCOMES;
 pub use views::Views;

@@ -66,7 +66,8 @@ pub(in crate::http) async fn progress(
 ) -> Result<Json<Told>, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let now = SystemClock.wall();
-    let batch = Batch::read(&body, now.0.div_euclid(1000)).map_err(bad)?;
+    let read = Batch::read(&body, now.0.div_euclid(1000));
+    let batch = read.inspect_err(|_| app.views.count([0, 0, 0, 0, 0, 1])).map_err(bad)?;
     let Batch { session_id, mut events, refused, clamped, unknown } = batch;
     let who = app.views.who(&bearer, &client, now).await?;
     let session = match session_id {
@@ -83,14 +84,11 @@ pub(in crate::http) async fn progress(
     };
     let events: Vec<Event> = events.into_iter().map(Event::Beacon).collect();
     let appended = app.views.append(id, who, &session, client.device(), &events).await?;
-    Ok(Json(Told {
-        position: appended.position_ms.map(seconds),
-        taken: appended.taken,
-        known: appended.known,
-        refused: refused.saturating_add(appended.refused),
-        clamped,
-        unknown,
-    }))
+    let (taken, known) = (appended.taken, appended.known);
+    let refused = refused.saturating_add(appended.refused);
+    app.views.count([taken, known, refused, clamped, unknown, 0]);
+    let position = appended.position_ms.map(seconds);
+    Ok(Json(Told { position, taken, known, refused, clamped, unknown }))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "printed, not calculated with")]

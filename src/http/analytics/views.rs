@@ -10,6 +10,7 @@ use crate::id::RecordingId;
 use crate::playback::watchable::Media;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,18 @@ struct Shared {
     folds: Cache<Key, Folded, Bytes>,
     media: Cache<RecordingId, (Instant, u64, Arc<Media>)>,
     salts: Mutex<Option<Salts>>,
+    counts: [AtomicU64; OUTCOMES.len()],
 }
+
+/// What may become of what players tell: events, members of events, and whole bodies.
+pub(in crate::http) const OUTCOMES: [(&str, &str); 6] = [
+    ("events", "taken"),
+    ("events", "known"),
+    ("events", "refused"),
+    ("members", "clamped"),
+    ("members", "unknown"),
+    ("bodies", "refused"),
+];
 
 type Key = (RecordingId, Watcher, String);
 
@@ -62,7 +74,20 @@ impl Views {
             folds: Cache::with_weighter(SESSIONS, SESSION_BYTES, Bytes),
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
+            counts: Default::default(),
         }))
+    }
+
+    /// So much more became of what players tell, in the order of [`OUTCOMES`].
+    pub(super) fn count(&self, more: [u32; OUTCOMES.len()]) {
+        for (count, more) in self.0.counts.iter().zip(more) {
+            count.fetch_add(u64::from(more), Relaxed);
+        }
+    }
+
+    /// What became of it over the life of the process.
+    pub(in crate::http) fn counts(&self) -> [u64; OUTCOMES.len()] {
+        self.0.counts.each_ref().map(|count| count.load(Relaxed))
     }
 
     /// What of a recording is media has changed.

@@ -70,6 +70,13 @@ async fn what_cannot_be_is_refused_and_nothing_breaks() {
     for wrong in ["from=yesterday", "to=2026-13-01", "from=%00"] {
         app.get(&app.at(&format!("/analytics?{wrong}")), Role::Teacher).await.problem(400, "bad-request");
     }
+    let metrics = app.bare(Method::GET, "/metrics", "").await.text();
+    for line in [
+        "tureen_view_told_total{what=\"events\",outcome=\"refused\"} 46",
+        "tureen_view_told_total{what=\"members\",outcome=\"clamped\"} 3",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
     app.rebuilds_to_the_same(3).await;
 }
 
