@@ -1,6 +1,7 @@
 //! Tureen, a recording sidecar for mediasoup. See `docs/ARCHITECTURE.md` for the layers; `tests/architecture.rs`
 //! keeps them.
 
+pub mod analytics;
 pub mod audit;
 pub mod auth;
 pub mod catalog;

@@ -9,6 +9,7 @@
 mod capability;
 mod claims;
 mod fetch;
+mod guest;
 mod jwks;
 mod keys;
 mod known;
@@ -24,6 +25,7 @@ mod token;
 pub use capability::{Sealer, digest_of, is_capability};
 pub use claims::{Claims, Policy};
 pub use fetch::Published;
+pub use guest::{hash_of_guest, new_salt};
 pub use keys::{Keys, Source};
 pub use link::{hash_of_link, new_link};
 pub use password::{MAX_PASSWORD_BYTES, hash_of_password, is_password};

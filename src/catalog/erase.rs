@@ -8,6 +8,7 @@ use super::recordings::summarise;
 use super::row::{Connection, json as json_of};
 use super::statement::sql;
 use super::states::changeable;
+use super::viewing::erase_from_viewing;
 use super::{Catalog, Error, EventKind, NewEvent, Participant};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub struct Erased {
 impl Catalog {
     /// Erases a person from a recording that has ended: everybody in it whose id, peer id or user id this is, and whoever
     /// has the same user id. Their tracks go, and every place that holds their names or ids: events, turns, the recording's
-    /// metadata and rules. Events stay in their places, without the person. What is left says nothing of them but that
+    /// metadata and rules, and viewing sessions. Events stay in their places, without the person. What is left says nothing of them but that
     /// somebody was erased.
     ///
     /// # Errors
@@ -50,6 +51,8 @@ impl Catalog {
             scrub(rules, &names);
         }
         scrub(&mut metadata, &names);
+        let users: Vec<String> = people.iter().filter_map(|person| person.user_id.clone()).collect();
+        erase_from_viewing(&mut change, recording, &users, &names).await?;
         sql("UPDATE recordings SET source = $2, metadata = $3 WHERE id = $1")
             .bind(recording.to_string())
             .bind(source.to_string())

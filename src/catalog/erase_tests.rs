@@ -69,6 +69,8 @@ async fn everything(catalog: &Catalog) -> String {
         sql("SELECT * FROM webhook_targets"),
         sql("SELECT * FROM gaps"),
         sql("SELECT * FROM pauses"),
+        sql("SELECT * FROM view_sessions"),
+        sql("SELECT * FROM view_events"),
     ];
     let mut all = String::new();
     for table in tables {

@@ -34,6 +34,7 @@ mod tracks;
 mod turns;
 mod types;
 mod viewer;
+mod viewing;
 mod webhooks;
 
 pub use audit::{
@@ -57,6 +58,10 @@ pub use types::{
     Participant, Pause, Recording, Run, Segment, Shown, Status, Totals, Track, Turn,
 };
 pub use viewer::Viewer;
+pub use viewing::{
+    Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews, Viewing, ViewingFilter, ViewingNumbers, ViewingSums,
+    Watcher,
+};
 pub use webhooks::{Delivery, Failure};
 
 use database::Dialect;

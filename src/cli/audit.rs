@@ -153,7 +153,7 @@ impl Filters {
 }
 
 /// Reading makes no database.
-async fn open(place: &Place) -> anyhow::Result<Catalog> {
+pub(super) async fn open(place: &Place) -> anyhow::Result<Catalog> {
     let url = place.database();
     if let Some(path) = url.strip_prefix("sqlite:") {
         let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();

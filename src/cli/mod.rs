@@ -1,5 +1,6 @@
 //! The command line.
 
+mod analytics;
 mod audit;
 mod check;
 mod inspect;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+#[cfg(test)]
+pub(crate) use analytics::rebuild;
 #[cfg(test)]
 pub(crate) use serve::supervisor;
 
@@ -43,6 +46,8 @@ enum Command {
     Check(check::Options),
     /// Query, export and verify the audit
     Audit(audit::Options),
+    /// Make the numbers of playback analytics again
+    Analytics(analytics::Options),
 }
 
 /// Runs the program.
@@ -76,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inspect(options) => inspect::run(&options)?,
         Command::Token(options) => token::run(&options)?,
         Command::Check(options) => return runtime()?.block_on(check::run(options)),
+        Command::Analytics(options) => runtime()?.block_on(analytics::run(options))?,
         Command::Audit(options) => return runtime()?.block_on(audit::run(options)),
     }
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use crate::config::{
     self, AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus,
     Tokens, Webhooks,
 };
-use crate::http::{self, Access, App, Doors, Limits, Listeners};
+use crate::http::{self, Access, App, Doors, Limits, Listeners, Views};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
@@ -124,6 +124,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         verifier: Arc::new(verifier),
         sealer,
         webhooks: stats,
+        views: Views::new(catalog.clone()),
         listeners: Listeners::default(),
         closing: closed.clone(),
     };

@@ -84,6 +84,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body of any kind.
+pub(super) struct Raw(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Ok(Self(Bytes::from_request(request, state).await?))
+    }
+}
+
 /// What is not an identifier names no recording.
 pub(super) fn recording_id(text: &str) -> Result<RecordingId, Problem> {
     text.parse().map_err(|_| Problem::no_recording())

@@ -4,6 +4,7 @@
 //! token, also those that do not exist, so that nothing can be learnt without one.
 
 mod access;
+mod analytics;
 mod assets;
 mod audit;
 mod authenticate;
@@ -53,6 +54,7 @@ use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
 pub use access::Access;
+pub use analytics::Views;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -117,6 +119,8 @@ pub struct App {
     pub reach: Reach,
     /// What came of webhooks.
     pub webhooks: Arc<Stats>,
+    /// Viewing sessions that go on.
+    pub views: Views,
     /// Who listens to events.
     pub listeners: Listeners,
     /// The service ends: answers without an end must come to one.
@@ -130,6 +134,7 @@ impl App {
         self.playlists.forget(id);
         self.files.forget();
         self.popular.forget(id);
+        self.views.forget(id);
     }
 
     fn source(&self) -> Source {

@@ -1,6 +1,7 @@
 //! What operators and orchestrators ask. Without a token: nothing of a recording is told.
 
 use super::App;
+use super::analytics::OUTCOMES;
 use super::error::Problem;
 use super::openapi::problems::{Failing, Internal, NoSpace};
 use crate::recorder::integrity::Integrity;
@@ -75,6 +76,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let webhooks = webhooks(app.webhooks.counts(), app.catalog.delivery_counts().await?);
     let audit = audit(&app);
     let access = access(&app);
+    let views = views(&app);
     let text = format!(
         "# HELP tureen_recordings_running Recordings that run now.\n\
          # TYPE tureen_recordings_running gauge\n\
@@ -99,7 +101,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
          tureen_moov_cache_bytes {tables}\n{counts}\
          # HELP tureen_events_total Events that were written.\n\
          # TYPE tureen_events_total counter\n\
-         tureen_events_total {events}\n{webhooks}{access}{audit}"
+         tureen_events_total {events}\n{webhooks}{access}{audit}{views}"
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -152,6 +154,19 @@ fn audit(app: &App) -> String {
          # TYPE tureen_viewing_sessions gauge\n\
          tureen_viewing_sessions {sessions}\n"
     )
+}
+
+/// What became of what players told.
+fn views(app: &App) -> String {
+    let mut text = String::from(
+        "# HELP tureen_view_told_total What players told of viewing: events, members of them and bodies.\n\
+         # TYPE tureen_view_told_total counter\n",
+    );
+    for ((what, outcome), count) in OUTCOMES.iter().zip(app.views.counts()) {
+        let line = format!("tureen_view_told_total{{what=\"{what}\",outcome=\"{outcome}\"}} {count}\n");
+        text.push_str(&line);
+    }
+    text
 }
 
 /// What was refused, and how it goes with the keys that tokens are checked with.

@@ -4,9 +4,9 @@
 use super::authenticate::{Gate, authenticate};
 use super::error::Problem;
 use super::{
-    App, MAX_BODY_BYTES, assets, audit, bridge, consent, dash, describe, download, erase, events, hold, list,
-    manifest, openapi, pause, probes, remove, restore, share, share_open, signed, start, stop, stream,
-    webhooks,
+    App, MAX_BODY_BYTES, analytics, assets, audit, bridge, consent, dash, describe, download, erase, events,
+    hold, list, manifest, openapi, pause, probes, remove, restore, share, share_open, signed, start, stop,
+    stream, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -77,6 +77,7 @@ pub(super) fn all(app: &App) -> Routes {
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
+        .nest("/api/v1/analytics", Routes::new().route(routes!(analytics::erase::erase)).behind(&gate))
         .nest("/api/v1/audit", audits().behind(&gate))
         .nest("/api/v1/shares/open", Routes::new().route(routes!(share_open::open)).open())
         .nest("/api/v1/shares", Routes::new().route(routes!(share::mine)).behind(&gate))
@@ -107,6 +108,8 @@ fn recordings() -> Routes {
         .route(routes!(share::revoke))
         .route(routes!(describe::info))
         .route(routes!(events::list))
+        .route(routes!(analytics::progress::progress))
+        .route(routes!(analytics::of_recording::of_recording))
         .route(routes!(audit::history::history))
         .route(routes!(download::download))
         .route(routes!(signed::download_url))

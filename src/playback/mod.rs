@@ -27,6 +27,7 @@ pub mod samples;
 pub mod support;
 pub mod timeline;
 mod trick;
+pub mod watchable;
 pub mod webm;
 
 #[cfg(test)]

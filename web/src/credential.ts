@@ -1,6 +1,6 @@
 /**
  * The token of this page. It arrives in the address, `#token=JWT` or `?token=JWT`, or is pasted; it
- * lives in memory and goes out only as an Authorization header, only to our own origin.
+ * lives in memory and goes out as an Authorization header, only to our own origin (`beacons.ts` has the exception).
  */
 
 /** Finds a token in an address; null if there is none. The fragment wins over the query. */

@@ -1,4 +1,5 @@
 /** The room: all members on one clock. Called every tick; draws nothing but its tiles. */
+import type { Sight } from './beacons.ts';
 import { RoomClock } from './clock.ts';
 import type { Manifest } from './manifest.ts';
 import { Member } from './member.ts';
@@ -241,6 +242,14 @@ export class Room {
     const { element, volume } = member.tile;
     element.volume = Math.min(1, volume * this.#volume);
     element.muted = this.#muted || volume === 0;
+  }
+
+  /** What of it is told to the service. */
+  sight(now: number): Sight {
+    const { playing, held, rate } = this.clock;
+    const time = this.clock.time(now);
+    const ended = !this.live && this.length > 0 && time >= this.length - 0.05;
+    return { time, playing, held, rate, ended, live: this.live };
   }
 
   state(now: number): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * step. The room manifest says who there is; each participant has playlists of their own.
  */
 import { ApiError, getJson, openShare } from './api.ts';
+import { Beacons, newSession, postTo } from './beacons.ts';
 import { byId, Controls } from './controls.ts';
 import { expiryOf, shareFrom, tokenFrom, tokenFromPaste } from './credential.ts';
 import { readManifest, type Manifest } from './manifest.ts';
@@ -50,6 +51,7 @@ const room = new Room(byId('tiles', HTMLElement), {
   refused: () => void refused('The server refused the token.'),
 });
 const controls = new Controls(room);
+const beacons = new Beacons(newSession(), postTo(recordingId, () => token));
 room.onBlocked = () => say('Press play to start: the browser wants a gesture before sound.');
 
 /** Takes the token from the address; out of the query, which servers and histories keep. */
@@ -199,7 +201,14 @@ setInterval(() => {
   const now = performance.now();
   room.tick(now);
   controls.show(now);
+  beacons.observe(now, room.sight(now));
 }, TICK);
+
+// What is not told by then is told as the page goes.
+addEventListener('pagehide', () => beacons.leave(performance.now()));
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden') beacons.spill();
+});
 
 window.tureen = {
   state: () => ({ recording: recordingId, ...room.state(performance.now()) }),

@@ -47,6 +47,7 @@ pub(super) fn of(method: &Method, route: &str) -> Rule {
     let Some(rest) = route.strip_prefix(RECORDINGS) else {
         return match route {
             "/api/v1/bridge" | "/api/v1/bridge/" => rule(Action::Attach, Kind::Effect),
+            "/api/v1/analytics/erase" => rule(Action::Erase, Kind::Effect),
             // Whoever opens a link or a public share: who is refused has guessed wrong, or has no password.
             "/api/v1/shares/open" | "/api/v1/shares/open/" => rule(Action::OpenShare, Kind::Effect),
             _ if reads => rule(Action::View, Kind::Once),
@@ -107,6 +108,9 @@ mod tests {
             (Method::POST, "/api/v1/recordings/{id}/participants/{p}/exclude", Action::Consent, Kind::Effect),
             (Method::DELETE, "/api/v1/recordings/{id}/shares/{share}", Action::Unshare, Kind::Effect),
             (Method::POST, "/api/v1/recordings/{id}/something-new", Action::Policy, Kind::Effect),
+            (Method::POST, "/api/v1/recordings/{id}/progress", Action::View, Kind::Quiet),
+            (Method::GET, "/api/v1/recordings/{id}/analytics", Action::View, Kind::Once),
+            (Method::POST, "/api/v1/analytics/erase", Action::Erase, Kind::Effect),
             (Method::GET, "/api/v1/audit/export", Action::AuditExport, Kind::Once),
             (Method::GET, "/api/v1/audit/", Action::AuditRead, Kind::Once),
             (Method::OPTIONS, "/api/v1/recordings/{id}", Action::View, Kind::Quiet),

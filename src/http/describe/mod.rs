@@ -1,6 +1,7 @@
 //! `GET /api/v1/recordings/{id}` and `/info`, and the nouns of all answers: one file for each, as Rust types, so that
 //! the document at `/openapi.json` is made of what is sent.
 
+pub(super) mod analytics;
 pub(super) mod audit;
 pub(super) mod integrity;
 pub(super) mod participant;
@@ -8,14 +9,16 @@ pub(super) mod recording;
 pub(super) mod share;
 pub(super) mod stamp;
 pub(super) mod track;
+mod viewing;
 pub(super) mod words;
 
 use super::App;
 use super::error::Problem;
-use super::extract::{Bearer, Place};
+use super::extract::{Bearer, Place, recording_id};
 use super::openapi::params::OfRecording;
 use super::openapi::problems::{NotFound, Refused};
-use crate::auth::Action;
+use crate::auth::{Action, Held, held};
+use crate::clock::{Clock, SystemClock};
 use crate::playback::room::Room;
 use axum::Json;
 use axum::extract::State;
@@ -47,7 +50,12 @@ pub(super) async fn info(
     bearer: Bearer,
     Place(id): Place<String>,
 ) -> Result<Json<Info>, Problem> {
-    let id = bearer.permitted_on(&app, Action::View, &id).await?;
+    let id = recording_id(&id)?;
+    let facts = app.access.permit(&bearer.subject, Action::View, id).await?;
     let room = Room::load(&app.catalog, id).await?;
-    Ok(Json(Info::new(&room, &bearer.query())))
+    let analytics = match held(&bearer.subject, &facts, SystemClock.wall()) {
+        Held::All => Some(app.catalog.viewing_sums(id).await?.into()),
+        _ => None,
+    };
+    Ok(Json(Info::new(&room, &bearer.query(), analytics)))
 }

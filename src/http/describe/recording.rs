@@ -1,5 +1,6 @@
 //! A recording in answers: as a list has it, as a whole, and as players' pages ask for it.
 
+use super::analytics::Short;
 use super::integrity::Verdict;
 use super::participant::Somebody;
 use super::stamp::Stamp;
@@ -186,14 +187,13 @@ struct InfoData {
     playable_on: Vec<&'static str>,
     playback: Playback,
     tracks: Vec<Told>,
-    /// Null: nothing is measured yet, and nothing is made up.
-    #[schema(value_type = Option<Object>)]
-    analytics: Option<Value>,
+    /// Who watched it, in short; null but for who started it and administrators.
+    analytics: Option<Short>,
 }
 
 impl Info {
     /// `query` carries the bearer's token on, if it came in the query.
-    pub(super) fn new(room: &Room, query: &str) -> Self {
+    pub(super) fn new(room: &Room, query: &str, analytics: Option<Short>) -> Self {
         let stored = || room.tracks.iter().filter(|own| room.totals_of(own.id).is_some());
         let together = support::together(stored().map(|own| own.codec));
         let ready = stored().any(|own| support::of(own.codec).hls_js);
@@ -219,7 +219,7 @@ impl Info {
                 playable_on: together.players(),
                 playback: together.into(),
                 tracks: room.tracks.iter().map(|own| Told::new(room, own)).collect(),
-                analytics: None,
+                analytics,
             },
         }
     }

@@ -1,5 +1,6 @@
 //! Schemas of what lower layers name, made of their own lists: a field says `value_type = words::...`.
 
+use crate::analytics::session::Source as Telling;
 use crate::audit::{Action, Outcome, Phase};
 use crate::catalog::{Cause, EndedBy, EventKind, Shown, Status};
 use crate::http::audit::query::GROUPINGS;
@@ -102,6 +103,10 @@ words! {
     ShareType = ["user", "role", "public", "link"].map(|one| json!(one)).into();
     /// How far: each holds what is before it.
     AccessLevel = [Level::View, Level::Download, Level::Share, Level::Delete].map(|one| json!(one)).into();
+    /// What told of a viewing session, the best first.
+    ViewSource = [Telling::Beacon, Telling::Reports, Telling::Progress, Telling::Requests]
+        .map(|one| json!(one))
+        .into();
     /// What happened.
     EventType = EventKind::ALL.iter().map(|kind| json!(kind.name())).collect();
 }

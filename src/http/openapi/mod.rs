@@ -24,11 +24,12 @@ const BEARER: &str = "bearer";
 const TOKEN: &str = "token";
 
 /// What is told of the groups of operations.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Recordings", "Start and stop recordings, find and remove them."),
     ("Playback", "HLS, DASH and downloads: views of the stored fragments, made when they are asked for."),
     ("Sharing", "With whom a recording is shared, and addresses that need no header."),
     ("Events", "What happens, by a log, by Server-Sent Events and by webhooks."),
+    ("Analytics", "Who watched, how much, where they stopped, and whether playback was good."),
     ("Audit", "Who did what, with the means to prove that nothing was changed."),
     ("Attach", "The WebSocket by which an application attaches its rooms."),
     ("Probes", "For operators and orchestrators."),

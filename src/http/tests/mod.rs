@@ -1,6 +1,7 @@
 //! The router with real rows and files behind it, without a socket.
 
 mod access;
+mod analytics;
 mod attacks;
 mod audit;
 mod auth;
@@ -17,7 +18,7 @@ mod signed;
 mod start;
 mod stream;
 
-use super::{Access, App, Doors, Limits, Listeners, router, routes};
+use super::{Access, App, Doors, Limits, Listeners, Views, router, routes};
 use crate::audit::{Audit, Config, Trusted};
 use crate::auth::{Claims, Role, Sealer, Verifier, mint};
 use crate::catalog::{NewShare, With};
@@ -152,6 +153,7 @@ impl TestApp {
             frames: "'self'".into(),
             reach,
             webhooks: Arc::default(),
+            views: Views::new(fixture.catalog.clone()),
             listeners: Listeners::new(2, Duration::from_millis(300)),
             closing: CancellationToken::new(),
         };

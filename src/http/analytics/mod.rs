@@ -1,0 +1,10 @@
+//! Playback analytics: what players tell, and the numbers that are made of it (`docs/analytics.md`).
+
+pub(super) mod erase;
+pub(super) mod of_recording;
+pub(super) mod progress;
+mod views;
+mod who;
+
+pub(super) use views::OUTCOMES;
+pub use views::Views;

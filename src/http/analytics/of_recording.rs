@@ -1,0 +1,72 @@
+//! `GET /api/v1/recordings/{id}/analytics`: who watched it, how much, and where they stopped.
+
+use super::super::App;
+use super::super::describe::analytics::{Analytics, Scope};
+use super::super::error::Problem;
+use super::super::extract::{Arguments, Bearer, Place, recording_id};
+use super::super::list::wall;
+use super::super::openapi::params::OfRecording;
+use super::super::openapi::problems::{BadRequest, NotFound, Refused};
+use super::who::Client;
+use crate::auth::{Action, Held, held};
+use crate::catalog::ViewingFilter;
+use crate::clock::{Clock, SystemClock};
+use crate::playback::room::Room;
+use crate::playback::watchable::Media;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Sessions that are counted for one answer.
+const MOST_SESSIONS: u32 = 100_000;
+
+/// Of which time. Text, so that a mistake is told by the name of its argument.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Span {
+    /// Sessions that began then or later: a time of RFC 3339, or a day, which begins in UTC.
+    #[param(required = false, example = "2026-01-31T12:00:00Z")]
+    from: String,
+    /// Sessions that began before that.
+    #[param(required = false, example = "2026-02-01")]
+    to: String,
+}
+
+/// Who watched a recording, how much, where they stopped, and whether playback was good.
+///
+/// Of all viewers for who started it and administrators; for everybody else of their own sessions. What each number means
+/// is in `docs/analytics.md`.
+#[utoipa::path(
+    get, path = "/{id}/analytics", operation_id = "getRecordingAnalytics", tag = "Analytics",
+    params(OfRecording, Span),
+    responses((status = 200, body = Analytics, description = "As far as it is known."), Refused<(BadRequest, NotFound)>),
+)]
+pub(in crate::http) async fn of_recording(
+    State(app): State<App>,
+    bearer: Bearer,
+    Place(id): Place<String>,
+    Arguments(span): Arguments<Span>,
+    client: Client,
+) -> Result<Json<Analytics>, Problem> {
+    let id = recording_id(&id)?;
+    let facts = app.access.permit(&bearer.subject, Action::View, id).await?;
+    let time = |name: &str, text: &str| {
+        Some(text).filter(|text| !text.is_empty()).map(|text| wall(name, text)).transpose()
+    };
+    let (from, to) = (time("from", &span.from)?, time("to", &span.to)?);
+    let now = SystemClock.wall();
+    let room = Room::load(&app.catalog, id).await?;
+    let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+    app.views.settle(id, &media).await?;
+    let (scope, watchers) = match held(&bearer.subject, &facts, now) {
+        Held::All => (Scope::All, None),
+        _ => (Scope::Own, Some(app.views.who(&bearer, &client, now).await?.all())),
+    };
+    let filter = ViewingFilter { recording: Some(id), watchers, from, to };
+    let mut rows = app.catalog.viewings(&filter, MOST_SESSIONS + 1).await?;
+    let complete = rows.len() <= MOST_SESSIONS as usize;
+    rows.truncate(MOST_SESSIONS as usize);
+    Ok(Json(Analytics::new(&room, &media, scope, (from, to), &rows, complete)))
+}
