@@ -40,7 +40,7 @@ pub(super) struct Download {
     #[param(required = false)]
     track: String,
     /// Whose picture and sound; without it those that the multivariant playlist presents.
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     participant: String,
     /// Seconds from the first media of what is selected, or a time of RFC 3339.
     #[param(required = false, example = "60.5")]

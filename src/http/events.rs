@@ -70,7 +70,7 @@ impl Default for Listeners {
 #[into_params(parameter_in = Query)]
 pub(super) struct Listen {
     /// Of this one.
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     recording: String,
     /// Names of types, between commas.
     #[param(required = false, example = "track.started,track.stopped")]

@@ -278,7 +278,7 @@ fn only_own<'a>(subject: &'a Subject, facts: &Facts) -> Option<&'a str> {
 #[into_params(parameter_in = Query)]
 pub(super) struct Mine {
     /// `next` of the page before.
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     after: String,
     /// 50 unless it is said; more than 100 counts as 100.
     #[param(required = false, value_type = u64, maximum = 4_294_967_295u32)]

@@ -30,7 +30,7 @@ const SEGMENT_TYPE: &str = "video/mp4";
 pub(super) struct Who {
     /// Whose; without it the first with a picture, else with sound.
     #[serde(default)]
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     participant: Option<String>,
 }
 

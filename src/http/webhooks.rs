@@ -155,7 +155,7 @@ pub(super) async fn replay(
 #[into_params(parameter_in = Query)]
 pub(super) struct Dead {
     /// Of this one.
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     recording: String,
     /// `next` of the page before.
     #[param(required = false, value_type = i64)]
