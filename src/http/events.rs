@@ -297,10 +297,7 @@ pub(super) async fn list(
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let row = app.catalog.recording(id).await?;
     row.filter(|row| row.status != Status::Deleted).ok_or_else(Problem::no_recording)?;
-    // Places are signed in the tables.
-    let after: i64 = whole("after", &asked.after)?.unwrap_or(0);
-    let after =
-        u64::try_from(after).map_err(|_| Problem::field("after", "must be a whole number from 0 on"))?;
+    let after = sequence("after", whole("after", &asked.after)?.unwrap_or(0))?;
     let limit = whole("limit", &asked.limit)?.map_or(DEFAULT_LIMIT, |limit: u32| limit.clamp(1, MAX_LIMIT));
     let kinds = kinds("types", &asked.types)?;
     let mut events = app.catalog.events(id, after, &kinds, limit.saturating_add(1)).await?;
@@ -314,6 +311,11 @@ pub(super) async fn list(
 pub(super) fn whole<T: std::str::FromStr>(name: &str, text: &str) -> Result<Option<T>, Problem> {
     let wrong = |_| Problem::field(name, "must be a whole number from 0 on");
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
+}
+
+/// A place in a recording's log. In the tables they are signed.
+pub(super) fn sequence(name: &str, number: i64) -> Result<u64, Problem> {
+    number.try_into().map_err(|_| Problem::field(name, "must be a whole number from 0 on"))
 }
 
 /// Names between commas.

@@ -4,7 +4,7 @@ use super::App;
 use super::describe::stamp::Stamp;
 use super::describe::words;
 use super::error::Problem;
-use super::events::{Happened, kind, whole};
+use super::events::{Happened, kind, sequence, whole};
 use super::extract::{Arguments, Bearer, Body};
 use super::list::wall;
 use super::openapi::problems::{BadRequest, NotFound, OfBody, Refused};
@@ -93,9 +93,11 @@ pub(super) struct Again {
     #[schema(value_type = Option<Uuid>)]
     recording_id: Option<RecordingId>,
     #[serde(default)]
-    from_sequence: Option<u64>,
+    #[schema(minimum = 0)]
+    from_sequence: Option<i64>,
     #[serde(default)]
-    to_sequence: Option<u64>,
+    #[schema(minimum = 0)]
+    to_sequence: Option<i64>,
     /// Written then or later: a time of RFC 3339, or a day, which begins in UTC.
     #[serde(default)]
     from: Option<String>,
@@ -137,11 +139,12 @@ pub(super) async fn replay(
         return Err(Problem::field("event_ids", format!("must be at most {MAX_NAMED}")));
     }
     let time = |name: &str, text: Option<String>| text.map(|text| wall(name, &text)).transpose();
+    let place = |name: &str, number: Option<i64>| number.map(|number| sequence(name, number)).transpose();
     let which = Replay {
         events: asked.event_ids,
         recording: asked.recording_id,
-        from_sequence: asked.from_sequence,
-        to_sequence: asked.to_sequence,
+        from_sequence: place("from_sequence", asked.from_sequence)?,
+        to_sequence: place("to_sequence", asked.to_sequence)?,
         from: time("from", asked.from)?,
         to: time("to", asked.to)?,
     };

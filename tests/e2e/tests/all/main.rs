@@ -26,3 +26,4 @@ mod segments;
 mod sync;
 mod tls;
 mod two_participants;
+mod views;
