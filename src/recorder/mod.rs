@@ -29,6 +29,8 @@ mod link;
 #[cfg(test)]
 mod link_tests;
 mod output;
+#[cfg(test)]
+mod pause_tests;
 pub mod progress;
 pub mod record;
 mod recording;

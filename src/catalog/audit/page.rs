@@ -65,7 +65,7 @@ impl Catalog {
         plan.iter().map(line).collect()
     }
 
-    /// How many rows match, and whether that is all: beyond 10,000 they are not counted.
+    /// How many rows match.
     ///
     /// # Errors
     /// [`Error::Database`].

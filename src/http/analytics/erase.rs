@@ -2,24 +2,16 @@
 
 use super::super::App;
 use super::super::audit::Noted;
+use super::super::describe::person::Person;
 use super::super::error::Problem;
 use super::super::extract::{Bearer, Body};
 use super::super::openapi::problems::{OfBody, Refused};
 use crate::auth::Action;
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-
-/// Whom.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = EraseViewer)]
-pub(in crate::http) struct Erase {
-    #[schema(min_length = 1)]
-    user_id: String,
-}
 
 /// They are in it no more.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,19 +27,17 @@ pub(in crate::http) struct Erased {
 ///
 /// Their sessions stay and count, of somebody whom nobody knows.
 #[utoipa::path(
-    post, path = "/erase", operation_id = "eraseViewer", tag = "Analytics", request_body = Erase,
+    post, path = "/erase", operation_id = "eraseViewer", tag = "Analytics", request_body = Person,
     responses((status = 200, body = Erased, description = "Nothing tells of them any more."), Refused<OfBody>),
 )]
 pub(in crate::http) async fn erase(
     State(app): State<App>,
     bearer: Bearer,
     noted: Noted,
-    Body(Erase { user_id }): Body<Erase>,
+    Body(person): Body<Person>,
 ) -> Result<Json<Erased>, Problem> {
     bearer.permitted(Action::Audit)?;
-    if user_id.is_empty() {
-        return Err(Problem::field("user_id", "must not be empty"));
-    }
+    let user_id = person.user_id()?;
     let sessions = app.catalog.erase_watcher(&user_id).await?;
     noted.detail(json!({ "view_sessions": sessions }));
     Ok(Json(Erased { sessions, message: "the sessions remain without the person" }))

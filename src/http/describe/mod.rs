@@ -5,6 +5,7 @@ pub(super) mod analytics;
 pub(super) mod audit;
 pub(super) mod integrity;
 pub(super) mod participant;
+pub(super) mod person;
 pub(super) mod recording;
 pub(super) mod share;
 pub(super) mod stamp;

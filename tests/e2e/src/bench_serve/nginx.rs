@@ -1,11 +1,12 @@
 //! Debian's nginx on a folder, with `sendfile` and a token that it compares.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tureen_e2e::wait;
 
 /// A server that ends when it is dropped.
 pub struct Nginx {
@@ -52,11 +53,10 @@ impl Nginx {
             .kill_on_drop(true)
             .spawn()
             .context("nginx does not start: apt-get install nginx-light")?;
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            ensure!(tokio::time::Instant::now() < deadline, "nginx does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        wait::until("nginx listens", Duration::from_secs(10), || async {
+            tokio::net::TcpStream::connect(address).await.ok()
+        })
+        .await;
         Ok(Self { child, address })
     }
 

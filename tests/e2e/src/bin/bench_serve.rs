@@ -28,6 +28,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 use tureen::media::fmp4::read;
 use tureen_e2e::recorder::program;
+use tureen_e2e::wait;
 use tureen_sfu::{Fixture, Options, Publish, Sfu};
 
 const ROOM: &str = "bench";
@@ -150,7 +151,12 @@ async fn record(server: &Server, picture: &Path) -> Result<(String, String)> {
     };
     sfu.publish(ROOM, publish).await?;
     let id = server.start_recording(ROOM, "Bench", &sfu.url(ROOM)).await?;
-    tokio::time::sleep(LENGTH).await;
+    let long_enough = wait::until("its length is recorded", 2 * LENGTH, || async {
+        let manifest = server.get(&format!("/{id}/manifest.json")).await;
+        let micros = manifest.map(|manifest| manifest["recording"]["duration_us"].as_u64().unwrap_or(0));
+        micros.map(|micros| (micros >= 1_000_000 * LENGTH.as_secs()).then_some(())).transpose()
+    });
+    long_enough.await?;
     server.post(&format!("/{id}/stop"), None).await?;
     let manifest = server.get(&format!("/{id}/manifest.json")).await?;
     let track = manifest["participants"][0]["tracks"][0]["id"].as_str().context("a track")?.to_owned();
