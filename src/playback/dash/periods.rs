@@ -143,12 +143,15 @@ impl Cut<'_> {
         list.into_iter().filter(|(_, late)| *late <= least).map(|(found, _)| found).collect()
     }
 
-    /// The sound, with what reaches in from either side.
+    /// The sound, with what reaches in from either side. What is too short to reach into either period from the other is in
+    /// the one that has more of it.
     fn sound<'a, 'b>(&self, view: &'a View<'b>) -> Vec<&'a Step<'b>> {
         let least = if self.begins { 0 } else { LEAST_MICROS };
         let inside = |step: &&Step<'_>| {
-            step.piece.end > self.from.saturating_add(least)
-                && step.piece.start < self.to.saturating_sub(LEAST_MICROS)
+            let (start, end) = (step.piece.start, step.piece.end);
+            let reaches =
+                end > self.from.saturating_add(least) && start < self.to.saturating_sub(LEAST_MICROS);
+            reaches || (self.from..self.to).contains(&i64::midpoint(start, end))
         };
         view.steps.iter().filter(inside).collect()
     }

@@ -146,6 +146,25 @@ async fn another_size_is_another_period_and_the_sound_over_its_bound_is_in_both(
     keeps_the_rules(&it, &found).await;
 }
 
+/// The recorder ends the sound's segment where the picture changes, which may leave one of a single packet at the bound. A
+/// player that finds nothing there jumps, and what its decoder held is not shown.
+#[tokio::test]
+async fn a_packet_of_sound_at_a_bound_is_in_one_of_its_periods() {
+    for (bound, first) in [(4004, 192_000), (4016, 192_960)] {
+        let it = Fixture::new().await;
+        let ada = it.participant("Ada", 0).await;
+        it.track(ada, Codec::H264, "camera", &[(0, 0, bound), (1, bound, 2000)]).await;
+        let sound = [(0, 0, 4000), (0, 4000, 20), (0, 4020, 1980)];
+        it.track(ada, Codec::Opus, "microphone", &sound).await;
+        it.finish(6000).await;
+        let found = described(&it, None).await.unwrap();
+        let spans = |period| only(&found, period, Kind::Audio).segments.clone();
+        let end = spans(0).last().map(|span| span.time + span.duration);
+        assert_eq!((end, spans(1)[0].time), (Some(first), first), "{bound}");
+        keeps_the_rules(&it, &found).await;
+    }
+}
+
 /// The zero is a tick of the sound, and the nearest tick of the picture may lie a few microseconds before it.
 #[tokio::test]
 async fn black_pictures_from_the_zero_on_are_there_wherever_the_zero_lies() {
