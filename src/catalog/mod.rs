@@ -59,8 +59,8 @@ pub use types::{
 };
 pub use viewer::Viewer;
 pub use viewing::{
-    Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews, Viewing, ViewingFilter, ViewingNumbers, ViewingSums,
-    Watcher,
+    Appended, Arrived, Basis, Folded, MOST_VIEW_EVENTS, NewViews, ViewGather, Viewing, ViewingFilter,
+    ViewingNumbers, ViewingSums, Watcher,
 };
 pub use webhooks::{Delivery, Failure};
 

@@ -6,15 +6,20 @@
 mod append;
 mod erase;
 mod filter;
+mod gather;
 mod refold;
 mod row;
 mod salts;
+mod together;
 
 pub use append::{Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews};
 pub(super) use erase::erase_from_viewing;
 pub use filter::{ViewingFilter, ViewingSums};
+pub use gather::{Arrived, ViewGather};
 pub use row::{Viewing, ViewingNumbers, Watcher};
 
+#[cfg(test)]
+mod gather_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]

@@ -1,22 +1,19 @@
-//! What is kept in memory so that an event costs little: what was made of the events of sessions that go on, what of their
-//! recordings is media, and the salts of today. All of it can be made again.
+//! What is kept in memory so that an event costs little: what of recordings is media, and the salts of today. All of it can
+//! be made again. Events go to the one writer of the process ([`ViewGather`]).
 
 use super::super::error::Problem;
 use super::who::Who;
 use crate::analytics::event::Event;
+use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Basis, Catalog, Folded, NewViews, Watcher};
+use crate::catalog::{Appended, Arrived, Basis, Catalog, ViewGather, Watcher};
 use crate::id::RecordingId;
 use crate::playback::watchable::Media;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Sessions that are kept, and about how many bytes.
-const SESSIONS: usize = 4096;
-const SESSION_BYTES: u64 = 32 << 20;
 /// Recordings of which it is kept what is media.
 const RECORDINGS: usize = 512;
 /// How long it may differ from the rows.
@@ -30,8 +27,8 @@ pub struct Views(Arc<Shared>);
 
 struct Shared {
     catalog: Catalog,
-    folds: Cache<Key, Folded, Bytes>,
-    media: Cache<RecordingId, (Instant, u64, Arc<Media>)>,
+    gather: ViewGather,
+    media: Cache<RecordingId, (Instant, u64, Arc<Known>)>,
     salts: Mutex<Option<Salts>>,
     counts: [AtomicU64; OUTCOMES.len()],
 }
@@ -46,15 +43,10 @@ pub(in crate::http) const OUTCOMES: [(&str, &str); 6] = [
     ("bodies", "refused"),
 ];
 
-type Key = (RecordingId, Watcher, String);
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Key, Folded> for Bytes {
-    fn weight(&self, _: &Key, folded: &Folded) -> u64 {
-        folded.weight()
-    }
+/// What of a recording counts as media, and whether it has ended.
+struct Known {
+    counted: Arc<Ranges>,
+    ended: bool,
 }
 
 /// What the hashes of a day are salted with.
@@ -66,12 +58,12 @@ pub(super) struct Salts {
 }
 
 impl Views {
-    /// Nothing is known yet.
+    /// Nothing is known yet. Within a runtime, as what it keeps is written by a task.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
         Self(Arc::new(Shared {
+            gather: ViewGather::begin(catalog.clone()),
             catalog,
-            folds: Cache::with_weighter(SESSIONS, SESSION_BYTES, Bytes),
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
             counts: Default::default(),
@@ -104,40 +96,33 @@ impl Views {
         device: &str,
         events: &[Event],
     ) -> Result<Appended, Problem> {
-        let media = self.media(recording).await?;
+        let known = self.media(recording).await?;
         let watcher = self.of_session(recording, who, session).await?;
-        let key = (recording, watcher, session.to_owned());
-        let kept = self.0.folds.get(&key);
-        let basis = Basis { media: &media.counted, settled: media.ended };
-        let new = NewViews { recording, watcher: &key.1, client: session, device, events, basis };
-        match self.0.catalog.append_views(&new, kept).await {
-            Ok(mut appended) => {
-                if let Some(folded) = appended.folded.take() {
-                    self.0.folds.insert(key, folded);
-                }
-                Ok(appended)
-            }
-            Err(error) => {
-                self.0.folds.remove(&key);
-                Err(error.into())
-            }
-        }
+        let arrived = Arrived {
+            recording,
+            watcher,
+            client: session.to_owned(),
+            device: device.to_owned(),
+            events: events.to_vec(),
+            media: Arc::clone(&known.counted),
+            settled: known.ended,
+        };
+        Ok(self.0.gather.append(arrived).await?)
     }
 
     /// As who a session is kept: one that began before midnight goes on.
     async fn of_session(&self, recording: RecordingId, who: Who, session: &str) -> Result<Watcher, Problem> {
         let Some(yesterday) = who.yesterday else { return Ok(who.watcher) };
-        let key = (recording, who.watcher, session.to_owned());
-        if self.0.folds.get(&key).is_none()
+        if !self.0.gather.knows(recording, &who.watcher, session)
             && self.0.catalog.has_viewing(recording, &yesterday, session).await?
         {
             return Ok(yesterday);
         }
-        Ok(key.1)
+        Ok(who.watcher)
     }
 
     /// What of a recording is media.
-    async fn media(&self, id: RecordingId) -> Result<Arc<Media>, Problem> {
+    async fn media(&self, id: RecordingId) -> Result<Arc<Known>, Problem> {
         // Before the rows are read: a change meanwhile makes what is kept old.
         let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
@@ -146,7 +131,8 @@ impl Views {
         {
             return Ok(media);
         }
-        let media = Arc::new(Media::load(&self.0.catalog, id).await?);
+        let media = Media::load(&self.0.catalog, id).await?;
+        let media = Arc::new(Known { counted: Arc::new(media.counted), ended: media.ended });
         self.0.media.insert(id, (read_at, generation, Arc::clone(&media)));
         Ok(media)
     }
