@@ -332,7 +332,7 @@ async fn position(on: &mut Connection, key: &Key) -> Result<Option<i64>, Error> 
 }
 
 /// Parts of these lengths, the longest first.
-fn chunks<T>(mut all: &[T]) -> Vec<&[T]> {
+pub(super) fn chunks<T>(mut all: &[T]) -> Vec<&[T]> {
     let mut parts = Vec::new();
     for length in MANY {
         while let Some((part, rest)) = all.split_at_checked(length) {

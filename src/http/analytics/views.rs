@@ -6,13 +6,17 @@ use super::who::Who;
 use crate::analytics::event::Event;
 use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Arrived, Basis, Catalog, ViewGather, Watcher};
+use crate::catalog::{Appended, Arrived, Basis, Catalog, ViewGather, Watcher, Whole};
 use crate::id::RecordingId;
+use crate::playback;
+use crate::playback::room::Room;
 use crate::playback::watchable::Media;
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// Recordings of which it is kept what is media.
 const RECORDINGS: usize = 512;
@@ -20,6 +24,10 @@ const RECORDINGS: usize = 512;
 const FRESH: Duration = Duration::from_secs(5);
 /// Sessions that are settled for one who asks. The others are by the next.
 const SETTLED_AT_ONCE: u32 = 500;
+
+/// Between looks for recordings whose numbers are to be made again, and how many are at one.
+const SWEEP: Duration = Duration::from_secs(10);
+const SWEPT_AT_ONCE: u32 = 100;
 
 /// Keeps it. Cheap to clone.
 #[derive(Clone)]
@@ -147,6 +155,38 @@ impl Views {
             self.0.catalog.refold_viewing(session, basis).await?;
         }
         Ok(())
+    }
+
+    /// Makes again what is kept of recordings that have ended, soon after their sessions changed, until `closing`: so who asks
+    /// for their numbers does not wait for it.
+    pub async fn keep_fresh(self, closing: CancellationToken) {
+        while closing.run_until_cancelled(sleep(SWEEP)).await.is_some() {
+            if let Err(error) = self.freshen().await {
+                tracing::warn!(%error, "numbers of what was watched are not made again: who asks for them makes them");
+            }
+        }
+    }
+
+    async fn freshen(&self) -> Result<(), playback::Error> {
+        for id in self.0.catalog.stale_views(SWEPT_AT_ONCE).await? {
+            let room = match Room::load(&self.0.catalog, id).await {
+                Ok(room) => room,
+                // It was hidden or removed meanwhile.
+                Err(playback::Error::NoRecording) => continue,
+                Err(error) => return Err(error),
+            };
+            let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+            let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+            if media.ended {
+                self.0.catalog.freshen_views(id, whole).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Transactions by which what players told was kept, over the life of the process.
+    pub(in crate::http) fn commits(&self) -> u64 {
+        self.0.gather.commits()
     }
 
     pub(super) async fn salts(&self, day: i64) -> Result<Salts, Problem> {
