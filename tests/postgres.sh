@@ -49,7 +49,6 @@ data=$folder/data
 if [ -n "${POSTGRES_DATA:-}" ]; then
   if [ -e "$POSTGRES_DATA/PG_VERSION" ]; then rm -rf "$data"; else rm -rf "$POSTGRES_DATA" && mv "$data" "$POSTGRES_DATA"; fi
   data=$POSTGRES_DATA signal=INT
-  rm -f "$data/postmaster.pid"
 fi
 
 network=(-c listen_addresses=)

@@ -1,3 +1,4 @@
+mod across;
 mod bodies;
 
 use super::*;
