@@ -102,7 +102,7 @@ CREATE TABLE view_stale_days (
 
 CREATE INDEX view_sessions_by_startup ON view_sessions (recording_id, startup_ms) WHERE startup_ms IS NOT NULL;
 DROP INDEX view_sessions_by_recording;
-CREATE INDEX view_sessions_by_recording ON view_sessions (recording_id, first_at, viewer);
+CREATE INDEX view_sessions_by_recording ON view_sessions (recording_id, first_at, viewer, id);
 CREATE INDEX view_sessions_by_time ON view_sessions (first_at, recording_id, viewer);
 
 CREATE FUNCTION view_key(s view_sessions) RETURNS TEXT LANGUAGE SQL IMMUTABLE

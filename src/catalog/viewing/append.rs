@@ -1,7 +1,7 @@
 //! Keeping events, and counting them.
 
 use super::row::Watcher;
-use super::together::{Told, is_conflict, together};
+use super::together::{Told, is_conflict, is_of_a_row, together};
 use crate::analytics::event::Event;
 use crate::analytics::ranges::Ranges;
 use crate::analytics::session::Session;
@@ -95,8 +95,10 @@ impl Catalog {
             Ok(answers) => return answers,
             Err(error) => error,
         };
-        if all.len() == 1 {
-            return vec![Err(error)];
+        if all.len() == 1 || !is_of_a_row(&error) {
+            // Who is alone would wait as long, and be told the same.
+            let others = all.iter().skip(1).map(|_| Err(Error::Database(sqlx::Error::PoolTimedOut)));
+            return std::iter::once(Err(error)).chain(others).collect();
         }
         tracing::warn!(%error, requests = all.len(), "events are kept one by one: not all can be kept together");
         let mut answers = Vec::with_capacity(all.len());

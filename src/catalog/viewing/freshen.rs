@@ -95,57 +95,57 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn freshen_views(&self, id: RecordingId, whole: Whole<'_>) -> Result<(), Error> {
-        if self.is_fresh(id, whole).await? {
-            return Ok(());
+        self.fresh(id, whole).await?;
+        Ok(())
+    }
+
+    /// The same. What is kept of all viewers then.
+    pub(super) async fn fresh(&self, id: RecordingId, whole: Whole<'_>) -> Result<Kept, Error> {
+        if let Some(kept) = self.if_fresh(id, whole).await? {
+            return Ok(kept);
         }
         // Until all is made again that was to be when it was looked at last: others may note more all the time.
-        let mut done = false;
-        while !done {
+        loop {
             let mut all = self.begin().await?;
             one_by_one(&mut all).await?;
             let there = sql("SELECT id FROM recordings WHERE id = $1").bind(id.to_string());
             if there.fetch_optional(&mut *all).await?.is_none() {
-                return Ok(());
+                return Ok(Kept::none(whole));
             }
             let mut kept = match kept(&mut all, id, whole).await? {
                 Some(kept) => kept,
                 None => anew(&mut all, id, whole).await?,
             };
-            done = days(&mut all, id, AT_ONCE).await?;
+            let mut done = days(&mut all, id, AT_ONCE).await?;
             done &= viewers(&mut all, id, whole, &mut kept, AT_ONCE).await?;
-            if kept.dirty {
+            if kept.dirty && done {
                 kept = of_viewers(&mut all, id, whole).await?;
             }
             put(&mut all, id, whole, &kept).await?;
             all.commit().await?;
+            if done {
+                return Ok(kept);
+            }
         }
-        Ok(())
     }
 
-    async fn is_fresh(&self, id: RecordingId, whole: Whole<'_>) -> Result<bool, Error> {
+    /// What is kept, if nothing of it is to be made again.
+    async fn if_fresh(&self, id: RecordingId, whole: Whole<'_>) -> Result<Option<Kept>, Error> {
+        // Before what is kept: who makes it again takes the notes away with the same commit.
         let stale = sql("SELECT viewer AS stale FROM view_stale_viewers WHERE recording_id = $1
              UNION ALL SELECT recording_id FROM view_stale_days WHERE recording_id = $1 LIMIT 1")
         .bind(id.to_string())
         .fetch_optional(&self.reader)
         .await?;
         if stale.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut connection = self.reader.acquire().await?;
         match row(&mut connection, id).await? {
-            Some(row) => Ok(Kept::read(&row, whole)?.is_some_and(|kept| !kept.dirty)),
+            Some(row) => Ok(Kept::read(&row, whole)?.filter(|kept| !kept.dirty)),
             // Nobody watched it.
-            None => {
-                let any = sql("SELECT viewer FROM view_viewers WHERE recording_id = $1 LIMIT 1")
-                    .bind(id.to_string());
-                Ok(any.fetch_optional(&mut *connection).await?.is_none())
-            }
+            None => Ok(Some(Kept::none(whole))),
         }
-    }
-
-    pub(super) async fn kept_whole(&self, id: RecordingId, whole: Whole<'_>) -> Result<Kept, Error> {
-        let mut connection = self.reader.acquire().await?;
-        Ok(kept(&mut connection, id, whole).await?.unwrap_or_else(|| Kept::none(whole)))
     }
 
     /// The mean share of the media that viewers of a recording saw, and the share of them who completed it, in thousandths,

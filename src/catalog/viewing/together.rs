@@ -57,6 +57,19 @@ pub(super) fn is_conflict(error: &Error) -> bool {
     code.is_some_and(|code| code == "40001" || code == "40P01")
 }
 
+/// Whether it is for a row that something failed, and not because the database does not answer.
+pub(super) fn is_of_a_row(error: &Error) -> bool {
+    match error {
+        Error::Missing { .. } | Error::Corrupt { .. } => true,
+        Error::Database(error) => error.as_database_error().is_some_and(|found| {
+            // Class 22 of PostgreSQL: data that it does not take.
+            let data = found.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"));
+            data || !matches!(found.kind(), sqlx::error::ErrorKind::Other)
+        }),
+        _ => false,
+    }
+}
+
 /// Text as both databases hold it (see [`crate::catalog::statement`]).
 fn held(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }

@@ -195,8 +195,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn view_totals(&self, id: RecordingId, whole: Whole<'_>) -> Result<ViewTotals, Error> {
-        self.freshen_views(id, whole).await?;
-        let kept = self.kept_whole(id, whole).await?;
+        let kept = self.fresh(id, whole).await?;
         let sources = self.view_sources(id).await?;
         let startups = sources.values().map(|sums| sums.startups).fold(0, u64::saturating_add);
         let (peak, last_at) = self.view_peak(id).await?;
