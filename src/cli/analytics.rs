@@ -50,18 +50,13 @@ impl fmt::Display for Rebuilt {
     }
 }
 
-/// Folds each session anew from its raw events, and makes what is kept of them together again.
+/// Folds each session anew from its raw events, then makes what is kept of them together again: by day, and with that by
+/// recording.
 pub(crate) async fn rebuild(catalog: &Catalog) -> anyhow::Result<Rebuilt> {
-    let (mut rebuilt, mut after) = (Rebuilt::default(), None);
-    loop {
-        let recordings = catalog.viewed_recordings(after, PAGE).await?;
-        for id in &recordings {
-            of_recording(catalog, *id, &mut rebuilt).await?;
-        }
-        after = recordings.last().copied();
-        if after.is_none() {
-            break;
-        }
+    let mut rebuilt = Rebuilt::default();
+    let recordings = recordings(catalog).await?;
+    for id in &recordings {
+        sessions(catalog, *id, &mut rebuilt).await?;
     }
     let mut from = 0;
     loop {
@@ -71,13 +66,34 @@ pub(crate) async fn rebuild(catalog: &Catalog) -> anyhow::Result<Rebuilt> {
         }
         match days.last() {
             Some(last) => from = last.saturating_add(1),
-            None => return Ok(rebuilt),
+            None => break,
         }
+    }
+    for id in recordings {
+        rebuilt.sums += viewers(catalog, id).await?;
+    }
+    Ok(rebuilt)
+}
+
+/// Those that somebody watched.
+async fn recordings(catalog: &Catalog) -> anyhow::Result<Vec<RecordingId>> {
+    let mut all: Vec<RecordingId> = Vec::new();
+    loop {
+        let page = catalog.viewed_recordings(all.last().copied(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
     }
 }
 
-async fn of_recording(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
-    let media = Media::load(catalog, id).await?;
+async fn sessions(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
+    let media = match Media::load(catalog, id).await {
+        Ok(media) => media,
+        // It was removed meanwhile.
+        Err(playback::Error::NoRecording) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let basis = Basis { media: &media.counted, settled: media.ended };
     let mut after = 0;
     loop {
@@ -88,19 +104,20 @@ async fn of_recording(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt)
         }
         match sessions.last() {
             Some(last) => after = *last,
-            None => break,
+            None => return Ok(()),
         }
     }
-    // Of a hidden recording nothing is told: what is kept of it is made when it comes back.
+}
+
+async fn viewers(catalog: &Catalog, id: RecordingId) -> anyhow::Result<u64> {
     match Room::load(catalog, id).await {
-        Ok(room) if media.ended => {
+        Ok(room) => {
+            let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
             let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
-            rebuilt.sums += catalog.rebuild_views(id, Some(whole)).await?;
+            Ok(catalog.rebuild_views(id, media.ended.then_some(whole)).await?)
         }
-        Ok(_) | Err(playback::Error::NoRecording) => {
-            rebuilt.sums += catalog.rebuild_views(id, None).await?;
-        }
-        Err(error) => return Err(error.into()),
+        // Of a hidden recording nothing is told: what is kept of it is made when it comes back.
+        Err(playback::Error::NoRecording) => Ok(catalog.rebuild_views(id, None).await?),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }

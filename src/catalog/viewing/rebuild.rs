@@ -82,7 +82,7 @@ impl Catalog {
         Ok(differed)
     }
 
-    /// Makes what is kept of a recording's viewers and days again, or drops it without a `whole`: of one that has not ended.
+    /// Makes what is kept of a recording's viewers and days again, of its sessions and of the sums by day, or drops it without a `whole`: of one that has not ended.
     /// How many rows were others.
     ///
     /// # Errors
@@ -238,7 +238,7 @@ async fn count(on: &mut Connection, day: i64) -> Result<u64, Error> {
         return Ok(0);
     }
     sql("DELETE FROM view_day_counts WHERE day = $1").bind(day).execute(&mut *on).await?;
-    sql("INSERT INTO view_day_counts (day, viewers) SELECT $1, COUNT(*) FROM view_day_viewers WHERE day = $1
+    sql("INSERT INTO view_day_counts (day, viewers) SELECT CAST($1 AS BIGINT), COUNT(*) FROM view_day_viewers WHERE day = $1
          HAVING COUNT(*) > 0")
     .bind(day)
     .execute(on)

@@ -90,11 +90,11 @@ async fn agree(catalog: &Catalog, ids: &[RecordingId], whole: Whole<'_>) {
 
 async fn rebuilt(catalog: &Catalog, ids: &[RecordingId], whole: Whole<'_>) -> u64 {
     let mut changed = 0;
-    for id in ids {
-        changed += catalog.rebuild_views(*id, Some(whole)).await.unwrap();
-    }
     for day in catalog.view_days(0, 1000).await.unwrap() {
         changed += catalog.rebuild_view_day(day).await.unwrap();
+    }
+    for id in ids {
+        changed += catalog.rebuild_views(*id, Some(whole)).await.unwrap();
     }
     changed
 }

@@ -73,10 +73,9 @@ pub(in crate::http) struct Which {
     cursor: String,
 }
 
-/// Who watched across recordings, how much, and whether playback was good: all together, or by day, recording, room or
-/// viewer.
+/// Who watched across recordings, how much, and whether playback was good.
 ///
-/// Administrators see all recordings, everybody else those that they started. What is not of whole days, and groups by
+/// All together, or by day, recording, room or viewer. Administrators see all recordings, everybody else those that they started. What is not of whole days, and groups by
 /// viewer, need a recording, a viewer, or a span of 31 days at most.
 #[utoipa::path(
     get, path = "/", operation_id = "getAnalytics", tag = "Analytics", params(Which),
