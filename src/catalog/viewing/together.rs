@@ -127,8 +127,12 @@ pub(super) async fn together(
         let Some(basis) = member(all, members).next_back().map(|told| told.new.basis) else { continue };
         let summary = session.summary(basis.media);
         let position_ms = summary.as_ref().and_then(|summary| summary.position_ms);
-        if let Some(summary) = summary {
-            write(&mut change, place.id, &summary.into(), basis.settled, next_number).await?;
+        match summary {
+            Some(summary) => {
+                write(&mut change, place.id, &summary.into(), basis.settled, next_number).await?;
+            }
+            // They say nothing yet, and have their numbers.
+            None => passed(&mut change, place.id, next_number).await?,
         }
         set(&mut answers, members, &counts, position_ms, Some(Folded { next_number, session }));
     }
@@ -329,6 +333,15 @@ fn pushed(mut session: Session, events: &[&Event]) -> Option<Session> {
         }
     }
     Some(session)
+}
+
+async fn passed(on: &mut Connection, session: i64, next_number: i64) -> Result<(), Error> {
+    sql("UPDATE view_sessions SET next_number = $2 WHERE id = $1")
+        .bind(session)
+        .bind(next_number)
+        .execute(on)
+        .await?;
+    Ok(())
 }
 
 /// The last playhead of a session of which nothing new was told.
