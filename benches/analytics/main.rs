@@ -16,6 +16,7 @@
 mod fill;
 mod ingest;
 mod service;
+mod sink;
 
 use std::env;
 use std::io::{BufRead, BufReader};
