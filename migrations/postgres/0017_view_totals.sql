@@ -280,5 +280,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER view_session_changed AFTER INSERT OR UPDATE OR DELETE ON view_sessions
-    FOR EACH ROW EXECUTE FUNCTION view_session_changed();
+CREATE TRIGGER view_session_came AFTER INSERT ON view_sessions
+    FOR EACH ROW WHEN (NEW.next_number > 0) EXECUTE FUNCTION view_session_changed();
+CREATE TRIGGER view_session_went AFTER DELETE ON view_sessions
+    FOR EACH ROW WHEN (OLD.next_number > 0) EXECUTE FUNCTION view_session_changed();
+-- Not of a row that was only locked.
+CREATE TRIGGER view_session_changed AFTER UPDATE ON view_sessions
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION view_session_changed();

@@ -6,7 +6,7 @@ use super::who::Who;
 use crate::analytics::event::Event;
 use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Arrived, Basis, Catalog, ViewGather, Watcher, Whole};
+use crate::catalog::{self, Appended, Arrived, Basis, Catalog, ViewGather, Watcher, Whole};
 use crate::id::RecordingId;
 use crate::playback;
 use crate::playback::room::Room;
@@ -147,21 +147,29 @@ impl Views {
 
     /// Counts sessions again that were counted while the recording ran, or before somebody was taken out of it.
     pub(super) async fn settle(&self, id: RecordingId, media: &Media) -> Result<(), Problem> {
+        self.settled(id, media).await?;
+        Ok(())
+    }
+
+    /// Whether that were all.
+    async fn settled(&self, id: RecordingId, media: &Media) -> Result<bool, catalog::Error> {
         if !media.ended {
-            return Ok(());
+            return Ok(true);
         }
         let basis = Basis { media: &media.counted, settled: true };
-        for session in self.0.catalog.unsettled_viewings(id, SETTLED_AT_ONCE).await? {
-            self.0.catalog.refold_viewing(session, basis).await?;
+        let sessions = self.0.catalog.unsettled_viewings(id, SETTLED_AT_ONCE).await?;
+        for session in &sessions {
+            self.0.catalog.refold_viewing(*session, basis).await?;
         }
-        Ok(())
+        Ok(sessions.len() < SETTLED_AT_ONCE as usize)
     }
 
     /// Makes again what is kept of recordings that have ended, soon after their sessions changed, until `closing`: so who asks
     /// for their numbers does not wait for it.
     pub async fn keep_fresh(self, closing: CancellationToken) {
         while closing.run_until_cancelled(sleep(SWEEP)).await.is_some() {
-            if let Err(error) = self.freshen().await {
+            // What is cut off leaves all as it was.
+            if let Some(Err(error)) = closing.run_until_cancelled(self.freshen()).await {
                 tracing::warn!(%error, "numbers of what was watched are not made again: who asks for them makes them");
             }
         }
@@ -169,19 +177,29 @@ impl Views {
 
     async fn freshen(&self) -> Result<(), playback::Error> {
         for id in self.0.catalog.stale_views(SWEPT_AT_ONCE).await? {
-            let room = match Room::load(&self.0.catalog, id).await {
-                Ok(room) => room,
-                // It was hidden or removed meanwhile.
-                Err(playback::Error::NoRecording) => continue,
-                Err(error) => return Err(error),
-            };
-            let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
-            let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
-            if media.ended {
-                self.0.catalog.freshen_views(id, whole).await?;
-            }
+            while !self.freshen_one(id).await? {}
         }
         Ok(())
+    }
+
+    /// Whether that is done. What of it is media is looked at each time: somebody may be taken out of it meanwhile.
+    async fn freshen_one(&self, id: RecordingId) -> Result<bool, playback::Error> {
+        let room = match Room::load(&self.0.catalog, id).await {
+            Ok(room) => room,
+            // It was hidden or removed meanwhile.
+            Err(playback::Error::NoRecording) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+        if !media.ended {
+            return Ok(true);
+        }
+        if !self.settled(id, &media).await? {
+            return Ok(false);
+        }
+        let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+        self.0.catalog.freshen_views(id, whole).await?;
+        Ok(true)
     }
 
     /// Transactions by which what players told was kept, over the life of the process.
