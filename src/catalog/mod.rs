@@ -59,8 +59,9 @@ pub use types::{
 };
 pub use viewer::Viewer;
 pub use viewing::{
-    Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews, Viewing, ViewingFilter, ViewingNumbers, ViewingSums,
-    Watcher,
+    Appended, Arrived, Basis, Folded, MOST_VIEW_EVENTS, NewViews, ViewCursor, ViewFilter, ViewGather,
+    ViewGroup, ViewGrouping, ViewOrder, ViewPage, ViewStartup, ViewSums, ViewTotals, Viewing, ViewingFilter,
+    ViewingNumbers, ViewingSums, Watcher, Whole,
 };
 pub use webhooks::{Delivery, Failure};
 

@@ -77,7 +77,7 @@ pub(super) fn all(app: &App) -> Routes {
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
-        .nest("/api/v1/analytics", Routes::new().route(routes!(analytics::erase::erase)).behind(&gate))
+        .nest("/api/v1/analytics", viewings().behind(&gate))
         .nest("/api/v1/audit", audits().behind(&gate))
         .nest("/api/v1/shares/open", Routes::new().route(routes!(share_open::open)).open())
         .nest("/api/v1/shares", Routes::new().route(routes!(share::mine)).behind(&gate))
@@ -125,6 +125,10 @@ fn recordings() -> Routes {
 
 fn events() -> Routes {
     Routes::new().route(routes!(events::listen)).route(routes!(webhooks::replay))
+}
+
+fn viewings() -> Routes {
+    Routes::new().route(routes!(analytics::across::across)).route(routes!(analytics::erase::erase))
 }
 
 fn audits() -> Routes {

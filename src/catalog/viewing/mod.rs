@@ -3,19 +3,37 @@
 //! An event is kept and counted in one transaction, in which its session's row is locked. So the numbers are always those
 //! of the events that are there, whichever processes they came by. What they are is known to [`crate::analytics`].
 
+mod across;
 mod append;
+mod bulk;
 mod erase;
 mod filter;
+mod freshen;
+mod gather;
+mod rebuild;
 mod refold;
 mod row;
 mod salts;
+mod stale;
+mod together;
+mod totals;
 
+pub use across::{ViewCursor, ViewFilter, ViewGroup, ViewGrouping, ViewOrder, ViewPage};
 pub use append::{Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews};
 pub(super) use erase::erase_from_viewing;
 pub use filter::{ViewingFilter, ViewingSums};
+pub use freshen::Whole;
+pub use gather::{Arrived, ViewGather};
 pub use row::{Viewing, ViewingNumbers, Watcher};
+pub use totals::{ViewStartup, ViewSums, ViewTotals};
 
+#[cfg(test)]
+mod across_tests;
+#[cfg(test)]
+mod gather_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod totals_tests;

@@ -1,22 +1,23 @@
-//! What is kept in memory so that an event costs little: what was made of the events of sessions that go on, what of their
-//! recordings is media, and the salts of today. All of it can be made again.
+//! What is kept in memory so that an event costs little: what of recordings is media, and the salts of today. All of it can
+//! be made again. Events go to the one writer of the process ([`ViewGather`]).
 
 use super::super::error::Problem;
 use super::who::Who;
 use crate::analytics::event::Event;
+use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Basis, Catalog, Folded, NewViews, Watcher};
+use crate::catalog::{self, Appended, Arrived, Basis, Catalog, ViewGather, Watcher, Whole};
 use crate::id::RecordingId;
+use crate::playback;
+use crate::playback::room::Room;
 use crate::playback::watchable::Media;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-/// Sessions that are kept, and about how many bytes.
-const SESSIONS: usize = 4096;
-const SESSION_BYTES: u64 = 32 << 20;
 /// Recordings of which it is kept what is media.
 const RECORDINGS: usize = 512;
 /// How long it may differ from the rows.
@@ -24,14 +25,18 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Sessions that are settled for one who asks. The others are by the next.
 const SETTLED_AT_ONCE: u32 = 500;
 
+/// Between looks for recordings whose numbers are to be made again, and how many are at one.
+const SWEEP: Duration = Duration::from_secs(10);
+const SWEPT_AT_ONCE: u32 = 100;
+
 /// Keeps it. Cheap to clone.
 #[derive(Clone)]
 pub struct Views(Arc<Shared>);
 
 struct Shared {
     catalog: Catalog,
-    folds: Cache<Key, Folded, Bytes>,
-    media: Cache<RecordingId, (Instant, u64, Arc<Media>)>,
+    gather: ViewGather,
+    media: Cache<RecordingId, (Instant, u64, Arc<Known>)>,
     salts: Mutex<Option<Salts>>,
     counts: [AtomicU64; OUTCOMES.len()],
 }
@@ -46,15 +51,10 @@ pub(in crate::http) const OUTCOMES: [(&str, &str); 6] = [
     ("bodies", "refused"),
 ];
 
-type Key = (RecordingId, Watcher, String);
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Key, Folded> for Bytes {
-    fn weight(&self, _: &Key, folded: &Folded) -> u64 {
-        folded.weight()
-    }
+/// What of a recording counts as media, and whether it has ended.
+struct Known {
+    counted: Arc<Ranges>,
+    ended: bool,
 }
 
 /// What the hashes of a day are salted with.
@@ -66,12 +66,12 @@ pub(super) struct Salts {
 }
 
 impl Views {
-    /// Nothing is known yet.
+    /// Nothing is known yet. Within a runtime, as what it keeps is written by a task.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
         Self(Arc::new(Shared {
+            gather: ViewGather::begin(catalog.clone()),
             catalog,
-            folds: Cache::with_weighter(SESSIONS, SESSION_BYTES, Bytes),
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
             counts: Default::default(),
@@ -104,40 +104,33 @@ impl Views {
         device: &str,
         events: &[Event],
     ) -> Result<Appended, Problem> {
-        let media = self.media(recording).await?;
+        let known = self.media(recording).await?;
         let watcher = self.of_session(recording, who, session).await?;
-        let key = (recording, watcher, session.to_owned());
-        let kept = self.0.folds.get(&key);
-        let basis = Basis { media: &media.counted, settled: media.ended };
-        let new = NewViews { recording, watcher: &key.1, client: session, device, events, basis };
-        match self.0.catalog.append_views(&new, kept).await {
-            Ok(mut appended) => {
-                if let Some(folded) = appended.folded.take() {
-                    self.0.folds.insert(key, folded);
-                }
-                Ok(appended)
-            }
-            Err(error) => {
-                self.0.folds.remove(&key);
-                Err(error.into())
-            }
-        }
+        let arrived = Arrived {
+            recording,
+            watcher,
+            client: session.to_owned(),
+            device: device.to_owned(),
+            events: events.to_vec(),
+            media: Arc::clone(&known.counted),
+            settled: known.ended,
+        };
+        Ok(self.0.gather.append(arrived).await?)
     }
 
     /// As who a session is kept: one that began before midnight goes on.
     async fn of_session(&self, recording: RecordingId, who: Who, session: &str) -> Result<Watcher, Problem> {
         let Some(yesterday) = who.yesterday else { return Ok(who.watcher) };
-        let key = (recording, who.watcher, session.to_owned());
-        if self.0.folds.get(&key).is_none()
+        if !self.0.gather.knows(recording, &who.watcher, session)
             && self.0.catalog.has_viewing(recording, &yesterday, session).await?
         {
             return Ok(yesterday);
         }
-        Ok(key.1)
+        Ok(who.watcher)
     }
 
     /// What of a recording is media.
-    async fn media(&self, id: RecordingId) -> Result<Arc<Media>, Problem> {
+    async fn media(&self, id: RecordingId) -> Result<Arc<Known>, Problem> {
         // Before the rows are read: a change meanwhile makes what is kept old.
         let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
@@ -146,21 +139,72 @@ impl Views {
         {
             return Ok(media);
         }
-        let media = Arc::new(Media::load(&self.0.catalog, id).await?);
+        let media = Media::load(&self.0.catalog, id).await?;
+        let media = Arc::new(Known { counted: Arc::new(media.counted), ended: media.ended });
         self.0.media.insert(id, (read_at, generation, Arc::clone(&media)));
         Ok(media)
     }
 
     /// Counts sessions again that were counted while the recording ran, or before somebody was taken out of it.
     pub(super) async fn settle(&self, id: RecordingId, media: &Media) -> Result<(), Problem> {
+        self.settled(id, media).await?;
+        Ok(())
+    }
+
+    /// Whether that were all.
+    async fn settled(&self, id: RecordingId, media: &Media) -> Result<bool, catalog::Error> {
         if !media.ended {
-            return Ok(());
+            return Ok(true);
         }
         let basis = Basis { media: &media.counted, settled: true };
-        for session in self.0.catalog.unsettled_viewings(id, SETTLED_AT_ONCE).await? {
-            self.0.catalog.refold_viewing(session, basis).await?;
+        let sessions = self.0.catalog.unsettled_viewings(id, SETTLED_AT_ONCE).await?;
+        for session in &sessions {
+            self.0.catalog.refold_viewing(*session, basis).await?;
+        }
+        Ok(sessions.len() < SETTLED_AT_ONCE as usize)
+    }
+
+    /// Makes again what is kept of recordings that have ended, soon after their sessions changed, until `closing`: so who asks
+    /// for their numbers does not wait for it.
+    pub async fn keep_fresh(self, closing: CancellationToken) {
+        while closing.run_until_cancelled(sleep(SWEEP)).await.is_some() {
+            // What is cut off leaves all as it was.
+            if let Some(Err(error)) = closing.run_until_cancelled(self.freshen()).await {
+                tracing::warn!(%error, "numbers of what was watched are not made again: who asks for them makes them");
+            }
+        }
+    }
+
+    async fn freshen(&self) -> Result<(), playback::Error> {
+        for id in self.0.catalog.stale_views(SWEPT_AT_ONCE).await? {
+            while !self.freshen_one(id).await? {}
         }
         Ok(())
+    }
+
+    /// Whether that is done. What of it is media is looked at each time: somebody may be taken out of it meanwhile.
+    async fn freshen_one(&self, id: RecordingId) -> Result<bool, playback::Error> {
+        let room = match Room::load(&self.0.catalog, id).await {
+            Ok(room) => room,
+            // It was hidden or removed meanwhile.
+            Err(playback::Error::NoRecording) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+        if !media.ended {
+            return Ok(true);
+        }
+        if !self.settled(id, &media).await? {
+            return Ok(false);
+        }
+        let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+        self.0.catalog.freshen_views(id, whole).await?;
+        Ok(true)
+    }
+
+    /// Transactions by which what players told was kept, over the life of the process.
+    pub(in crate::http) fn commits(&self) -> u64 {
+        self.0.gather.commits()
     }
 
     pub(super) async fn salts(&self, day: i64) -> Result<Salts, Problem> {

@@ -111,6 +111,7 @@ mod tests {
             (Method::POST, "/api/v1/recordings/{id}/progress", Action::View, Kind::Quiet),
             (Method::GET, "/api/v1/recordings/{id}/analytics", Action::View, Kind::Once),
             (Method::POST, "/api/v1/analytics/erase", Action::Erase, Kind::Effect),
+            (Method::GET, "/api/v1/analytics/", Action::View, Kind::Once),
             (Method::GET, "/api/v1/audit/export", Action::AuditExport, Kind::Once),
             (Method::GET, "/api/v1/audit/", Action::AuditRead, Kind::Once),
             (Method::OPTIONS, "/api/v1/recordings/{id}", Action::View, Kind::Quiet),

@@ -59,6 +59,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/recordings/{id}/stream/{track}/{file}", Holders),
     ("GET", "/api/v1/events", Everybody),
     ("POST", "/api/v1/events/replay", Admins),
+    ("GET", "/api/v1/analytics", Everybody),
     ("POST", "/api/v1/analytics/erase", Admins),
     ("GET", "/api/v1/audit", Admins),
     ("GET", "/api/v1/audit/export", Admins),
