@@ -59,8 +59,9 @@ pub use types::{
 };
 pub use viewer::Viewer;
 pub use viewing::{
-    Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews, Viewing, ViewingFilter, ViewingNumbers, ViewingSums,
-    Watcher,
+    Appended, Basis, Folded, HistoryCursor, HistoryFilter, HistoryPage, LiveViewings, MOST_SHARES_TOLD,
+    MOST_VIEW_EVENTS, NewViews, Viewing, ViewingCursor, ViewingFilter, ViewingNumbers, ViewingPage,
+    ViewingPart, ViewingSelection, ViewingShares, ViewingSums, Watched, Watcher,
 };
 pub use webhooks::{Delivery, Failure};
 

@@ -77,7 +77,7 @@ pub(super) fn all(app: &App) -> Routes {
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
-        .nest("/api/v1/analytics", Routes::new().route(routes!(analytics::erase::erase)).behind(&gate))
+        .nest("/api/v1/analytics", analytics().behind(&gate))
         .nest("/api/v1/audit", audits().behind(&gate))
         .nest("/api/v1/shares/open", Routes::new().route(routes!(share_open::open)).open())
         .nest("/api/v1/shares", Routes::new().route(routes!(share::mine)).behind(&gate))
@@ -110,6 +110,8 @@ fn recordings() -> Routes {
         .route(routes!(events::list))
         .route(routes!(analytics::progress::progress))
         .route(routes!(analytics::of_recording::of_recording))
+        .route(routes!(analytics::sessions::of_recording))
+        .route(routes!(analytics::live::of_recording))
         .route(routes!(audit::history::history))
         .route(routes!(download::download))
         .route(routes!(signed::download_url))
@@ -125,6 +127,14 @@ fn recordings() -> Routes {
 
 fn events() -> Routes {
     Routes::new().route(routes!(events::listen)).route(routes!(webhooks::replay))
+}
+
+fn analytics() -> Routes {
+    Routes::new()
+        .route(routes!(analytics::sessions::of_all))
+        .route(routes!(analytics::history::history))
+        .route(routes!(analytics::live::of_all))
+        .route(routes!(analytics::erase::erase))
 }
 
 fn audits() -> Routes {

@@ -6,15 +6,25 @@
 mod append;
 mod erase;
 mod filter;
+mod history;
+mod live;
+mod page;
 mod refold;
 mod row;
 mod salts;
+mod shares;
 
 pub use append::{Appended, Basis, Folded, MOST_VIEW_EVENTS, NewViews};
 pub(super) use erase::erase_from_viewing;
 pub use filter::{ViewingFilter, ViewingSums};
+pub use history::{HistoryCursor, HistoryFilter, HistoryPage, Watched};
+pub use live::LiveViewings;
+pub use page::{ViewingCursor, ViewingPage, ViewingSelection};
 pub use row::{Viewing, ViewingNumbers, Watcher};
+pub use shares::{MOST_SHARES_TOLD, ViewingPart, ViewingShares};
 
+#[cfg(test)]
+mod lists_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]

@@ -24,9 +24,9 @@ on_both![
 ];
 
 /// When the first event arrives.
-const AT: i64 = 1_764_000_000_000;
+pub(super) const AT: i64 = 1_764_000_000_000;
 
-fn beacon(seq: u64, t_ms: i64, event: Kind, position_ms: i64) -> Event {
+pub(super) fn beacon(seq: u64, t_ms: i64, event: Kind, position_ms: i64) -> Event {
     Event::Beacon(Beacon {
         at_ms: AT + t_ms,
         seq: Some(seq),
@@ -38,7 +38,7 @@ fn beacon(seq: u64, t_ms: i64, event: Kind, position_ms: i64) -> Event {
 }
 
 /// Watches half a minute, with a stall of two seconds.
-fn watched() -> Vec<Event> {
+pub(super) fn watched() -> Vec<Event> {
     vec![
         beacon(0, 0, Kind::Play, 0),
         beacon(1, 500, Kind::Playing, 0),
@@ -49,11 +49,11 @@ fn watched() -> Vec<Event> {
     ]
 }
 
-fn all_media() -> Ranges {
+pub(super) fn all_media() -> Ranges {
     Ranges::one(0, i64::MAX)
 }
 
-fn ada() -> Watcher {
+pub(super) fn ada() -> Watcher {
     Watcher::User("ada".to_owned())
 }
 
@@ -71,13 +71,13 @@ async fn append(
     catalog.append_views(&new, kept).await.unwrap()
 }
 
-async fn recorded(catalog: &Catalog, room: &str) -> RecordingId {
+pub(super) async fn recorded(catalog: &Catalog, room: &str) -> RecordingId {
     let made = new(room, 100);
     catalog.create_recording(&made).await.unwrap();
     made.id
 }
 
-async fn rows(catalog: &Catalog) -> Vec<Viewing> {
+pub(super) async fn rows(catalog: &Catalog) -> Vec<Viewing> {
     catalog.viewings(&ViewingFilter::default(), 100).await.unwrap()
 }
 

@@ -1,8 +1,12 @@
 //! Playback analytics: what players tell, and the numbers that are made of it (`docs/analytics.md`).
 
 pub(super) mod erase;
+pub(super) mod history;
+pub(super) mod live;
 pub(super) mod of_recording;
+mod polled;
 pub(super) mod progress;
+pub(super) mod sessions;
 mod views;
 mod who;
 

@@ -9,7 +9,7 @@ use super::super::openapi::params::OfRecording;
 use super::super::openapi::problems::{BadRequest, NotFound, Refused};
 use super::who::Client;
 use crate::auth::{Action, Held, held};
-use crate::catalog::ViewingFilter;
+use crate::catalog::{ViewingFilter, ViewingShares};
 use crate::clock::{Clock, SystemClock};
 use crate::playback::room::Room;
 use crate::playback::watchable::Media;
@@ -64,9 +64,12 @@ pub(in crate::http) async fn of_recording(
         Held::All => (Scope::All, None),
         _ => (Scope::Own, Some(app.views.who(&bearer, &client, now).await?.all())),
     };
+    let whole = scope == Scope::All && from.is_none() && to.is_none();
     let filter = ViewingFilter { recording: Some(id), watchers, from, to };
     let mut rows = app.catalog.viewings(&filter, MOST_SESSIONS + 1).await?;
     let complete = rows.len() <= MOST_SESSIONS as usize;
     rows.truncate(MOST_SESSIONS as usize);
-    Ok(Json(Analytics::new(&room, &media, scope, (from, to), &rows, complete)))
+    // Those of all sessions are kept.
+    let shares = if whole { app.catalog.viewing_shares(id).await? } else { ViewingShares::of(&rows) };
+    Ok(Json(Analytics::new(&room, &media, scope, (from, to), &rows, complete, shares.into())))
 }

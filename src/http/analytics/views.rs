@@ -2,17 +2,20 @@
 //! recordings is media, and the salts of today. All of it can be made again.
 
 use super::super::error::Problem;
+use super::polled::Polled;
 use super::who::Who;
 use crate::analytics::event::Event;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Basis, Catalog, Folded, NewViews, Watcher};
+use crate::catalog::{Appended, Basis, Catalog, Folded, LiveViewings, NewViews, Viewing, Watcher};
 use crate::id::RecordingId;
+use crate::playback;
 use crate::playback::watchable::Media;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Sessions that are kept, and about how many bytes.
 const SESSIONS: usize = 4096;
@@ -34,6 +37,7 @@ struct Shared {
     media: Cache<RecordingId, (Instant, u64, Arc<Media>)>,
     salts: Mutex<Option<Salts>>,
     counts: [AtomicU64; OUTCOMES.len()],
+    live: Polled,
 }
 
 /// What may become of what players tell: events, members of events, and whole bodies.
@@ -75,6 +79,7 @@ impl Views {
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
             counts: Default::default(),
+            live: Polled::default(),
         }))
     }
 
@@ -137,7 +142,7 @@ impl Views {
     }
 
     /// What of a recording is media.
-    async fn media(&self, id: RecordingId) -> Result<Arc<Media>, Problem> {
+    pub(super) async fn media(&self, id: RecordingId) -> Result<Arc<Media>, playback::Error> {
         // Before the rows are read: a change meanwhile makes what is kept old.
         let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
@@ -161,6 +166,35 @@ impl Views {
             self.0.catalog.refold_viewing(session, basis).await?;
         }
         Ok(())
+    }
+
+    /// Sessions, each with what of its recording is media, and counted by that: those that were counted before it was known
+    /// are counted again. Those of recordings that are gone meanwhile are left out.
+    pub(super) async fn settled(
+        &self,
+        rows: Vec<Viewing>,
+    ) -> Result<Vec<(Viewing, Arc<Media>)>, playback::Error> {
+        let mut settled = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            let media = match self.media(row.recording).await {
+                Ok(media) => media,
+                Err(playback::Error::NoRecording) => continue,
+                Err(error) => return Err(error),
+            };
+            if media.ended && !row.settled {
+                let basis = Basis { media: &media.counted, settled: true };
+                self.0.catalog.refold_viewing(row.id, basis).await?;
+                let Some(found) = self.0.catalog.viewing(row.id).await? else { continue };
+                row = found;
+            }
+            settled.push((row, media));
+        }
+        Ok(settled)
+    }
+
+    /// Who watches a recording, or any, from now on.
+    pub(super) fn follow(&self, of: Option<RecordingId>) -> watch::Receiver<Option<LiveViewings>> {
+        self.0.live.follow(&self.0.catalog, of)
     }
 
     pub(super) async fn salts(&self, day: i64) -> Result<Salts, Problem> {

@@ -1,6 +1,7 @@
 //! Playback analytics in answers. `docs/analytics.md` has the definitions.
 
 use super::integrity::Verdict;
+use super::shares::Shares;
 use super::stamp::Stamp;
 use super::viewing::{Session, Stretch, seconds, share, stretches};
 use super::words;
@@ -75,6 +76,8 @@ pub(in crate::http) struct Analytics {
     errors: u64,
     /// By what told it.
     sources: Vec<BySource>,
+    #[serde(flatten)]
+    shares: Shares,
     /// How true the recording is to what was sent; null before the first verdict.
     integrity: Option<Verdict>,
     /// The newest sessions, up to 100.
@@ -176,6 +179,7 @@ impl Analytics {
         (from, to): (Option<WallTime>, Option<WallTime>),
         rows: &[Viewing],
         complete: bool,
+        shares: Shares,
     ) -> Self {
         let viewers = by_viewer(rows);
         let played_ms = sum(rows, |row| row.numbers.played_ms);
@@ -212,6 +216,7 @@ impl Analytics {
             stalls: Stalls::of(rows),
             errors: rows.iter().map(|row| u64::from(row.numbers.errors)).sum(),
             sources: by_source(rows),
+            shares,
             integrity: Verdict::of_all(room),
             sessions: rows.iter().take(SESSIONS).map(|row| Session::of(row, media)).collect(),
         }

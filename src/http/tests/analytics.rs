@@ -1,4 +1,7 @@
 mod bodies;
+mod history;
+mod live;
+mod sessions;
 
 use super::*;
 use crate::auth::{Bound, Purpose};
