@@ -301,7 +301,8 @@ async fn who_watches_now_is_counted_by_the_last_event(database: Database) {
 
 #[tokio::test]
 async fn lists_are_found_by_indexes() {
-    let catalog = Database::sqlite().open().await;
+    let database = Database::sqlite();
+    let catalog = database.open().await;
     let of = |recording, watchers| ViewingFilter { recording, watchers, ..ViewingFilter::default() };
     for (filter, index) in [
         (of(None, None), "view_sessions_by_first"),

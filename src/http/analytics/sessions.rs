@@ -18,6 +18,7 @@ use crate::auth::{Action, Held, held, permit};
 use crate::catalog::{Catalog, ViewingCursor, ViewingFilter, ViewingSelection, Watcher};
 use crate::clock::{Clock, SystemClock};
 use crate::playback;
+use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -31,7 +32,7 @@ use utoipa::{IntoParams, ToSchema};
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
 /// Sessions of an export that are read at one time.
-const READ: u32 = 200;
+const READ: u32 = 500;
 /// As `viewer`: whoever asks.
 const ME: &str = "me";
 
@@ -183,8 +184,8 @@ enum Named {
 /// [`Which`], read.
 #[derive(Debug)]
 struct Asked {
-    from: Option<crate::time::WallTime>,
-    to: Option<crate::time::WallTime>,
+    from: Option<WallTime>,
+    to: Option<WallTime>,
     viewer: Option<Named>,
     source: Option<Source>,
     limit: u32,
