@@ -3,7 +3,7 @@
 use super::append::event;
 use super::row::Watcher;
 use crate::analytics::event::Event;
-use crate::catalog::row::{Connection, Row, corrupt, parsed};
+use crate::catalog::row::{Connection, corrupt, parsed};
 use crate::catalog::statement::sql;
 use crate::catalog::{Catalog, Error};
 use crate::id::RecordingId;
@@ -27,20 +27,16 @@ impl Catalog {
         let (mut tokens, mut erased) = (HashMap::new(), 0);
         loop {
             let mut all = self.begin().await?;
-            // All of them are locked before sums of their recordings are, as whoever adds to one does it.
-            let rows = sql("UPDATE view_sessions SET next_number = next_number
-                 WHERE id IN (SELECT id FROM view_sessions WHERE viewer = $1 ORDER BY recording_id, id LIMIT $2)
-                 RETURNING id, recording_id")
-            .bind(&viewer)
-            .bind(AT_ONCE)
-            .fetch_all(&mut *all)
-            .await?;
-            let of = |row: &Row| Ok::<_, Error>((parsed(row, "recording_id")?, row.try_get("id")?));
-            let mut sessions: Vec<(RecordingId, i64)> = rows.iter().map(of).collect::<Result<_, _>>()?;
-            sessions.sort_unstable();
-            for (recording, id) in sessions {
+            let rows =
+                sql("SELECT id, recording_id FROM view_sessions WHERE viewer = $1 ORDER BY id LIMIT $2")
+                    .bind(&viewer)
+                    .bind(AT_ONCE)
+                    .fetch_all(&mut *all)
+                    .await?;
+            for row in &rows {
+                let recording: RecordingId = parsed(row, "recording_id")?;
                 let token = tokens.entry(recording).or_insert_with(token);
-                anonymise(&mut all, id, token).await?;
+                anonymise(&mut all, row.try_get("id")?, token).await?;
                 erased += 1;
             }
             all.commit().await?;
@@ -60,13 +56,6 @@ pub(in crate::catalog) async fn erase_from_viewing(
     users: &[String],
     names: &[String],
 ) -> Result<(), Error> {
-    // What any process made of the events before does not hold any more. All sessions are locked by it before sums of the
-    // recording are, as whoever adds to one does it.
-    sql("UPDATE view_sessions SET settled = $2, next_number = next_number + 1 WHERE recording_id = $1")
-        .bind(recording.to_string())
-        .bind(false)
-        .execute(&mut *change)
-        .await?;
     for user in users {
         let token = token();
         let rows = sql("SELECT id FROM view_sessions WHERE recording_id = $1 AND viewer = $2")
@@ -100,6 +89,12 @@ pub(in crate::catalog) async fn erase_from_viewing(
         })
         .await?;
     }
+    // What any process made of the events before does not hold any more.
+    sql("UPDATE view_sessions SET settled = $2, next_number = next_number + 1 WHERE recording_id = $1")
+        .bind(recording.to_string())
+        .bind(false)
+        .execute(change)
+        .await?;
     Ok(())
 }
 

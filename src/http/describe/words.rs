@@ -104,7 +104,9 @@ words! {
     /// How far: each holds what is before it.
     AccessLevel = [Level::View, Level::Download, Level::Share, Level::Delete].map(|one| json!(one)).into();
     /// What told of a viewing session, the best first.
-    ViewSource = Telling::ALL.map(|one| json!(one)).into();
+    ViewSource = [Telling::Beacon, Telling::Reports, Telling::Progress, Telling::Requests]
+        .map(|one| json!(one))
+        .into();
     /// What happened.
     EventType = EventKind::ALL.iter().map(|kind| json!(kind.name())).collect();
 }
