@@ -152,6 +152,11 @@ bench-audit: web ## Pages, counts and writing of the audit at ROWS (10000000), o
 	@tests/setup.sh postgres
 	BENCH_CACHE=$(CACHE)/bench cargo bench -p tureen --bench audit
 
+.PHONY: bench-analytics
+bench-analytics: web ## Answers and keeping of playback analytics. SESSIONS (1000000), EVENTS (50), DATABASES (sqlite,postgres)
+	@tests/setup.sh postgres
+	BENCH_CACHE=$(CACHE)/bench cargo bench -p tureen --bench analytics
+
 .PHONY: bench-live
 bench-live: setup web browser ## How far behind the room hls.js shows the live edge. SECONDS
 	cargo build --workspace --bins

@@ -3,6 +3,7 @@
 # process that holds the other end of it dies, and leaves nothing behind. What initdb makes is kept in the cache folder.
 #   tests/postgres.sh          on a socket, for whoever comes
 #   tests/postgres.sh PORT     also on this port of localhost: with TLS (certificate in ca.pem beside the socket) and a password
+# POSTGRES_DATA is a folder in which its data stays and is found again.
 # POSTGRES_OPTIONS are options of the server that win over those below: a benchmark wants durable commits.
 set -euo pipefail
 
@@ -22,8 +23,10 @@ folder=$(mktemp -d /tmp/tureen-pg.XXXXXX)
 cd "$folder"
 
 server=
+# Nothing is to be kept, unless it is said.
+signal=QUIT
 end() {
-  [ -z "$server" ] || { kill -QUIT "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
+  [ -z "$server" ] || { kill -"$signal" "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
   rm -rf "$folder"
 }
 trap end EXIT
@@ -42,19 +45,25 @@ else
 fi
 exec 9>&-
 
+data=$folder/data
+if [ -n "${POSTGRES_DATA:-}" ]; then
+  if [ -e "$POSTGRES_DATA/PG_VERSION" ]; then rm -rf "$data"; else rm -rf "$POSTGRES_DATA" && mv "$data" "$POSTGRES_DATA"; fi
+  data=$POSTGRES_DATA signal=INT
+fi
+
 network=(-c listen_addresses=)
 if [ $# -gt 0 ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out ca.pem \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null
   [ "$(id -u)" != 0 ] || chown postgres: key.pem
   chmod 600 key.pem && chmod 755 "$folder"
-  printf 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n' >data/pg_hba.conf
+  printf 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n' >"$data/pg_hba.conf"
   network=(-c listen_addresses=127.0.0.1 -c port="$1" -c ssl=on -c ssl_cert_file="$folder/ca.pem"
     -c ssl_key_file="$folder/key.pem")
   export PGPORT=$1
 fi
 # A crash loses nothing that a test would miss.
-"${as[@]}" "$bin/postgres" -D data "${network[@]}" -c unix_socket_directories="$folder" -c fsync=off \
+"${as[@]}" "$bin/postgres" -D "$data" "${network[@]}" -c unix_socket_directories="$folder" -c fsync=off \
   -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200 \
   ${POSTGRES_OPTIONS:-} \
   </dev/null >log 2>&1 &

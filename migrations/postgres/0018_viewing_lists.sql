@@ -3,8 +3,7 @@
 -- Playing time by rendition: pairs such as ["720p", milliseconds].
 ALTER TABLE view_sessions ADD COLUMN renditions TEXT COLLATE "C" NOT NULL DEFAULT '[]';
 
--- All sessions by time; those that go on now.
-CREATE INDEX view_sessions_by_first ON view_sessions (first_at, id);
+-- Sessions that go on now. (All by time: view_sessions_by_time.)
 CREATE INDEX view_sessions_by_last ON view_sessions (last_at);
 CREATE INDEX view_sessions_by_recording_last ON view_sessions (recording_id, last_at);
 

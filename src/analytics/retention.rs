@@ -3,6 +3,7 @@
 
 use super::ranges::Ranges;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Parts of a curve that shows a whole recording.
 pub const PARTS: usize = 200;
@@ -109,17 +110,29 @@ pub fn completion_permille(seen: &Ranges, media: &Ranges) -> i64 {
     if total > 0 { seen.intersect(media).total().saturating_mul(1000) / total } else { 0 }
 }
 
-/// Of viewers' [`completion_permille`]: the mean, and the share of those who completed it, both in thousandths. `None`:
-/// there is no viewer.
+/// Whether a viewer who saw so much of the media has completed it.
+#[must_use]
+pub fn completed(permille: i64) -> bool {
+    permille >= COMPLETED_PERMILLE
+}
+
+/// Of so many viewers, the sum of their [`completion_permille`] and how many completed it: the mean, and the share of those,
+/// both in thousandths. Both are 0 of no viewers.
+#[must_use]
+pub fn rates(viewers: i64, permille: i64, completed: i64) -> (i64, i64) {
+    if viewers > 0 { (permille / viewers, completed.saturating_mul(1000) / viewers) } else { (0, 0) }
+}
+
+/// The same of each viewer's [`completion_permille`]. `None`: there is no viewer.
 #[must_use]
 pub fn completion(viewers: impl IntoIterator<Item = i64>) -> Option<(i64, i64)> {
-    let (mut count, mut total, mut completed) = (0_i64, 0_i64, 0_i64);
+    let (mut count, mut total, mut many) = (0_i64, 0_i64, 0_i64);
     for permille in viewers {
         count = count.saturating_add(1);
         total = total.saturating_add(permille);
-        completed += i64::from(permille >= COMPLETED_PERMILLE);
+        many += i64::from(completed(permille));
     }
-    (count > 0).then(|| (total / count, completed * 1000 / count))
+    (count > 0).then(|| rates(count, total, many))
 }
 
 /// The most sessions at one moment.
@@ -135,6 +148,12 @@ pub struct Peak {
 /// millisecond.
 #[must_use]
 pub fn peak(sessions: impl IntoIterator<Item = (i64, i64)>) -> Peak {
+    peak_within(sessions, i64::MIN..i64::MAX)
+}
+
+/// The same of the moments of a span at which a session began. There are the most at one of these.
+#[must_use]
+pub fn peak_within(sessions: impl IntoIterator<Item = (i64, i64)>, span: Range<i64>) -> Peak {
     let changes = |(start, end): (i64, i64)| [(start, 1_i64), (end.max(start.saturating_add(1)), -1)];
     let mut changes: Vec<(i64, i64)> = sessions.into_iter().flat_map(changes).collect();
     // An end before a start of the same moment: they do not run at once.
@@ -142,7 +161,7 @@ pub fn peak(sessions: impl IntoIterator<Item = (i64, i64)>) -> Peak {
     let (mut running, mut peak) = (0_i64, Peak::default());
     for (at_ms, change) in changes {
         running += change;
-        if running > i64::from(peak.sessions) {
+        if change > 0 && running > i64::from(peak.sessions) && span.contains(&at_ms) {
             peak = Peak { sessions: u32::try_from(running).unwrap_or(u32::MAX), at_ms };
         }
     }
@@ -196,7 +215,25 @@ mod tests {
         assert_eq!(peak([(0, 10), (5, 20), (7, 7), (9, 30)]), Peak { sessions: 3, at_ms: 7 });
     }
 
+    #[test]
+    fn the_peak_of_a_day_counts_who_came_before_it() {
+        let sessions = [(0, 150), (10, 130), (120, 140), (160, 170)];
+        assert_eq!(peak_within(sessions, 100..200), Peak { sessions: 3, at_ms: 120 });
+        assert_eq!(peak_within(sessions, 150..200), Peak { sessions: 1, at_ms: 160 });
+        assert_eq!(peak_within(sessions, 200..300), Peak::default());
+    }
+
     proptest! {
+        #[test]
+        fn the_peak_is_the_most_of_its_days(
+            sessions in prop::collection::vec((0_i64..5000, 0_i64..3000), 0..30)
+        ) {
+            let spans = || sessions.iter().map(|(start, length)| (*start, start + length));
+            let days = (0..8).map(|day| peak_within(spans(), day * 1000..(day + 1) * 1000));
+            let most = days.filter(|peak| peak.sessions > 0).min_by_key(|peak| (std::cmp::Reverse(peak.sessions), peak.at_ms));
+            prop_assert_eq!(most.unwrap_or_default(), peak(spans()));
+        }
+
         #[test]
         fn the_seconds_are_the_same_from_ranges_and_from_edges(
             viewers in prop::collection::vec(prop::collection::vec((0_i64..60_000, 0_i64..60_000), 0..4), 0..5)

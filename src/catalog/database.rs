@@ -62,6 +62,8 @@ const POSTGRES_PARAMETERS: [&str; 17] = [
 
 /// The lock of who appends events: positions become visible in their order.
 const APPENDING: i64 = 0x7475_7265_656e;
+/// The lock of who changes viewing sessions.
+const VIEWING: i64 = 0x7669_6577;
 
 /// Which database it is, where that makes a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,16 @@ impl Dialect {
 pub(super) async fn in_order(change: &mut Connection) -> Result<(), Error> {
     if Dialect::of(change) == Dialect::Postgres {
         sql("SELECT pg_advisory_xact_lock($1)").bind(APPENDING).execute(change).await?;
+    }
+    Ok(())
+}
+
+/// Until this transaction ends, no other one in any process goes on that changes viewing sessions: all of them change the
+/// sums of the same days, and would wait there for each other in whatever order they come. Whoever also asks for [`in_order`]
+/// asks for this before.
+pub(super) async fn one_by_one(change: &mut Connection) -> Result<(), Error> {
+    if Dialect::of(change) == Dialect::Postgres {
+        sql("SELECT pg_advisory_xact_lock($1)").bind(VIEWING).execute(change).await?;
     }
     Ok(())
 }

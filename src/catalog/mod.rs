@@ -59,9 +59,11 @@ pub use types::{
 };
 pub use viewer::Viewer;
 pub use viewing::{
-    Appended, Basis, Folded, HistoryCursor, HistoryFilter, HistoryPage, LiveViewings, MOST_SHARES_TOLD,
-    MOST_VIEW_EVENTS, NewViews, Viewing, ViewingCursor, ViewingFilter, ViewingNumbers, ViewingPage,
-    ViewingPart, ViewingSelection, ViewingShares, ViewingSums, Watched, Watcher,
+    Appended, Arrived, Basis, Folded, HistoryCursor, HistoryFilter, HistoryPage, LiveViewings,
+    MOST_SHARES_TOLD, MOST_VIEW_EVENTS, NewViews, ViewCursor, ViewFilter, ViewGather, ViewGroup,
+    ViewGrouping, ViewOrder, ViewPage, ViewStartup, ViewSums, ViewTotals, Viewing, ViewingCursor,
+    ViewingFilter, ViewingNumbers, ViewingPage, ViewingPart, ViewingSelection, ViewingShares, ViewingSums,
+    Watched, Watcher, Whole,
 };
 pub use webhooks::{Delivery, Failure};
 

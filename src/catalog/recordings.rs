@@ -1,5 +1,6 @@
 //! Table `recordings`.
 
+use super::database::one_by_one;
 use super::events::{append, forget};
 use super::row::{
     Connection, Row, boolean, corrupt, integer, json as json_of, now, parsed, signed, status, wall,
@@ -185,6 +186,7 @@ impl Catalog {
     /// [`Error::Missing`].
     pub async fn purge_recording(&self, id: RecordingId) -> Result<(), Error> {
         let mut change = self.begin().await?;
+        one_by_one(&mut change).await?;
         let changed =
             sql("DELETE FROM recordings WHERE id = $1").bind(id.to_string()).execute(&mut *change).await?;
         found(changed)?;

@@ -1,9 +1,11 @@
 //! `tureen analytics`: the numbers of viewing sessions, made again of what players told.
 
 use super::{audit, say};
-use crate::catalog::{Basis, Catalog};
+use crate::catalog::{Basis, Catalog, Whole};
 use crate::config::Place;
 use crate::id::RecordingId;
+use crate::playback;
+use crate::playback::room::Room;
 use crate::playback::watchable::Media;
 use clap::{Args, Subcommand};
 use std::fmt;
@@ -38,31 +40,60 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 pub(crate) struct Rebuilt {
     pub(crate) sessions: u64,
     pub(crate) changed: u64,
+    /// Rows of what is kept of sessions together.
+    pub(crate) sums: u64,
 }
 
 impl fmt::Display for Rebuilt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sessions, {} changed", self.sessions, self.changed)
+        write!(f, "{} sessions, {} changed; {} sums changed", self.sessions, self.changed, self.sums)
     }
 }
 
-/// Folds each session anew from its raw events.
+/// Folds each session anew from its raw events, then makes what is kept of them together again: by day, and with that by
+/// recording.
 pub(crate) async fn rebuild(catalog: &Catalog) -> anyhow::Result<Rebuilt> {
-    let (mut rebuilt, mut after) = (Rebuilt::default(), None);
+    let mut rebuilt = Rebuilt::default();
+    let recordings = recordings(catalog).await?;
+    for id in &recordings {
+        sessions(catalog, *id, &mut rebuilt).await?;
+    }
+    let mut from = 0;
     loop {
-        let recordings = catalog.viewed_recordings(after, PAGE).await?;
-        for id in &recordings {
-            of_recording(catalog, *id, &mut rebuilt).await?;
+        let days = catalog.view_days(from, PAGE).await?;
+        for day in &days {
+            rebuilt.sums += catalog.rebuild_view_day(*day).await?;
         }
-        after = recordings.last().copied();
-        if after.is_none() {
-            return Ok(rebuilt);
+        match days.last() {
+            Some(last) => from = last.saturating_add(1),
+            None => break,
         }
+    }
+    for id in recordings {
+        rebuilt.sums += viewers(catalog, id).await?;
+    }
+    Ok(rebuilt)
+}
+
+/// Those that somebody watched.
+async fn recordings(catalog: &Catalog) -> anyhow::Result<Vec<RecordingId>> {
+    let mut all: Vec<RecordingId> = Vec::new();
+    loop {
+        let page = catalog.viewed_recordings(all.last().copied(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
     }
 }
 
-async fn of_recording(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
-    let media = Media::load(catalog, id).await?;
+async fn sessions(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
+    let media = match Media::load(catalog, id).await {
+        Ok(media) => media,
+        // It was removed meanwhile.
+        Err(playback::Error::NoRecording) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let basis = Basis { media: &media.counted, settled: media.ended };
     let mut after = 0;
     loop {
@@ -75,5 +106,18 @@ async fn of_recording(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt)
             Some(last) => after = *last,
             None => return Ok(()),
         }
+    }
+}
+
+async fn viewers(catalog: &Catalog, id: RecordingId) -> anyhow::Result<u64> {
+    match Room::load(catalog, id).await {
+        Ok(room) => {
+            let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+            let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+            Ok(catalog.rebuild_views(id, media.ended.then_some(whole)).await?)
+        }
+        // Of a hidden recording nothing is told: what is kept of it is made when it comes back.
+        Err(playback::Error::NoRecording) => Ok(catalog.rebuild_views(id, None).await?),
+        Err(error) => Err(error.into()),
     }
 }

@@ -105,6 +105,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         fills: fills.clone(),
         popular: popular.clone(),
     };
+    let views = Views::new(catalog.clone());
     let app = App {
         catalog: catalog.clone(),
         files: downloads.files(source),
@@ -124,10 +125,11 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         verifier: Arc::new(verifier),
         sealer,
         webhooks: stats,
-        views: Views::new(catalog.clone()),
+        views: views.clone(),
         listeners: Listeners::default(),
         closing: closed.clone(),
     };
+    tokio::spawn(views.keep_fresh(closed.clone()));
     let delivering = tokio::spawn(office.run(closed.clone()));
     let router = http::router(app, &listen.origins());
     let serving = tokio::spawn(http::serve(listener, router, closed.clone().cancelled_owned()));

@@ -166,6 +166,12 @@ fn views(app: &App) -> String {
         let line = format!("tureen_view_told_total{{what=\"{what}\",outcome=\"{outcome}\"}} {count}\n");
         text.push_str(&line);
     }
+    text.push_str(&format!(
+        "# HELP tureen_view_commits_total Transactions by which what players told was kept.\n\
+         # TYPE tureen_view_commits_total counter\n\
+         tureen_view_commits_total {}\n",
+        app.views.commits()
+    ));
     text
 }
 

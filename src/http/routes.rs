@@ -77,7 +77,7 @@ pub(super) fn all(app: &App) -> Routes {
         .nest("/api/v1/recordings", recordings().behind(&gate))
         .nest("/api/v1/events", events().behind(&gate))
         .nest("/api/v1/webhooks", webhooks().behind(&gate))
-        .nest("/api/v1/analytics", analytics().behind(&gate))
+        .nest("/api/v1/analytics", viewings().behind(&gate))
         .nest("/api/v1/audit", audits().behind(&gate))
         .nest("/api/v1/shares/open", Routes::new().route(routes!(share_open::open)).open())
         .nest("/api/v1/shares", Routes::new().route(routes!(share::mine)).behind(&gate))
@@ -129,8 +129,9 @@ fn events() -> Routes {
     Routes::new().route(routes!(events::listen)).route(routes!(webhooks::replay))
 }
 
-fn analytics() -> Routes {
+fn viewings() -> Routes {
     Routes::new()
+        .route(routes!(analytics::across::across))
         .route(routes!(analytics::sessions::of_all))
         .route(routes!(analytics::history::history))
         .route(routes!(analytics::live::of_all))

@@ -1,10 +1,11 @@
 //! Keeping events, and counting them.
 
-use super::row::{Watcher, source_name, write};
+use super::row::Watcher;
+use super::together::{Told, is_conflict, is_of_a_row, together};
 use crate::analytics::event::Event;
 use crate::analytics::ranges::Ranges;
-use crate::analytics::session::{Pushed, Session, Source};
-use crate::catalog::row::{Connection, Transaction, corrupt, now};
+use crate::analytics::session::Session;
+use crate::catalog::row::{Connection, corrupt};
 use crate::catalog::statement::sql;
 use crate::catalog::{Catalog, Error};
 use crate::id::RecordingId;
@@ -22,6 +23,9 @@ pub struct Basis<'a> {
     /// It has ended: nothing will be added to it.
     pub settled: bool,
 }
+
+/// Attempts at a transaction that the database ends because another one stands in its way.
+const ATTEMPTS: u32 = 4;
 
 /// Events of one session that arrived together.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +47,8 @@ pub struct NewViews<'a> {
 /// What was made of the events of a session, so that the next ones can be added to it.
 #[derive(Clone, Debug)]
 pub struct Folded {
-    next_number: i64,
-    session: Session,
+    pub(super) next_number: i64,
+    pub(super) session: Session,
 }
 
 impl Folded {
@@ -66,15 +70,9 @@ pub struct Appended {
     pub refused: u32,
     /// The last playhead of the session that was told.
     pub position_ms: Option<i64>,
-    /// To be given with the next ones, if something was kept.
+    /// To be given with the next ones, if something was kept. Of several that were told together of one session the last
+    /// of which something was kept has it.
     pub folded: Option<Folded>,
-}
-
-/// A session's row, which nobody else changes until the transaction ends.
-struct Place {
-    id: i64,
-    next_number: i64,
-    position_ms: Option<i64>,
 }
 
 impl Catalog {
@@ -84,37 +82,42 @@ impl Catalog {
     /// # Errors
     /// [`Error::Missing`] without such a recording; [`Error::Database`], [`Error::Corrupt`].
     pub async fn append_views(&self, new: &NewViews<'_>, kept: Option<Folded>) -> Result<Appended, Error> {
-        let mut all = self.begin().await?;
-        let place = place(&mut all, new).await?;
-        let (mut taken, mut known, mut refused) = (Vec::new(), 0_u32, 0_u32);
-        let mut next_number = place.next_number;
-        for event in new.events {
-            if next_number >= MOST_VIEW_EVENTS {
-                refused = refused.saturating_add(1);
-            } else if put(&mut all, place.id, next_number, event).await? {
-                next_number += 1;
-                taken.push(event);
-            } else {
-                known = known.saturating_add(1);
+        let told = [Told { new: *new, kept }];
+        let mut answers = self.try_together(&told).await?;
+        answers.pop().unwrap_or(Err(Error::Missing { what: "session" }))
+    }
+
+    /// The same of many sessions in one transaction: so an event costs its share of one durable commit. What becomes of
+    /// each, in the order in which they are given. Of one session they are taken in that order. What cannot be kept leaves
+    /// the others: then each has a transaction of its own.
+    pub(super) async fn append_many(&self, all: &[Told<'_>]) -> Vec<Result<Appended, Error>> {
+        let error = match self.try_together(all).await {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        if all.len() == 1 || !is_of_a_row(&error) {
+            // Who is alone would wait as long, and be told the same.
+            let others = all.iter().skip(1).map(|_| Err(Error::Database(sqlx::Error::PoolTimedOut)));
+            return std::iter::once(Err(error)).chain(others).collect();
+        }
+        tracing::warn!(%error, requests = all.len(), "events are kept one by one: not all can be kept together");
+        let mut answers = Vec::with_capacity(all.len());
+        for one in all {
+            let alone = self.try_together(std::slice::from_ref(one)).await;
+            answers
+                .push(alone.and_then(|mut own| own.pop().unwrap_or(Err(Error::Missing { what: "session" }))));
+        }
+        answers
+    }
+
+    async fn try_together(&self, all: &[Told<'_>]) -> Result<Vec<Result<Appended, Error>>, Error> {
+        let mut attempt = 1;
+        loop {
+            match together(self, all).await {
+                Err(error) if attempt < ATTEMPTS && is_conflict(&error) => attempt += 1,
+                done => return done,
             }
         }
-        if taken.is_empty() {
-            all.rollback().await?;
-            return Ok(Appended { taken: 0, known, refused, position_ms: place.position_ms, folded: None });
-        }
-        let begun = if place.next_number == 0 {
-            Some(Session::default())
-        } else {
-            kept.filter(|kept| kept.next_number == place.next_number).map(|kept| kept.session)
-        };
-        let session = match begun.and_then(|session| pushed(session, &taken)) {
-            Some(session) => session,
-            None => Session::of(&events(&mut all, place.id).await?),
-        };
-        let position_ms = count(all, &place, &session, new.basis, next_number).await?;
-        let taken = u32::try_from(taken.len()).unwrap_or(u32::MAX);
-        let folded = Some(Folded { next_number, session });
-        Ok(Appended { taken, known, refused, position_ms, folded })
     }
 
     /// The events of a session in the order in which they arrived.
@@ -125,81 +128,6 @@ impl Catalog {
         let mut connection = self.reader.acquire().await?;
         events(&mut connection, session).await
     }
-}
-
-/// The last step: the numbers, and the commit. Where the playhead was last.
-async fn count(
-    mut all: Transaction,
-    place: &Place,
-    session: &Session,
-    basis: Basis<'_>,
-    next_number: i64,
-) -> Result<Option<i64>, Error> {
-    let summary = session.summary(basis.media);
-    let position_ms = summary.as_ref().and_then(|summary| summary.position_ms);
-    if let Some(summary) = summary {
-        write(&mut all, place.id, &summary.into(), basis.settled, next_number).await?;
-    }
-    all.commit().await?;
-    Ok(position_ms)
-}
-
-/// With these events; `None` when one belongs before one that had come.
-fn pushed(mut session: Session, events: &[&Event]) -> Option<Session> {
-    for event in events {
-        if session.push(event) == Pushed::OutOfOrder {
-            return None;
-        }
-    }
-    Some(session)
-}
-
-async fn place(all: &mut Connection, new: &NewViews<'_>) -> Result<Place, Error> {
-    let first = new.events.first().map_or_else(now, |event| event.at_ms().saturating_mul(1000));
-    let found = sql("INSERT INTO view_sessions
-             (recording_id, viewer, client_id, device, first_at, last_at, source, seen)
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7)
-         ON CONFLICT (recording_id, viewer, client_id) DO UPDATE SET next_number = view_sessions.next_number
-         RETURNING id, next_number, position_ms")
-    .bind(new.recording.to_string())
-    .bind(new.watcher.text())
-    .bind(new.client)
-    .bind(new.device)
-    .bind(first)
-    .bind(source_name(Source::Progress))
-    .bind(Ranges::default().encode())
-    .fetch_one(all)
-    .await;
-    let row = found.map_err(gone)?;
-    Ok(Place {
-        id: row.try_get("id")?,
-        next_number: row.try_get("next_number")?,
-        position_ms: row.try_get("position_ms")?,
-    })
-}
-
-/// Without the recording there is no session. SQLite tells it only when the session's first event is put: it gives the row
-/// of a `RETURNING` before it looks at what the row refers to.
-fn gone(error: sqlx::Error) -> Error {
-    match error.as_database_error() {
-        Some(found) if found.is_foreign_key_violation() => Error::Missing { what: "recording" },
-        _ => error.into(),
-    }
-}
-
-/// Whether it was not there.
-async fn put(all: &mut Connection, session: i64, number: i64, event: &Event) -> Result<bool, Error> {
-    let body = serde_json::to_string(event).map_err(|error| corrupt("body", error))?;
-    let added = sql("INSERT INTO view_events (session_id, number, event_key, body) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING")
-    .bind(session)
-    .bind(number)
-    .bind(event.key())
-    .bind(body)
-    .execute(all)
-    .await
-    .map_err(gone)?;
-    Ok(added > 0)
 }
 
 pub(super) async fn events(on: &mut Connection, session: i64) -> Result<Vec<Event>, Error> {

@@ -3,6 +3,7 @@
 use super::append::event;
 use super::row::Watcher;
 use crate::analytics::event::Event;
+use crate::catalog::database::one_by_one;
 use crate::catalog::row::{Connection, corrupt, parsed};
 use crate::catalog::statement::sql;
 use crate::catalog::{Catalog, Error};
@@ -27,6 +28,7 @@ impl Catalog {
         let (mut tokens, mut erased) = (HashMap::new(), 0);
         loop {
             let mut all = self.begin().await?;
+            one_by_one(&mut all).await?;
             let rows =
                 sql("SELECT id, recording_id FROM view_sessions WHERE viewer = $1 ORDER BY id LIMIT $2")
                     .bind(&viewer)
@@ -56,6 +58,7 @@ pub(in crate::catalog) async fn erase_from_viewing(
     users: &[String],
     names: &[String],
 ) -> Result<(), Error> {
+    one_by_one(change).await?;
     for user in users {
         let token = token();
         let rows = sql("SELECT id FROM view_sessions WHERE recording_id = $1 AND viewer = $2")

@@ -305,7 +305,7 @@ async fn lists_are_found_by_indexes() {
     let catalog = database.open().await;
     let of = |recording, watchers| ViewingFilter { recording, watchers, ..ViewingFilter::default() };
     for (filter, index) in [
-        (of(None, None), "view_sessions_by_first"),
+        (of(None, None), "view_sessions_by_time"),
         (of(Some(RecordingId::new()), None), "view_sessions_by_recording"),
         (of(None, Some(vec![ada()])), "view_sessions_by_viewer"),
     ] {

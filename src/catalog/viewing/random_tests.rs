@@ -22,17 +22,17 @@ const KINDS: [Kind; 8] = [
 ];
 
 /// Xorshift: the same numbers every time.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % most
     }
 
-    fn event(&mut self) -> Event {
+    pub(super) fn event(&mut self) -> Event {
         let told = self.below(10) > 0;
         let seq = self.below(40);
         let t_ms = self.below(90_000) as i64;

@@ -3,6 +3,7 @@
 use super::append::{Basis, events};
 use super::row::{ViewingNumbers, viewing, write};
 use crate::analytics::session::fold;
+use crate::catalog::database::one_by_one;
 use crate::catalog::row::parsed;
 use crate::catalog::statement::sql;
 use crate::catalog::{Catalog, Error};
@@ -68,6 +69,7 @@ impl Catalog {
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn refold_viewing(&self, id: i64, basis: Basis<'_>) -> Result<bool, Error> {
         let mut all = self.begin().await?;
+        one_by_one(&mut all).await?;
         // Nobody adds to it meanwhile.
         let found =
             sql("UPDATE view_sessions SET next_number = next_number WHERE id = $1 RETURNING next_number")

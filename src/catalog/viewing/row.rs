@@ -35,7 +35,7 @@ impl Watcher {
         }
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         Some(match (text.get(..2), text.get(2..)) {
             (Some("u:"), Some(id)) => Self::User(id.to_owned()),
             (Some("g:"), Some(hash)) => Self::Guest(hash.to_owned()),
@@ -198,12 +198,11 @@ pub(super) fn viewing(row: &Row) -> Result<Viewing, Error> {
 }
 
 fn numbers(row: &Row) -> Result<ViewingNumbers, Error> {
-    let source: String = row.try_get("source")?;
     let seen: Vec<u8> = row.try_get("seen")?;
     Ok(ViewingNumbers {
         first_at: wall(row, "first_at")?,
         last_at: wall(row, "last_at")?,
-        source: Source::from_name(&source).ok_or_else(|| corrupt("source", source))?,
+        source: source(row)?,
         seen: Ranges::decode(&seen).map_err(|error| corrupt("seen", error))?,
         played_ms: row.try_get("played_ms")?,
         playing_ms: row.try_get("playing_ms")?,
@@ -220,4 +219,9 @@ fn numbers(row: &Row) -> Result<ViewingNumbers, Error> {
         participant: row.try_get("participant")?,
         player: row.try_get("player")?,
     })
+}
+
+pub(super) fn source(row: &Row) -> Result<Source, Error> {
+    let source: String = row.try_get("source")?;
+    Source::from_name(&source).ok_or_else(|| corrupt("source", source))
 }

@@ -248,7 +248,13 @@ async fn folding_anew_changes_what_the_media_changes_and_nothing_else(database: 
 /// Every text of the tables.
 async fn everything(catalog: &Catalog) -> String {
     let mut all = String::new();
-    for table in [sql("SELECT * FROM view_sessions"), sql("SELECT * FROM view_events")] {
+    for table in [
+        sql("SELECT * FROM view_sessions"),
+        sql("SELECT * FROM view_events"),
+        sql("SELECT * FROM view_day_viewers"),
+        sql("SELECT * FROM view_viewers"),
+        sql("SELECT * FROM view_stale_viewers"),
+    ] {
         for row in table.fetch_all(&catalog.reader).await.unwrap() {
             for column in 0..row.len() {
                 if let Ok(Some(text)) = row.try_get::<Option<String>, _>(column) {
@@ -282,6 +288,10 @@ async fn who_watched_is_erased_from_rows_and_events(database: Database) {
         append(&catalog, id, &ruth, &named("ruth", "eve"), None).await;
         append(&catalog, id, &Watcher::User("bob".to_owned()), &named("bob", "eve"), None).await;
     }
+    // What is kept of viewers together names them too, until somebody is erased.
+    let media = all_media();
+    let whole = Whole { media: &media, length_ms: 60_000 };
+    assert_eq!(catalog.view_totals(one, whole).await.unwrap().viewers, 2);
     assert!(everything(&catalog).await.contains("u:ruth"));
     let before = rows(&catalog).await;
     assert_eq!(catalog.erase_watcher("ruth").await.unwrap(), 2);
@@ -300,6 +310,7 @@ async fn who_watched_is_erased_from_rows_and_events(database: Database) {
         assert!(!catalog.refold_viewing(now.id, Basis { media: &media, settled: true }).await.unwrap());
     }
     assert_ne!(tokens[0], tokens[1]);
+    assert_eq!(catalog.view_totals(one, whole).await.unwrap().viewers, 2);
     // They may come again, and are somebody else.
     let again = append(&catalog, one, &ruth, &watched(), None).await;
     assert_eq!(again.taken, 6);

@@ -1,5 +1,6 @@
 //! Playback analytics: what players tell, and the numbers that are made of it (`docs/analytics.md`).
 
+pub(super) mod across;
 pub(super) mod erase;
 pub(super) mod history;
 pub(super) mod live;

@@ -1,7 +1,7 @@
 //! `GET /api/v1/recordings/{id}/analytics`: who watched it, how much, and where they stopped.
 
 use super::super::App;
-use super::super::describe::analytics::{Analytics, Scope};
+use super::super::describe::analytics::{Analytics, SESSIONS, Scope};
 use super::super::error::Problem;
 use super::super::extract::{Arguments, Bearer, Place, recording_id};
 use super::super::list::wall;
@@ -9,7 +9,7 @@ use super::super::openapi::params::OfRecording;
 use super::super::openapi::problems::{BadRequest, NotFound, Refused};
 use super::who::Client;
 use crate::auth::{Action, Held, held};
-use crate::catalog::{ViewingFilter, ViewingShares};
+use crate::catalog::{ViewTotals, Viewing, ViewingFilter, ViewingShares, Whole};
 use crate::clock::{Clock, SystemClock};
 use crate::playback::room::Room;
 use crate::playback::watchable::Media;
@@ -18,8 +18,11 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// Sessions that are counted for one answer.
+/// Sessions that are counted for one answer, where nothing is kept of them together: of a span, of whoever asks, and while
+/// the recording runs.
 const MOST_SESSIONS: u32 = 100_000;
+/// Sessions that are told one by one.
+const NEWEST: u32 = SESSIONS as u32;
 
 /// Of which time. Text, so that a mistake is told by the name of its argument.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -64,12 +67,20 @@ pub(in crate::http) async fn of_recording(
         Held::All => (Scope::All, None),
         _ => (Scope::Own, Some(app.views.who(&bearer, &client, now).await?.all())),
     };
-    let whole = scope == Scope::All && from.is_none() && to.is_none();
+    let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+    let kept = media.ended && watchers.is_none() && from.is_none() && to.is_none();
     let filter = ViewingFilter { recording: Some(id), watchers, from, to };
+    let told = |totals: &ViewTotals, newest: &[Viewing], shares: ViewingShares| {
+        Analytics::new(&room, &media, scope, (from, to), totals, newest, shares.into())
+    };
+    if kept {
+        let totals = app.catalog.view_totals(id, whole).await?;
+        let newest = app.catalog.viewings(&filter, NEWEST).await?;
+        return Ok(Json(told(&totals, &newest, app.catalog.viewing_shares(id).await?)));
+    }
     let mut rows = app.catalog.viewings(&filter, MOST_SESSIONS + 1).await?;
     let complete = rows.len() <= MOST_SESSIONS as usize;
     rows.truncate(MOST_SESSIONS as usize);
-    // Those of all sessions are kept.
-    let shares = if whole { app.catalog.viewing_shares(id).await? } else { ViewingShares::of(&rows) };
-    Ok(Json(Analytics::new(&room, &media, scope, (from, to), &rows, complete, shares.into())))
+    let told = told(&ViewTotals::of(&rows, whole), &rows, ViewingShares::of(&rows));
+    Ok(Json(if complete { told } else { told.of_the_newest() }))
 }

@@ -1,25 +1,25 @@
-//! What is kept in memory so that an event costs little: what was made of the events of sessions that go on, what of their
-//! recordings is media, and the salts of today. All of it can be made again.
+//! What is kept in memory so that an event costs little: what of recordings is media, and the salts of today. All of it can
+//! be made again. Events go to the one writer of the process ([`ViewGather`]).
 
 use super::super::error::Problem;
 use super::polled::Polled;
 use super::who::Who;
 use crate::analytics::event::Event;
+use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{Appended, Basis, Catalog, Folded, LiveViewings, NewViews, Viewing, Watcher};
+use crate::catalog::{Appended, Arrived, Basis, Catalog, LiveViewings, ViewGather, Viewing, Watcher, Whole};
 use crate::id::RecordingId;
 use crate::playback;
+use crate::playback::room::Room;
 use crate::playback::watchable::Media;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-/// Sessions that are kept, and about how many bytes.
-const SESSIONS: usize = 4096;
-const SESSION_BYTES: u64 = 32 << 20;
 /// Recordings of which it is kept what is media.
 const RECORDINGS: usize = 512;
 /// How long it may differ from the rows.
@@ -27,14 +27,18 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Sessions that are settled for one who asks. The others are by the next.
 const SETTLED_AT_ONCE: u32 = 500;
 
+/// Between looks for recordings whose numbers are to be made again, and how many are at one.
+const SWEEP: Duration = Duration::from_secs(10);
+const SWEPT_AT_ONCE: u32 = 100;
+
 /// Keeps it. Cheap to clone.
 #[derive(Clone)]
 pub struct Views(Arc<Shared>);
 
 struct Shared {
     catalog: Catalog,
-    folds: Cache<Key, Folded, Bytes>,
-    media: Cache<RecordingId, (Instant, u64, Arc<Media>)>,
+    gather: ViewGather,
+    media: Cache<RecordingId, (Instant, u64, Arc<Known>)>,
     salts: Mutex<Option<Salts>>,
     counts: [AtomicU64; OUTCOMES.len()],
     live: Polled,
@@ -50,15 +54,10 @@ pub(in crate::http) const OUTCOMES: [(&str, &str); 6] = [
     ("bodies", "refused"),
 ];
 
-type Key = (RecordingId, Watcher, String);
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Key, Folded> for Bytes {
-    fn weight(&self, _: &Key, folded: &Folded) -> u64 {
-        folded.weight()
-    }
+/// What of a recording counts as media, and whether it has ended.
+struct Known {
+    media: Arc<Media>,
+    counted: Arc<Ranges>,
 }
 
 /// What the hashes of a day are salted with.
@@ -70,12 +69,12 @@ pub(super) struct Salts {
 }
 
 impl Views {
-    /// Nothing is known yet.
+    /// Nothing is known yet. Within a runtime, as what it keeps is written by a task.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
         Self(Arc::new(Shared {
+            gather: ViewGather::begin(catalog.clone()),
             catalog,
-            folds: Cache::with_weighter(SESSIONS, SESSION_BYTES, Bytes),
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
             counts: Default::default(),
@@ -109,40 +108,33 @@ impl Views {
         device: &str,
         events: &[Event],
     ) -> Result<Appended, Problem> {
-        let media = self.media(recording).await?;
+        let known = self.media(recording).await?;
         let watcher = self.of_session(recording, who, session).await?;
-        let key = (recording, watcher, session.to_owned());
-        let kept = self.0.folds.get(&key);
-        let basis = Basis { media: &media.counted, settled: media.ended };
-        let new = NewViews { recording, watcher: &key.1, client: session, device, events, basis };
-        match self.0.catalog.append_views(&new, kept).await {
-            Ok(mut appended) => {
-                if let Some(folded) = appended.folded.take() {
-                    self.0.folds.insert(key, folded);
-                }
-                Ok(appended)
-            }
-            Err(error) => {
-                self.0.folds.remove(&key);
-                Err(error.into())
-            }
-        }
+        let arrived = Arrived {
+            recording,
+            watcher,
+            client: session.to_owned(),
+            device: device.to_owned(),
+            events: events.to_vec(),
+            media: Arc::clone(&known.counted),
+            settled: known.media.ended,
+        };
+        Ok(self.0.gather.append(arrived).await?)
     }
 
     /// As who a session is kept: one that began before midnight goes on.
     async fn of_session(&self, recording: RecordingId, who: Who, session: &str) -> Result<Watcher, Problem> {
         let Some(yesterday) = who.yesterday else { return Ok(who.watcher) };
-        let key = (recording, who.watcher, session.to_owned());
-        if self.0.folds.get(&key).is_none()
+        if !self.0.gather.knows(recording, &who.watcher, session)
             && self.0.catalog.has_viewing(recording, &yesterday, session).await?
         {
             return Ok(yesterday);
         }
-        Ok(key.1)
+        Ok(who.watcher)
     }
 
     /// What of a recording is media.
-    pub(super) async fn media(&self, id: RecordingId) -> Result<Arc<Media>, playback::Error> {
+    async fn media(&self, id: RecordingId) -> Result<Arc<Known>, playback::Error> {
         // Before the rows are read: a change meanwhile makes what is kept old.
         let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
@@ -151,7 +143,8 @@ impl Views {
         {
             return Ok(media);
         }
-        let media = Arc::new(Media::load(&self.0.catalog, id).await?);
+        let media = Media::load(&self.0.catalog, id).await?;
+        let media = Arc::new(Known { counted: Arc::new(media.counted.clone()), media: Arc::new(media) });
         self.0.media.insert(id, (read_at, generation, Arc::clone(&media)));
         Ok(media)
     }
@@ -176,18 +169,18 @@ impl Views {
     ) -> Result<Vec<(Viewing, Arc<Media>)>, playback::Error> {
         let mut settled = Vec::with_capacity(rows.len());
         for mut row in rows {
-            let media = match self.media(row.recording).await {
-                Ok(media) => media,
+            let known = match self.media(row.recording).await {
+                Ok(known) => known,
                 Err(playback::Error::NoRecording) => continue,
                 Err(error) => return Err(error),
             };
-            if media.ended && !row.settled {
-                let basis = Basis { media: &media.counted, settled: true };
+            if known.media.ended && !row.settled {
+                let basis = Basis { media: &known.counted, settled: true };
                 self.0.catalog.refold_viewing(row.id, basis).await?;
                 let Some(found) = self.0.catalog.viewing(row.id).await? else { continue };
                 row = found;
             }
-            settled.push((row, media));
+            settled.push((row, Arc::clone(&known.media)));
         }
         Ok(settled)
     }
@@ -195,6 +188,38 @@ impl Views {
     /// Who watches a recording, or any, from now on.
     pub(super) fn follow(&self, of: Option<RecordingId>) -> watch::Receiver<Option<LiveViewings>> {
         self.0.live.follow(&self.0.catalog, of)
+    }
+
+    /// Makes again what is kept of recordings that have ended, soon after their sessions changed, until `closing`: so who asks
+    /// for their numbers does not wait for it.
+    pub async fn keep_fresh(self, closing: CancellationToken) {
+        while closing.run_until_cancelled(sleep(SWEEP)).await.is_some() {
+            if let Err(error) = self.freshen().await {
+                tracing::warn!(%error, "numbers of what was watched are not made again: who asks for them makes them");
+            }
+        }
+    }
+
+    async fn freshen(&self) -> Result<(), playback::Error> {
+        for id in self.0.catalog.stale_views(SWEPT_AT_ONCE).await? {
+            let room = match Room::load(&self.0.catalog, id).await {
+                Ok(room) => room,
+                // It was hidden or removed meanwhile.
+                Err(playback::Error::NoRecording) => continue,
+                Err(error) => return Err(error),
+            };
+            let media = Media::of(&room.recording, &room.tracks, &room.totals, &room.gaps);
+            let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
+            if media.ended {
+                self.0.catalog.freshen_views(id, whole).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Transactions by which what players told was kept, over the life of the process.
+    pub(in crate::http) fn commits(&self) -> u64 {
+        self.0.gather.commits()
     }
 
     pub(super) async fn salts(&self, day: i64) -> Result<Salts, Problem> {

@@ -116,6 +116,7 @@ mod tests {
             (Method::GET, "/api/v1/analytics/history", Action::View, Kind::Once),
             (Method::GET, "/api/v1/analytics/live", Action::View, Kind::Once),
             (Method::POST, "/api/v1/analytics/erase", Action::Erase, Kind::Effect),
+            (Method::GET, "/api/v1/analytics/", Action::View, Kind::Once),
             (Method::GET, "/api/v1/audit/export", Action::AuditExport, Kind::Once),
             (Method::GET, "/api/v1/audit/", Action::AuditRead, Kind::Once),
             (Method::OPTIONS, "/api/v1/recordings/{id}", Action::View, Kind::Quiet),

@@ -5,22 +5,20 @@ use super::shares::Shares;
 use super::stamp::Stamp;
 use super::viewing::{Session, Stretch, seconds, share, stretches};
 use super::words;
-use crate::analytics::ranges::Ranges;
-use crate::analytics::retention::{Curve, PARTS, completion, completion_permille, peak};
+use crate::analytics::retention::{Curve, PARTS};
 use crate::analytics::session::Source;
-use crate::catalog::{Viewing, ViewingSums, Watcher};
+use crate::catalog::{ViewSums, ViewTotals, Viewing, ViewingSums};
 use crate::id::RecordingId;
 use crate::playback::room::Room;
 use crate::playback::watchable::Media;
 use crate::time::WallTime;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Falls of the retention curve that are told.
 const FALLS: usize = 10;
 /// Sessions that are told one by one.
-const SESSIONS: usize = 100;
+pub(in crate::http) const SESSIONS: usize = 100;
 
 /// Whose sessions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -129,7 +127,7 @@ struct Startup {
 
 /// How often media stopped because more had not come.
 #[derive(Debug, Serialize, ToSchema)]
-struct Stalls {
+pub(super) struct Stalls {
     count: u64,
     seconds: f64,
     /// The share of the time in which media should have been shown and was not, 0 to 1.
@@ -171,83 +169,73 @@ impl From<ViewingSums> for Short {
 }
 
 impl Analytics {
-    /// Of these sessions, the newest first.
+    /// Of what sessions come to, of which these are the newest.
     pub(in crate::http) fn new(
         room: &Room,
         media: &Media,
         scope: Scope,
         (from, to): (Option<WallTime>, Option<WallTime>),
-        rows: &[Viewing],
-        complete: bool,
+        totals: &ViewTotals,
+        newest: &[Viewing],
         shares: Shares,
     ) -> Self {
-        let viewers = by_viewer(rows);
-        let played_ms = sum(rows, |row| row.numbers.played_ms);
-        let seen_ms = sum(rows, |row| row.numbers.seen.total());
-        let rates = completion(viewers.values().map(|seen| completion_permille(seen, &media.stored)));
-        let (completion_rate, completed_rate) = rates.unwrap_or_default();
-        let all = viewers.values().fold(Ranges::default(), |all, seen| all.union(seen));
-        let curve = Curve::of(viewers.values(), room.duration_micros() / 1000, PARTS);
+        let sums = totals.sums();
+        let sessions = i64::try_from(sums.sessions).unwrap_or(i64::MAX);
+        let (completion_rate, completed_rate) = totals.rates;
         Self {
             recording_id: room.recording.id,
             scope,
             from: from.map(Stamp::from),
             to: to.map(Stamp::from),
-            complete,
-            total_sessions: rows.len() as u64,
-            unique_viewers: viewers.len() as u64,
-            total_playtime: seconds(played_ms),
-            average_playtime: seconds(played_ms / count(rows.len()).max(1)),
+            complete: true,
+            total_sessions: sums.sessions,
+            unique_viewers: totals.viewers,
+            total_playtime: seconds(sums.played_ms),
+            average_playtime: seconds(sums.played_ms / sessions.max(1)),
             completion_rate: share(completion_rate),
             completed_rate: share(completed_rate),
-            last_accessed_at: rows.iter().map(|row| row.numbers.last_at).max().map(Stamp::from),
+            last_accessed_at: totals.last_at.map(Stamp::from),
             duration_seconds: seconds(room.duration_micros() / 1000),
             media_seconds: seconds(media.stored.total()),
-            seen: stretches(&all),
-            rewatched_seconds: seconds(played_ms.saturating_sub(seen_ms)),
-            drop_off: curve
+            seen: stretches(&totals.seen),
+            rewatched_seconds: seconds(sums.rewatched_ms()),
+            drop_off: totals
+                .curve
                 .falls(FALLS)
                 .into_iter()
                 .map(|fall| DropOff { at_seconds: seconds(fall.at_ms), lost: fall.lost })
                 .collect(),
-            retention: Retention::of(&curve),
-            peak: Peak::of(rows),
-            startup: Startup::of(rows),
-            stalls: Stalls::of(rows),
-            errors: rows.iter().map(|row| u64::from(row.numbers.errors)).sum(),
-            sources: by_source(rows),
+            retention: Retention::of(&totals.curve),
+            peak: Peak::of(totals),
+            startup: Startup {
+                sessions: totals.startup.sessions,
+                median_ms: totals.startup.median_ms,
+                p95_ms: totals.startup.p95_ms,
+            },
+            stalls: Stalls::of(&sums),
+            errors: sums.errors,
+            sources: by_source(totals),
             shares,
             integrity: Verdict::of_all(room),
-            sessions: rows.iter().take(SESSIONS).map(|row| Session::of(row, media)).collect(),
+            sessions: newest.iter().take(SESSIONS).map(|row| Session::of(row, media)).collect(),
         }
     }
+
+    /// There are more sessions than were counted.
+    pub(in crate::http) fn of_the_newest(mut self) -> Self {
+        self.complete = false;
+        self
+    }
 }
 
-/// What each viewer saw. Of who asked not to be tracked each session is a viewer: nobody knows better.
-fn by_viewer(rows: &[Viewing]) -> BTreeMap<(&Watcher, Option<i64>), Ranges> {
-    let mut viewers: BTreeMap<_, Ranges> = BTreeMap::new();
-    for row in rows {
-        let alone = (row.watcher == Watcher::Untracked).then_some(row.id);
-        let seen = viewers.entry((&row.watcher, alone)).or_default();
-        *seen = seen.union(&row.numbers.seen);
-    }
-    viewers
-}
-
-fn by_source(rows: &[Viewing]) -> Vec<BySource> {
-    let mut sources: BTreeMap<Source, (u64, i64)> = BTreeMap::new();
-    for row in rows {
-        let (sessions, played_ms) = sources.entry(row.numbers.source).or_default();
-        *sessions += 1;
-        *played_ms = played_ms.saturating_add(row.numbers.played_ms);
-    }
-    let told = |(source, (sessions, played_ms)): (Source, (u64, i64))| BySource {
-        source,
-        estimated: source == Source::Requests,
-        sessions,
-        playtime: seconds(played_ms),
+fn by_source(totals: &ViewTotals) -> Vec<BySource> {
+    let told = |(source, sums): (&Source, &ViewSums)| BySource {
+        source: *source,
+        estimated: *source == Source::Requests,
+        sessions: sums.sessions,
+        playtime: seconds(sums.played_ms),
     };
-    sources.into_iter().map(told).collect()
+    totals.sources.iter().map(told).collect()
 }
 
 impl Retention {
@@ -262,39 +250,22 @@ impl Retention {
 }
 
 impl Peak {
-    fn of(rows: &[Viewing]) -> Self {
-        let millis = |at: WallTime| at.0.div_euclid(1000);
-        let spans = rows.iter().map(|row| (millis(row.numbers.first_at), millis(row.numbers.last_at)));
-        let peak = peak(spans);
+    fn of(totals: &ViewTotals) -> Self {
+        let peak = totals.peak;
         let at = (peak.sessions > 0).then(|| WallTime(peak.at_ms.saturating_mul(1000)).into());
         Self { sessions: peak.sessions, at }
     }
 }
 
-impl Startup {
-    fn of(rows: &[Viewing]) -> Self {
-        let mut times: Vec<i64> = rows.iter().filter_map(|row| row.numbers.startup_ms).collect();
-        times.sort_unstable();
-        // The least that so many of a hundred do not exceed.
-        let at = |percent: usize| times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied();
-        Self { sessions: times.len() as u64, median_ms: at(50), p95_ms: at(95) }
-    }
-}
-
 impl Stalls {
-    fn of(rows: &[Viewing]) -> Self {
-        let stalled = sum(rows, |row| row.numbers.stalled_ms);
-        let should = stalled.saturating_add(sum(rows, |row| row.numbers.playing_ms));
+    pub(super) fn of(sums: &ViewSums) -> Self {
+        let should = sums.stalled_ms.saturating_add(sums.playing_ms);
         Self {
-            count: rows.iter().map(|row| u64::from(row.numbers.stalls)).sum(),
-            seconds: seconds(stalled),
-            ratio: if should > 0 { seconds(stalled) / seconds(should) } else { 0.0 },
+            count: sums.stalls,
+            seconds: seconds(sums.stalled_ms),
+            ratio: if should > 0 { seconds(sums.stalled_ms) / seconds(should) } else { 0.0 },
         }
     }
-}
-
-fn sum(rows: &[Viewing], of: impl Fn(&Viewing) -> i64) -> i64 {
-    rows.iter().map(of).fold(0, i64::saturating_add)
 }
 
 fn count(number: usize) -> i64 {

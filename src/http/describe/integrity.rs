@@ -50,6 +50,13 @@ impl Verdict {
     }
 }
 
+/// The grade of all tracks of a recording; `None` before there is one.
+pub(in crate::http) fn grade(tracks: &[Track]) -> Option<Grade> {
+    let mut known = tracks.iter().filter_map(found).peekable();
+    known.peek()?;
+    Some(Integrity::of_all(known).grade)
+}
+
 fn found(row: &Track) -> Option<Integrity> {
     let found = row.integrity.as_object().filter(|found| !found.is_empty())?;
     serde_json::from_value(Value::Object(found.clone())).ok()

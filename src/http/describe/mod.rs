@@ -1,6 +1,7 @@
 //! `GET /api/v1/recordings/{id}` and `/info`, and the nouns of all answers: one file for each, as Rust types, so that
 //! the document at `/openapi.json` is made of what is sent.
 
+pub(super) mod across;
 pub(super) mod analytics;
 pub(super) mod audit;
 pub(super) mod integrity;

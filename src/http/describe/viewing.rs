@@ -63,7 +63,7 @@ pub(in crate::http) struct Session {
 /// What is known of who watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum ViewerKind {
+pub(super) enum ViewerKind {
     /// A user of the application.
     User,
     /// Somebody with a link.
@@ -75,6 +75,15 @@ enum ViewerKind {
 }
 
 impl ViewerKind {
+    pub(super) fn of(watcher: &Watcher) -> Self {
+        match watcher {
+            Watcher::User(_) => Self::User,
+            Watcher::Guest(_) => Self::Guest,
+            Watcher::Untracked => Self::Untracked,
+            Watcher::Erased(_) => Self::Erased,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -105,16 +114,14 @@ impl Session {
     pub(super) fn of(row: &Viewing, media: &Media) -> Self {
         let numbers = &row.numbers;
         let named = !row.client.starts_with('@') && !matches!(row.watcher, Watcher::Erased(_));
-        let (viewer, viewer_kind) = match &row.watcher {
-            Watcher::User(id) => (Some(id.clone()), ViewerKind::User),
-            Watcher::Guest(_) => (None, ViewerKind::Guest),
-            Watcher::Untracked => (None, ViewerKind::Untracked),
-            Watcher::Erased(_) => (None, ViewerKind::Erased),
+        let viewer = match &row.watcher {
+            Watcher::User(id) => Some(id.clone()),
+            _ => None,
         };
         Self {
             session_id: named.then(|| row.client.clone()),
             viewer,
-            viewer_kind,
+            viewer_kind: ViewerKind::of(&row.watcher),
             started_at: numbers.first_at.into(),
             ended_at: numbers.last_at.into(),
             source: numbers.source,

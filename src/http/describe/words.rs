@@ -3,6 +3,7 @@
 use crate::analytics::session::Source as Telling;
 use crate::audit::{Action, Outcome, Phase};
 use crate::catalog::{Cause, EndedBy, EventKind, Shown, Status};
+use crate::http::analytics::across::{GROUPINGS as VIEW_GROUPINGS, ORDERS as VIEW_ORDERS};
 use crate::http::audit::query::GROUPINGS;
 use crate::level::Level;
 use crate::media::{Codec, Kind};
@@ -107,6 +108,10 @@ words! {
     ViewSource = [Telling::Beacon, Telling::Reports, Telling::Progress, Telling::Requests]
         .map(|one| json!(one))
         .into();
+    /// What sums of viewing are grouped by.
+    AnalyticsGroupBy = VIEW_GROUPINGS.iter().map(|(name, _)| json!(name)).collect();
+    /// What groups come in the order of.
+    AnalyticsOrder = VIEW_ORDERS.iter().map(|(name, _)| json!(name)).collect();
     /// What happened.
     EventType = EventKind::ALL.iter().map(|kind| json!(kind.name())).collect();
 }

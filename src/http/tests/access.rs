@@ -61,6 +61,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/recordings/{id}/stream/{track}/{file}", Holders),
     ("GET", "/api/v1/events", Everybody),
     ("POST", "/api/v1/events/replay", Admins),
+    ("GET", "/api/v1/analytics", Everybody),
     ("GET", "/api/v1/analytics/sessions", Everybody),
     ("GET", "/api/v1/analytics/history", Everybody),
     ("GET", "/api/v1/analytics/live", Admins),
