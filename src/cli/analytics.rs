@@ -73,7 +73,9 @@ async fn of_recording(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt)
         }
         match sessions.last() {
             Some(last) => after = *last,
-            None => return Ok(()),
+            None => break,
         }
     }
+    catalog.rebuild_viewing_shares(id).await?;
+    Ok(())
 }
