@@ -18,6 +18,7 @@ on_both![
     shares_are_those_of_the_sessions,
     who_is_erased_leaves_no_player_behind,
     renditions_that_were_not_kept_are_known_after_folding_anew,
+    shares_that_are_wrong_are_made_again,
     pages_have_each_session_once,
     selections_are_of_room_owner_source_and_who_may_see,
     a_history_has_each_recording_once,
@@ -144,6 +145,28 @@ async fn renditions_that_were_not_kept_are_known_after_folding_anew(database: Da
     let (session, media) = (rows(&catalog).await[0].id, all_media());
     assert!(catalog.refold_viewing(session, Basis { media: &media, settled: true }).await.unwrap());
     assert_eq!(shares(&catalog, id).await, before);
+}
+
+async fn shares_that_are_wrong_are_made_again(database: Database) {
+    let catalog = database.open().await;
+    let (id, empty) = (recorded(&catalog, "room").await, recorded(&catalog, "empty").await);
+    tell(&catalog, id, &ada(), "s", "phone", &shown([360, 720], "hls.js")).await;
+    tell(&catalog, id, &user("bob"), "s", "tv", &watched()).await;
+    let right = shares(&catalog, id).await;
+    assert_eq!(catalog.rebuild_viewing_shares(id).await.unwrap(), 0);
+    assert_eq!(catalog.rebuild_viewing_shares(empty).await.unwrap(), 0);
+    assert_eq!(catalog.rebuild_viewing_shares(RecordingId::new()).await.unwrap(), 0);
+    for wrong in [
+        sql("UPDATE view_shares SET ms = ms + 5 WHERE kind = 'all' AND ms > 0"),
+        sql("DELETE FROM view_shares WHERE kind = 'player'"),
+        sql("UPDATE view_shares SET name = 'fridge' WHERE name = 'tv'"),
+    ] {
+        wrong.execute(&catalog.writer).await.unwrap();
+    }
+    // One is another, one was missing, one is too many and one too few.
+    assert_eq!(catalog.rebuild_viewing_shares(id).await.unwrap(), 4);
+    assert_eq!(shares(&catalog, id).await, right);
+    assert_eq!(catalog.rebuild_viewing_shares(id).await.unwrap(), 0);
 }
 
 /// All pages, and that none but the last is short.

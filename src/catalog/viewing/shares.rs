@@ -3,7 +3,7 @@
 
 use super::row::Viewing;
 use crate::analytics::session::Rendition;
-use crate::catalog::row::{Row, corrupt, integer};
+use crate::catalog::row::{Connection, Row, corrupt, integer};
 use crate::catalog::statement::sql;
 use crate::catalog::{Catalog, Error};
 use crate::id::RecordingId;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 /// Parts of each kind that are told, those of the longest time: clients say what their players are called.
 pub const MOST_SHARES_TOLD: u32 = 32;
+
+/// Sessions that are read at one time.
+const READ: i64 = 1000;
 
 /// What sessions have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +130,93 @@ impl Catalog {
         };
         Ok((rows.iter().map(part).collect::<Result<_, Error>>()?, total))
     }
+}
+
+impl Catalog {
+    /// Makes the sums of a recording's shares again, of its sessions. How many were others.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn rebuild_viewing_shares(&self, recording: RecordingId) -> Result<u64, Error> {
+        let recording = recording.to_string();
+        let mut all = self.begin().await?;
+        // Whoever counts for the recording waits here.
+        sql("INSERT INTO view_shares (recording_id, kind, name, sessions, ms)
+             SELECT r.id, 'all', '', 0, 0 FROM recordings r WHERE r.id = $1
+             ON CONFLICT (recording_id, kind, name) DO UPDATE SET ms = view_shares.ms")
+        .bind(&recording)
+        .execute(&mut *all)
+        .await?;
+        let (made, kept) = (made(&mut all, &recording).await?, kept(&mut all, &recording).await?);
+        let mut differed = 0_u64;
+        for key in made.keys().chain(kept.keys().filter(|key| !made.contains_key(*key))) {
+            let ((kind, name), sums) = (key, made.get(key).copied().unwrap_or_default());
+            if kept.get(key) == Some(&sums) {
+                continue;
+            }
+            differed = differed.saturating_add(1);
+            sql("INSERT INTO view_shares (recording_id, kind, name, sessions, ms) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (recording_id, kind, name) DO UPDATE SET sessions = excluded.sessions, ms = excluded.ms")
+            .bind(&recording)
+            .bind(kind)
+            .bind(name)
+            .bind(sums.0)
+            .bind(sums.1)
+            .execute(&mut *all)
+            .await?;
+        }
+        sql("DELETE FROM view_shares WHERE recording_id = $1 AND kind <> 'all' AND sessions = 0")
+            .bind(&recording)
+            .execute(&mut *all)
+            .await?;
+        all.commit().await?;
+        Ok(differed)
+    }
+}
+
+/// How many sessions and for how long, by kind and name.
+type Kept = BTreeMap<(String, String), (i64, i64)>;
+
+/// What the sessions of a recording come to.
+async fn made(on: &mut Connection, recording: &str) -> Result<Kept, Error> {
+    let (mut made, mut after) = (Kept::new(), 0_i64);
+    loop {
+        let rows = sql("SELECT id, device, player, played_ms, renditions FROM view_sessions
+             WHERE recording_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+        .bind(recording)
+        .bind(after)
+        .bind(READ)
+        .fetch_all(&mut *on)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(made) };
+        after = last.try_get("id")?;
+        for row in &rows {
+            let played_ms: i64 = row.try_get("played_ms")?;
+            let mut parts = vec![("all", String::new(), played_ms)];
+            parts.push(("device", row.try_get("device")?, played_ms));
+            if let Some(player) = row.try_get("player")? {
+                parts.push(("player", player, played_ms));
+            }
+            let renditions = decode_renditions(row)?;
+            parts.extend(renditions.iter().map(|(one, ms)| ("rendition", one.to_string(), *ms)));
+            for (kind, name, ms) in parts {
+                let sums = made.entry((kind.to_owned(), name)).or_default();
+                *sums = (sums.0.saturating_add(1), sums.1.saturating_add(ms));
+            }
+        }
+    }
+}
+
+async fn kept(on: &mut Connection, recording: &str) -> Result<Kept, Error> {
+    let rows = sql("SELECT kind, name, sessions, ms FROM view_shares
+         WHERE recording_id = $1 AND (sessions <> 0 OR ms <> 0)")
+    .bind(recording)
+    .fetch_all(on)
+    .await?;
+    let part = |row: &Row| {
+        Ok(((row.try_get("kind")?, row.try_get("name")?), (row.try_get("sessions")?, row.try_get("ms")?)))
+    };
+    rows.iter().map(part).collect()
 }
 
 fn rendition(name: String) -> Result<Rendition, Error> {
