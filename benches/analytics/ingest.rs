@@ -86,7 +86,8 @@ impl Bench {
         for (client, acknowledged) in acknowledged.iter().enumerate() {
             let text = format!(
                 "SELECT COUNT(*) AS kept FROM view_events e JOIN view_sessions s ON s.id = e.session_id
-                 WHERE s.client_id LIKE 'ingest-{client}-%'"
+                 WHERE s.viewer = 'u:ingest-{}' AND s.client_id LIKE 'ingest-{client}-%'",
+                client % TOKENS
             );
             let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap();
             let (own, acknowledged) = (row.get::<i64, _>("kept") as u64, acknowledged.load(Relaxed));
@@ -99,10 +100,10 @@ impl Bench {
         if self.is_sqlite() {
             sqlx::raw_sql("PRAGMA foreign_keys = ON").execute(&mut connection).await.unwrap();
         }
-        sqlx::raw_sql("DELETE FROM view_sessions WHERE client_id LIKE 'ingest-%'")
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        for user in 0..TOKENS {
+            let text = format!("DELETE FROM view_sessions WHERE viewer = 'u:ingest-{user}'");
+            sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
+        }
         println!("{}: taken out again in {:.1} s", self.name, began.elapsed().as_secs_f64());
         connection.close().await.unwrap();
     }

@@ -4,7 +4,8 @@
 //! a simple viewer who plays, pauses, seeks and stalls, and are folded by the product's own code; rows are written in bulk,
 //! and what is kept of them together is made by the product (`tureen analytics rebuild` does the same). Recordings have one
 //! track of one segment, and no files. What is not: the answers, which a process of its own gives over HTTP with its audit,
-//! and the events that are posted to it until it is killed.
+//! and the events that are posted to it until it is killed. The clients run on the same cores. No room is recorded meanwhile:
+//! for that, run it beside `make soak`.
 //!
 //! `SESSIONS` (1,000,000), `EVENTS` of a session (50), `RECORDINGS` (2,000), `DATABASES` (sqlite,postgres), `REPEAT` (200),
 //! `CLIENTS` (64), `INGEST_SECONDS` (20; 0 leaves it out), `BENCH_CACHE` and `BENCH_POSTGRES`: the folders in which the
@@ -15,6 +16,7 @@
 mod fill;
 mod ingest;
 mod service;
+mod sink;
 
 use std::env;
 use std::io::{BufRead, BufReader};

@@ -2,7 +2,7 @@
 
 use super::tests::{ada, all_media, recorded, rows, watched};
 use super::*;
-use crate::analytics::event::Event;
+use crate::analytics::event::{Event, Reported};
 use crate::analytics::session::fold;
 use crate::catalog::statement::sql;
 use crate::catalog::testing::{Database, on_both};
@@ -15,6 +15,7 @@ on_both![
     one_that_cannot_be_kept_leaves_the_others,
     what_of_one_session_comes_at_once_counts_in_its_order,
     processes_that_write_the_same_sessions_at_once_lose_nothing,
+    what_says_nothing_has_its_place,
 ];
 
 fn arrived(recording: RecordingId, watcher: &Watcher, client: &str, events: &[Event]) -> Arrived {
@@ -132,4 +133,25 @@ async fn processes_that_write_the_same_sessions_at_once_lose_nothing(database: D
     let found = rows(&one).await;
     assert_eq!(found.len(), 8);
     assert!(found.iter().all(|row| row.numbers == wanted));
+}
+
+async fn what_says_nothing_has_its_place(database: Database) {
+    let catalog = database.open().await;
+    let gather = ViewGather::begin(catalog.clone());
+    let id = recorded(&catalog, "room").await;
+    let mut events = watched();
+    for at_ms in [1_764_000_000_000, 1_764_000_000_001] {
+        let silent = Event::Report(Reported { at_ms, ..Reported::default() });
+        let appended = gather.append(arrived(id, &ada(), "s", std::slice::from_ref(&silent))).await.unwrap();
+        assert_eq!((appended.taken, appended.position_ms), (1, None));
+        events.push(silent);
+    }
+    let told = gather.append(arrived(id, &ada(), "s", &watched())).await.unwrap();
+    assert_eq!((told.taken, told.position_ms), (6, Some(30_000)));
+    let row = of(&catalog, "s").await;
+    assert_eq!(catalog.view_events(row.id).await.unwrap().len(), 8);
+    assert_eq!(row.numbers, fold(&events, &all_media()).unwrap().into());
+    let (media, length_ms) = (all_media(), 60_000);
+    let totals = catalog.view_totals(id, Whole { media: &media, length_ms }).await.unwrap();
+    assert_eq!((totals.sums().sessions, totals.sums().played_ms, totals.viewers), (1, 30_000, 1));
 }

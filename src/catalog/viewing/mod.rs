@@ -5,6 +5,7 @@
 
 mod across;
 mod append;
+mod bulk;
 mod erase;
 mod filter;
 mod freshen;

@@ -1,7 +1,7 @@
 //! Rows of viewers and of days, made again of sessions.
 
+use super::bulk::chunks;
 use super::freshen::{Kept, Whole};
-use super::together::chunks;
 use crate::analytics::ranges::Ranges;
 use crate::analytics::retention::{completion_permille, peak_within};
 use crate::catalog::Error;
