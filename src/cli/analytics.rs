@@ -107,7 +107,7 @@ async fn sessions(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> 
             None => break,
         }
     }
-    catalog.rebuild_viewing_shares(id).await?;
+    rebuilt.sums += catalog.rebuild_viewing_shares(id).await?;
     Ok(())
 }
 
