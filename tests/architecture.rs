@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, u32)] = &[
     ("time", 0),
     ("clock", 0),
+    ("csv", 0),
     ("id", 0),
     ("level", 0),
     ("reach", 0),

@@ -59,9 +59,11 @@ pub use types::{
 };
 pub use viewer::Viewer;
 pub use viewing::{
-    Appended, Arrived, Basis, Folded, MOST_VIEW_EVENTS, NewViews, ViewCursor, ViewFilter, ViewGather,
-    ViewGroup, ViewGrouping, ViewOrder, ViewPage, ViewStartup, ViewSums, ViewTotals, Viewing, ViewingFilter,
-    ViewingNumbers, ViewingSums, Watcher, Whole,
+    Appended, Arrived, Basis, Folded, HistoryCursor, HistoryFilter, HistoryPage, LiveViewings,
+    MOST_SHARES_TOLD, MOST_VIEW_EVENTS, NewViews, ViewCursor, ViewFilter, ViewGather, ViewGroup,
+    ViewGrouping, ViewOrder, ViewPage, ViewStartup, ViewSums, ViewTotals, Viewing, ViewingCursor,
+    ViewingFilter, ViewingNumbers, ViewingPage, ViewingPart, ViewingSelection, ViewingShares, ViewingSums,
+    Watched, Watcher, Whole,
 };
 pub use webhooks::{Delivery, Failure};
 

@@ -104,9 +104,11 @@ async fn sessions(catalog: &Catalog, id: RecordingId, rebuilt: &mut Rebuilt) -> 
         }
         match sessions.last() {
             Some(last) => after = *last,
-            None => return Ok(()),
+            None => break,
         }
     }
+    rebuilt.sums += catalog.rebuild_viewing_shares(id).await?;
+    Ok(())
 }
 
 async fn viewers(catalog: &Catalog, id: RecordingId) -> anyhow::Result<u64> {

@@ -8,24 +8,17 @@ use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
 use super::openapi::params::{Heard, OfRecording};
 use super::openapi::problems::{BadRequest, NotFound, Refused, TooManyListeners};
+use super::sse::Line;
 use crate::auth::{Action, Subject};
 use crate::catalog::{self, Catalog, EventFilter, EventKind, Status, Viewer};
-use crate::clock::{Clock, SystemClock};
 use crate::id::EventId;
-use crate::time::WallTime;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::response::sse::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -34,36 +27,8 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// Of a list.
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
-/// Read from the log in one step, and held for a listener who does not take them.
+/// Read from the log in one step.
 const STEP: u32 = 64;
-const HELD: usize = 64;
-/// Who may listen at one time.
-const MAX_LISTENERS: usize = 256;
-/// A listener who takes nothing for so long is cut off; it resumes where it was.
-const PATIENCE: Duration = Duration::from_secs(20);
-const HEARTBEAT: Duration = Duration::from_secs(15);
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-/// What browsers wait before they connect again.
-const RECONNECT: Duration = Duration::from_secs(1);
-
-/// Places for those who listen to events, and how long one who takes nothing keeps theirs.
-#[derive(Clone, Debug)]
-pub struct Listeners {
-    pub(super) places: Arc<Semaphore>,
-    patience: Duration,
-}
-
-impl Listeners {
-    pub(super) fn new(places: usize, patience: Duration) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), patience }
-    }
-}
-
-impl Default for Listeners {
-    fn default() -> Self {
-        Self::new(MAX_LISTENERS, PATIENCE)
-    }
-}
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
@@ -142,33 +107,17 @@ pub(super) async fn listen(
             app.catalog.position_of(id.parse::<EventId>().map_err(wrong)?).await?
         }
     };
-    let place = Arc::clone(&app.listeners.places).try_acquire_owned();
-    let place = place.map_err(|_| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too-many-listeners",
-            "too many listen to events already",
-        )
-        .header(header::RETRY_AFTER, "10")
-    })?;
-    let (told, mut taken) = mpsc::channel(HELD);
+    let (line, answer) = app.listeners.answer(bearer.subject.expires_at)?;
     let teller = Teller {
         access: app.access.clone(),
         subject: bearer.subject.clone(),
         filter: EventFilter { recording, kinds, viewer },
         catalog: app.catalog.clone(),
-        told,
+        line,
         closing: app.closing.clone(),
-        patience: app.listeners.patience,
-        until: Instant::now() + valid(bearer.subject.expires_at),
-        _place: place,
     };
     tokio::spawn(teller.run(after));
-    let events = stream::poll_fn(move |context| taken.poll_recv(context));
-    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
-    // Proxies that hold answers back until they are large would hold events back.
-    let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
-    Ok(([(header::CACHE_CONTROL, "no-store"), unbuffered], events).into_response())
+    Ok(answer)
 }
 
 /// Tells one listener.
@@ -177,12 +126,8 @@ struct Teller {
     subject: Subject,
     catalog: Catalog,
     filter: EventFilter,
-    told: mpsc::Sender<Result<Event, Infallible>>,
+    line: Line,
     closing: CancellationToken,
-    patience: Duration,
-    /// When the listener's token is void.
-    until: Instant,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Teller {
@@ -190,8 +135,7 @@ impl Teller {
     /// the log was told.
     async fn run(self, mut after: i64) {
         let mut written = self.catalog.events_written();
-        // Something is sent at once, so that clients and proxies see that it has begun.
-        if !self.tell(Event::default().retry(RECONNECT)).await {
+        if !self.line.begin().await {
             return;
         }
         loop {
@@ -212,7 +156,7 @@ impl Teller {
             for event in found {
                 after = event.position;
                 let Ok(event) = as_sse(&event) else { continue };
-                if !self.tell(event).await {
+                if !self.line.tell(event).await {
                     return;
                 }
             }
@@ -225,8 +169,7 @@ impl Teller {
             tokio::select! {
                 changed = written.changed() => if changed.is_err() { return },
                 () = self.closing.cancelled() => {}
-                () = self.told.closed() => return,
-                () = tokio::time::sleep_until(self.until) => return,
+                () = self.line.over() => return,
             }
         }
     }
@@ -236,23 +179,6 @@ impl Teller {
         let Some(id) = self.filter.recording else { return true };
         self.access.permit(&self.subject, Action::View, id).await.is_ok()
     }
-
-    /// `false` when nobody takes it.
-    async fn tell(&self, event: Event) -> bool {
-        match tokio::time::timeout(self.patience, self.told.send(Ok(event))).await {
-            Ok(sent) => sent.is_ok(),
-            Err(_) => {
-                tracing::warn!("a listener to events is too slow and was cut off");
-                false
-            }
-        }
-    }
-}
-
-/// How long until a token is void; a month at most, which is for ever to a connection.
-fn valid(until: WallTime) -> Duration {
-    let left = u64::try_from(until.since(SystemClock.wall())).unwrap_or(0);
-    Duration::from_micros(left).min(LONGEST)
 }
 
 fn as_sse(event: &catalog::Event) -> Result<Event, axum::Error> {

@@ -110,6 +110,8 @@ fn recordings() -> Routes {
         .route(routes!(events::list))
         .route(routes!(analytics::progress::progress))
         .route(routes!(analytics::of_recording::of_recording))
+        .route(routes!(analytics::sessions::of_recording))
+        .route(routes!(analytics::live::of_recording))
         .route(routes!(audit::history::history))
         .route(routes!(download::download))
         .route(routes!(signed::download_url))
@@ -128,7 +130,12 @@ fn events() -> Routes {
 }
 
 fn viewings() -> Routes {
-    Routes::new().route(routes!(analytics::across::across)).route(routes!(analytics::erase::erase))
+    Routes::new()
+        .route(routes!(analytics::across::across))
+        .route(routes!(analytics::sessions::of_all))
+        .route(routes!(analytics::history::history))
+        .route(routes!(analytics::live::of_all))
+        .route(routes!(analytics::erase::erase))
 }
 
 fn audits() -> Routes {

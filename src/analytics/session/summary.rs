@@ -22,6 +22,28 @@ pub enum Source {
     Requests,
 }
 
+impl Source {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [Self::Beacon, Self::Reports, Self::Progress, Self::Requests];
+
+    /// As it is stored and told.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Beacon => "beacon",
+            Self::Reports => "reports",
+            Self::Progress => "progress",
+            Self::Requests => "requests",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
 /// Errors of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Errors {

@@ -10,10 +10,14 @@ mod erase;
 mod filter;
 mod freshen;
 mod gather;
+mod history;
+mod live;
+mod page;
 mod rebuild;
 mod refold;
 mod row;
 mod salts;
+mod shares;
 mod stale;
 mod together;
 mod totals;
@@ -24,13 +28,19 @@ pub(super) use erase::erase_from_viewing;
 pub use filter::{ViewingFilter, ViewingSums};
 pub use freshen::Whole;
 pub use gather::{Arrived, ViewGather};
+pub use history::{HistoryCursor, HistoryFilter, HistoryPage, Watched};
+pub use live::LiveViewings;
+pub use page::{ViewingCursor, ViewingPage, ViewingSelection};
 pub use row::{Viewing, ViewingNumbers, Watcher};
+pub use shares::{MOST_SHARES_TOLD, ViewingPart, ViewingShares};
 pub use totals::{ViewStartup, ViewSums, ViewTotals};
 
 #[cfg(test)]
 mod across_tests;
 #[cfg(test)]
 mod gather_tests;
+#[cfg(test)]
+mod lists_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Rows of viewing sessions.
 
+use super::shares::{decode_renditions, encode_renditions};
 use crate::analytics::ranges::Ranges;
-use crate::analytics::session::{Source, Summary};
+use crate::analytics::session::{Rendition, Source, Summary};
 use crate::catalog::Error;
 use crate::catalog::row::{Connection, Row, boolean, corrupt, integer, parsed, wall};
 use crate::catalog::statement::sql;
 use crate::id::RecordingId;
 use crate::time::WallTime;
 use sqlx::Row as _;
+use std::collections::BTreeMap;
 
 /// Who watched, as far as that is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +94,8 @@ pub struct ViewingNumbers {
     pub errors: u32,
     /// The mean encoded bitrate.
     pub kbps: Option<i64>,
+    /// `playing_ms` by what it was watched in, as far as that is known.
+    pub renditions: BTreeMap<Rendition, i64>,
     /// The last playhead that was told.
     pub position_ms: Option<i64>,
     /// The end was reached.
@@ -110,6 +114,7 @@ impl From<Summary> for ViewingNumbers {
             last_at: micros(summary.ended_ms),
             source: summary.source,
             kbps: summary.mean_kbps(),
+            renditions: summary.renditions,
             seen: summary.seen,
             played_ms: summary.played_ms,
             playing_ms: summary.playing_ms,
@@ -135,15 +140,8 @@ impl ViewingNumbers {
     }
 }
 
-const SOURCES: [(&str, Source); 4] = [
-    ("beacon", Source::Beacon),
-    ("reports", Source::Reports),
-    ("progress", Source::Progress),
-    ("requests", Source::Requests),
-];
-
 pub(super) fn source_name(source: Source) -> &'static str {
-    SOURCES.iter().find(|(_, own)| *own == source).map_or("requests", |(name, _)| name)
+    source.name()
 }
 
 /// Writes the numbers of a session, and the number of its next event.
@@ -157,12 +155,12 @@ pub(super) async fn write(
     sql("UPDATE view_sessions SET first_at = $2, last_at = $3, source = $4, seen = $5, seen_ms = $6, played_ms = $7,
              playing_ms = $8, startup_ms = $9, stalls = $10, stalled_ms = $11, seeks = $12, pauses = $13, errors = $14,
              kbps = $15, position_ms = $16, ended = $17, participant = $18, player = $19, settled = $20,
-             next_number = $21
+             next_number = $21, renditions = $22
          WHERE id = $1")
     .bind(id)
     .bind(numbers.first_at.0)
     .bind(numbers.last_at.0)
-    .bind(source_name(numbers.source))
+    .bind(numbers.source.name())
     .bind(numbers.seen.encode())
     .bind(numbers.seen.total())
     .bind(numbers.played_ms)
@@ -180,6 +178,7 @@ pub(super) async fn write(
     .bind(numbers.player.as_deref())
     .bind(settled)
     .bind(next_number)
+    .bind(encode_renditions(&numbers.renditions)?)
     .execute(on)
     .await?;
     Ok(())
@@ -214,6 +213,7 @@ fn numbers(row: &Row) -> Result<ViewingNumbers, Error> {
         pauses: integer(row, "pauses")?,
         errors: integer(row, "errors")?,
         kbps: row.try_get("kbps")?,
+        renditions: decode_renditions(row)?,
         position_ms: row.try_get("position_ms")?,
         ended: boolean(row, "ended")?,
         participant: row.try_get("participant")?,
@@ -223,6 +223,5 @@ fn numbers(row: &Row) -> Result<ViewingNumbers, Error> {
 
 pub(super) fn source(row: &Row) -> Result<Source, Error> {
     let source: String = row.try_get("source")?;
-    let known = SOURCES.iter().find(|(name, _)| *name == source);
-    known.map(|(_, source)| *source).ok_or_else(|| corrupt("source", source))
+    Source::from_name(&source).ok_or_else(|| corrupt("source", source))
 }

@@ -24,9 +24,9 @@ on_both![
 ];
 
 /// When the first event arrives.
-const AT: i64 = 1_764_000_000_000;
+pub(super) const AT: i64 = 1_764_000_000_000;
 
-fn beacon(seq: u64, t_ms: i64, event: Kind, position_ms: i64) -> Event {
+pub(super) fn beacon(seq: u64, t_ms: i64, event: Kind, position_ms: i64) -> Event {
     Event::Beacon(Beacon {
         at_ms: AT + t_ms,
         seq: Some(seq),

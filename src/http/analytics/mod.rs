@@ -2,8 +2,12 @@
 
 pub(super) mod across;
 pub(super) mod erase;
+pub(super) mod history;
+pub(super) mod live;
 pub(super) mod of_recording;
+mod polled;
 pub(super) mod progress;
+pub(super) mod sessions;
 mod views;
 mod who;
 

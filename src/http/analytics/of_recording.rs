@@ -9,7 +9,7 @@ use super::super::openapi::params::OfRecording;
 use super::super::openapi::problems::{BadRequest, NotFound, Refused};
 use super::who::Client;
 use crate::auth::{Action, Held, held};
-use crate::catalog::{ViewTotals, Viewing, ViewingFilter, Whole};
+use crate::catalog::{ViewTotals, Viewing, ViewingFilter, ViewingShares, Whole};
 use crate::clock::{Clock, SystemClock};
 use crate::playback::room::Room;
 use crate::playback::watchable::Media;
@@ -70,16 +70,17 @@ pub(in crate::http) async fn of_recording(
     let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };
     let kept = media.ended && watchers.is_none() && from.is_none() && to.is_none();
     let filter = ViewingFilter { recording: Some(id), watchers, from, to };
-    let told = |totals: &ViewTotals, newest: &[Viewing]| {
-        Analytics::new(&room, &media, scope, (from, to), totals, newest)
+    let told = |totals: &ViewTotals, newest: &[Viewing], shares: ViewingShares| {
+        Analytics::new(&room, &media, scope, (from, to), totals, newest, shares.into())
     };
     if kept {
         let totals = app.catalog.view_totals(id, whole).await?;
-        return Ok(Json(told(&totals, &app.catalog.viewings(&filter, NEWEST).await?)));
+        let newest = app.catalog.viewings(&filter, NEWEST).await?;
+        return Ok(Json(told(&totals, &newest, app.catalog.viewing_shares(id).await?)));
     }
     let mut rows = app.catalog.viewings(&filter, MOST_SESSIONS + 1).await?;
     let complete = rows.len() <= MOST_SESSIONS as usize;
     rows.truncate(MOST_SESSIONS as usize);
-    let told = told(&ViewTotals::of(&rows, whole), &rows);
+    let told = told(&ViewTotals::of(&rows, whole), &rows, ViewingShares::of(&rows));
     Ok(Json(if complete { told } else { told.of_the_newest() }))
 }

@@ -2,11 +2,14 @@
 //! be made again. Events go to the one writer of the process ([`ViewGather`]).
 
 use super::super::error::Problem;
+use super::polled::Polled;
 use super::who::Who;
 use crate::analytics::event::Event;
 use crate::analytics::ranges::Ranges;
 use crate::auth::new_salt;
-use crate::catalog::{self, Appended, Arrived, Basis, Catalog, ViewGather, Watcher, Whole};
+use crate::catalog::{
+    self, Appended, Arrived, Basis, Catalog, LiveViewings, ViewGather, Viewing, Watcher, Whole,
+};
 use crate::id::RecordingId;
 use crate::playback;
 use crate::playback::room::Room;
@@ -15,6 +18,7 @@ use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +43,7 @@ struct Shared {
     media: Cache<RecordingId, (Instant, u64, Arc<Known>)>,
     salts: Mutex<Option<Salts>>,
     counts: [AtomicU64; OUTCOMES.len()],
+    live: Polled,
 }
 
 /// What may become of what players tell: events, members of events, and whole bodies.
@@ -53,8 +58,8 @@ pub(in crate::http) const OUTCOMES: [(&str, &str); 6] = [
 
 /// What of a recording counts as media, and whether it has ended.
 struct Known {
+    media: Arc<Media>,
     counted: Arc<Ranges>,
-    ended: bool,
 }
 
 /// What the hashes of a day are salted with.
@@ -75,6 +80,7 @@ impl Views {
             media: Cache::new(RECORDINGS),
             salts: Mutex::default(),
             counts: Default::default(),
+            live: Polled::default(),
         }))
     }
 
@@ -113,7 +119,7 @@ impl Views {
             device: device.to_owned(),
             events: events.to_vec(),
             media: Arc::clone(&known.counted),
-            settled: known.ended,
+            settled: known.media.ended,
         };
         Ok(self.0.gather.append(arrived).await?)
     }
@@ -130,7 +136,7 @@ impl Views {
     }
 
     /// What of a recording is media.
-    async fn media(&self, id: RecordingId) -> Result<Arc<Known>, Problem> {
+    async fn media(&self, id: RecordingId) -> Result<Arc<Known>, playback::Error> {
         // Before the rows are read: a change meanwhile makes what is kept old.
         let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
@@ -140,19 +146,19 @@ impl Views {
             return Ok(media);
         }
         let media = Media::load(&self.0.catalog, id).await?;
-        let media = Arc::new(Known { counted: Arc::new(media.counted), ended: media.ended });
+        let media = Arc::new(Known { counted: Arc::new(media.counted.clone()), media: Arc::new(media) });
         self.0.media.insert(id, (read_at, generation, Arc::clone(&media)));
         Ok(media)
     }
 
     /// Counts sessions again that were counted while the recording ran, or before somebody was taken out of it.
     pub(super) async fn settle(&self, id: RecordingId, media: &Media) -> Result<(), Problem> {
-        self.settled(id, media).await?;
+        self.all_settled(id, media).await?;
         Ok(())
     }
 
     /// Whether that were all.
-    async fn settled(&self, id: RecordingId, media: &Media) -> Result<bool, catalog::Error> {
+    async fn all_settled(&self, id: RecordingId, media: &Media) -> Result<bool, catalog::Error> {
         if !media.ended {
             return Ok(true);
         }
@@ -162,6 +168,35 @@ impl Views {
             self.0.catalog.refold_viewing(*session, basis).await?;
         }
         Ok(sessions.len() < SETTLED_AT_ONCE as usize)
+    }
+
+    /// Sessions, each with what of its recording is media, and counted by that: those that were counted before it was known
+    /// are counted again. Those of recordings that are gone meanwhile are left out.
+    pub(super) async fn settled(
+        &self,
+        rows: Vec<Viewing>,
+    ) -> Result<Vec<(Viewing, Arc<Media>)>, playback::Error> {
+        let mut settled = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            let known = match self.media(row.recording).await {
+                Ok(known) => known,
+                Err(playback::Error::NoRecording) => continue,
+                Err(error) => return Err(error),
+            };
+            if known.media.ended && !row.settled {
+                let basis = Basis { media: &known.counted, settled: true };
+                self.0.catalog.refold_viewing(row.id, basis).await?;
+                let Some(found) = self.0.catalog.viewing(row.id).await? else { continue };
+                row = found;
+            }
+            settled.push((row, Arc::clone(&known.media)));
+        }
+        Ok(settled)
+    }
+
+    /// Who watches a recording, or any, from now on.
+    pub(super) fn follow(&self, of: Option<RecordingId>) -> watch::Receiver<Option<LiveViewings>> {
+        self.0.live.follow(&self.0.catalog, of)
     }
 
     /// Makes again what is kept of recordings that have ended, soon after their sessions changed, until `closing`: so who asks
@@ -194,7 +229,7 @@ impl Views {
         if !media.ended {
             return Ok(true);
         }
-        if !self.settled(id, &media).await? {
+        if !self.all_settled(id, &media).await? {
             return Ok(false);
         }
         let whole = Whole { media: &media.stored, length_ms: room.duration_micros() / 1000 };

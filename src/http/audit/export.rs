@@ -2,24 +2,22 @@
 
 use super::super::App;
 use super::super::error::Problem;
+use super::super::export::{CSV, JSON_LINES, pages, respond};
 use super::super::extract::{Arguments, Bearer};
 use super::super::openapi::problems::{BadRequest, Refused};
 use super::query::{Which, filter};
 use crate::audit::{CSV_HEADER, Record, csv, records};
 use crate::auth::Action;
-use crate::catalog::{AuditCursor, AuditFilter, AuditRow, Catalog};
-use axum::body::Body;
+use crate::catalog::{AuditFilter, AuditRow, Catalog};
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+use std::sync::Arc;
 use utoipa::IntoParams;
 
 /// Rows that are read at one time.
 const PAGE: u32 = 1000;
-/// Lines that are sent at one time.
-const LINES: usize = 256;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
@@ -29,8 +27,6 @@ pub(in crate::http) struct Format {
     #[param(required = false, pattern = "^(jsonl|csv)?$")]
     format: String,
 }
-
-type Line = Result<String, crate::audit::Error>;
 
 /// The audit as a file: without a filter everything, as it verifies offline; with one, what it finds.
 ///
@@ -62,18 +58,18 @@ pub(in crate::http) async fn export(
                     Err(error) => Some((Err(error), None)),
                 }
             });
-            Ok(respond(all, "application/x-ndjson", "audit.jsonl"))
+            Ok(respond(all, JSON_LINES, "audit.jsonl"))
         }
         "" | "jsonl" => {
             let first = Record::Export { version: 1, complete: false };
             let rows = rows(app.catalog, filter).map_ok(|row| json_line(&Record::Row(Box::new(row))));
             let all = stream::iter([Ok(json_line(&first))]).chain(rows);
-            Ok(respond(all, "application/x-ndjson", "audit.jsonl"))
+            Ok(respond(all, JSON_LINES, "audit.jsonl"))
         }
         "csv" => {
             let rows = rows(app.catalog, filter).map_ok(|row| csv(&row));
             let all = stream::iter([Ok(CSV_HEADER.to_owned())]).chain(rows);
-            Ok(respond(all, "text/csv; charset=utf-8", "audit.csv"))
+            Ok(respond(all, CSV, "audit.csv"))
         }
         _ => Err(Problem::field("format", "must be jsonl or csv")),
     }
@@ -86,37 +82,16 @@ fn json_line(record: &Record) -> String {
 }
 
 /// Rows that match, page by page.
-fn rows(catalog: Catalog, filter: AuditFilter) -> impl Stream<Item = Result<AuditRow, crate::audit::Error>> {
-    enum Next {
-        First,
-        After(AuditCursor),
-        None,
-    }
-    let pages = stream::unfold(Next::First, move |next| {
-        let (catalog, filter) = (catalog.clone(), filter.clone());
+fn rows(
+    catalog: Catalog,
+    filter: AuditFilter,
+) -> impl Stream<Item = Result<AuditRow, crate::audit::Error>> + Send {
+    let filter = Arc::new(filter);
+    pages(move |cursor| {
+        let (catalog, filter) = (catalog.clone(), Arc::clone(&filter));
         async move {
-            let cursor = match next {
-                Next::First => None,
-                Next::After(cursor) => Some(cursor),
-                Next::None => return None,
-            };
-            match catalog.audit_page(&filter, cursor, PAGE).await {
-                Ok(page) => Some((Ok(page.rows), page.next.map_or(Next::None, Next::After))),
-                Err(error) => Some((Err(crate::audit::Error::from(error)), Next::None)),
-            }
+            let page = catalog.audit_page(&filter, cursor, PAGE).await?;
+            Ok((page.rows, page.next))
         }
-    });
-    pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok::<_, crate::audit::Error>))).try_flatten()
-}
-
-fn respond(lines: impl Stream<Item = Line> + Send + 'static, kind: &'static str, name: &str) -> Response {
-    // A client sees only that it ends too soon.
-    let told = lines.inspect_err(|error| tracing::warn!(%error, "an export of the audit broke off"));
-    let parts = told.try_ready_chunks(LINES).map_ok(|lines| lines.concat()).map_err(|error| error.1);
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, Body::from_stream(parts)).into_response()
+    })
 }

@@ -1,6 +1,7 @@
 //! Playback analytics in answers. `docs/analytics.md` has the definitions.
 
 use super::integrity::Verdict;
+use super::shares::Shares;
 use super::stamp::Stamp;
 use super::viewing::{Session, Stretch, seconds, share, stretches};
 use super::words;
@@ -73,6 +74,8 @@ pub(in crate::http) struct Analytics {
     errors: u64,
     /// By what told it.
     sources: Vec<BySource>,
+    #[serde(flatten)]
+    shares: Shares,
     /// How true the recording is to what was sent; null before the first verdict.
     integrity: Option<Verdict>,
     /// The newest sessions, up to 100.
@@ -174,6 +177,7 @@ impl Analytics {
         (from, to): (Option<WallTime>, Option<WallTime>),
         totals: &ViewTotals,
         newest: &[Viewing],
+        shares: Shares,
     ) -> Self {
         let sums = totals.sums();
         let sessions = i64::try_from(sums.sessions).unwrap_or(i64::MAX);
@@ -211,6 +215,7 @@ impl Analytics {
             stalls: Stalls::of(&sums),
             errors: sums.errors,
             sources: by_source(totals),
+            shares,
             integrity: Verdict::of_all(room),
             sessions: newest.iter().take(SESSIONS).map(|row| Session::of(row, media)).collect(),
         }

@@ -9,9 +9,10 @@ pub(super) mod participant;
 pub(super) mod person;
 pub(super) mod recording;
 pub(super) mod share;
+pub(super) mod shares;
 pub(super) mod stamp;
 pub(super) mod track;
-mod viewing;
+pub(super) mod viewing;
 pub(super) mod words;
 
 use super::App;

@@ -9,6 +9,13 @@ use utoipa::ToSchema;
 #[schema(value_type = String, format = DateTime, examples("2026-01-31T12:00:00.000Z"))]
 pub(in crate::http) struct Stamp(String);
 
+impl Stamp {
+    /// As it is written.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<WallTime> for Stamp {
     fn from(at: WallTime) -> Self {
         Self(at.to_string())

@@ -1,11 +1,15 @@
 //! One viewing session in answers. `docs/analytics.md` has the definitions.
 
+mod csv;
+
+use super::shares::SessionRendition;
 use super::stamp::Stamp;
 use super::words;
 use crate::analytics::ranges::Ranges;
 use crate::analytics::retention::completion_permille;
 use crate::analytics::session::Source;
 use crate::catalog::{Viewing, Watcher};
+use crate::id::RecordingId;
 use crate::playback::watchable::Media;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,7 +25,7 @@ pub(super) struct Stretch {
 /// One viewing session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ViewingSession)]
-pub(super) struct Session {
+pub(in crate::http) struct Session {
     /// The client's own id of it; null when it has none, or was erased.
     session_id: Option<String>,
     /// The user; null of everybody else.
@@ -44,6 +48,8 @@ pub(super) struct Session {
     pauses: u32,
     errors: u32,
     bitrate_kbps: Option<i64>,
+    /// What was shown, as far as that is known; the longest first.
+    renditions: Vec<SessionRendition>,
     /// The last playhead.
     position: Option<f64>,
     /// The end was reached.
@@ -77,6 +83,31 @@ impl ViewerKind {
             Watcher::Erased(_) => Self::Erased,
         }
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Guest => "guest",
+            Self::Untracked => "untracked",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// One viewing session, with what was watched.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedViewingSession)]
+pub(in crate::http) struct Listed {
+    #[schema(value_type = Uuid)]
+    recording_id: RecordingId,
+    #[serde(flatten)]
+    session: Session,
+}
+
+impl Listed {
+    pub(in crate::http) fn of(row: &Viewing, media: &Media) -> Self {
+        Self { recording_id: row.recording, session: Session::of(row, media) }
+    }
 }
 
 impl Session {
@@ -106,6 +137,7 @@ impl Session {
             pauses: numbers.pauses,
             errors: numbers.errors,
             bitrate_kbps: numbers.kbps,
+            renditions: SessionRendition::all(&numbers.renditions),
             position: numbers.position_ms.map(seconds),
             ended: numbers.ended,
             participant: numbers.participant.clone(),
@@ -120,12 +152,12 @@ pub(super) fn stretches(ranges: &Ranges) -> Vec<Stretch> {
 }
 
 /// Of thousandths, as a part of one.
-pub(super) fn share(permille: i64) -> f64 {
+pub(in crate::http) fn share(permille: i64) -> f64 {
     seconds(permille)
 }
 
 /// Of thousandths.
 #[expect(clippy::cast_precision_loss, reason = "printed, not calculated with")]
-pub(super) fn seconds(thousandths: i64) -> f64 {
+pub(in crate::http) fn seconds(thousandths: i64) -> f64 {
     thousandths as f64 / 1000.0
 }

@@ -47,6 +47,8 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/recordings/{id}/history", Holders),
     ("POST", "/api/v1/recordings/{id}/progress", Holders),
     ("GET", "/api/v1/recordings/{id}/analytics", Holders),
+    ("GET", "/api/v1/recordings/{id}/analytics/sessions", Holders),
+    ("GET", "/api/v1/recordings/{id}/analytics/live", Holders),
     ("GET", "/api/v1/recordings/{id}/download", Holders),
     ("GET", "/api/v1/recordings/{id}/download-url", Holders),
     ("GET", "/api/v1/recordings/{id}/stream-url", Holders),
@@ -60,6 +62,9 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/events", Everybody),
     ("POST", "/api/v1/events/replay", Admins),
     ("GET", "/api/v1/analytics", Everybody),
+    ("GET", "/api/v1/analytics/sessions", Everybody),
+    ("GET", "/api/v1/analytics/history", Everybody),
+    ("GET", "/api/v1/analytics/live", Admins),
     ("POST", "/api/v1/analytics/erase", Admins),
     ("GET", "/api/v1/audit", Admins),
     ("GET", "/api/v1/audit/export", Admins),
@@ -203,8 +208,9 @@ async fn roles_start_attach_and_administer() {
             let ask = scene.app.call_as(method.parse().unwrap(), pattern, "u", role, body(pattern));
             let may = match rule {
                 Recorders => matches!(role, Role::Teacher | Role::Admin),
+                // Streams of events have no end; that they begin is tried elsewhere.
+                Admins if *pattern == "/api/v1/analytics/live" && role == Role::Admin => continue,
                 Admins => role == Role::Admin,
-                // The stream of events has no end; that it begins is tried elsewhere.
                 Everybody if *pattern == "/api/v1/events" && role != Role::Unknown => continue,
                 Everybody => role != Role::Unknown,
                 _ => continue,

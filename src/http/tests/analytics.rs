@@ -1,5 +1,8 @@
 mod across;
 mod bodies;
+mod history;
+mod live;
+mod sessions;
 
 use super::*;
 use crate::auth::{Bound, Purpose};

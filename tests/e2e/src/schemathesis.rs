@@ -10,8 +10,14 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// Operations that may answer 503, because somebody else or time is in the way. Which 503s the document says, by name.
-const MAY_BE_UNAVAILABLE: [&str; 4] =
-    ["startRecording", "getMediaPlaylist", "getMediaFile", "listenToEvents"];
+const MAY_BE_UNAVAILABLE: [&str; 6] = [
+    "startRecording",
+    "getMediaPlaylist",
+    "getMediaFile",
+    "listenToEvents",
+    "listenToViewers",
+    "listenToViewersOfRecording",
+];
 
 /// One run.
 pub struct Asking<'a> {
@@ -99,7 +105,9 @@ impl Known {
         for operation in MAY_BE_UNAVAILABLE {
             let more = match operation {
                 // It never ends by itself.
-                "listenToEvents" => "request-timeout = 0.5\nmax-stream-events = 1",
+                "listenToEvents" | "listenToViewers" | "listenToViewersOfRecording" => {
+                    "request-timeout = 0.5\nmax-stream-events = 1"
+                }
                 // One by the bridge waits ten seconds for an application.
                 "startRecording" if !thorough => "phases.coverage.enabled = false",
                 _ => "",
