@@ -159,13 +159,23 @@ fn audit(app: &App) -> String {
 /// What became of what players told.
 fn views(app: &App) -> String {
     let mut text = String::from(
-        "# HELP tureen_view_told_total What players told of viewing: events, members of them and bodies.\n\
+        "# HELP tureen_view_told_total What players told of viewing: events, members of them, bodies and requests with CMCD.\n\
          # TYPE tureen_view_told_total counter\n",
     );
     for ((what, outcome), count) in OUTCOMES.iter().zip(app.views.counts()) {
         let line = format!("tureen_view_told_total{{what=\"{what}\",outcome=\"{outcome}\"}} {count}\n");
         text.push_str(&line);
     }
+    for (outcome, count) in app.inbox.counts() {
+        let line = format!("tureen_view_told_total{{what=\"requests\",outcome=\"{outcome}\"}} {count}\n");
+        text.push_str(&line);
+    }
+    text.push_str(&format!(
+        "# HELP tureen_view_requests_waiting Requests with CMCD that are not kept yet.\n\
+         # TYPE tureen_view_requests_waiting gauge\n\
+         tureen_view_requests_waiting {}\n",
+        app.inbox.waiting()
+    ));
     text
 }
 

@@ -109,6 +109,7 @@ fn recordings() -> Routes {
         .route(routes!(describe::info))
         .route(routes!(events::list))
         .route(routes!(analytics::progress::progress))
+        .route(routes!(analytics::cmcd_reports::report))
         .route(routes!(analytics::of_recording::of_recording))
         .route(routes!(audit::history::history))
         .route(routes!(download::download))
