@@ -104,7 +104,8 @@ impl Said {
         let Some(words) = self.0 else { return };
         // What a browser still has is shown too.
         let is_shown = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-        let Words { at, asked, session, mut cmcd, client } = *words;
+        let Words { at, asked, session, cmcd, client } = *words;
+        let mut cmcd = Box::new(cmcd);
         if file == File::Init {
             if !(cmcd.bs || cmcd.su || !cmcd.bsd.is_empty()) {
                 return;

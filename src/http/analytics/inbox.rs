@@ -41,7 +41,7 @@ pub(super) struct Asked {
     pub(super) at: WallTime,
     pub(super) asked: Instant,
     pub(super) session: String,
-    pub(super) cmcd: Cmcd,
+    pub(super) cmcd: Box<Cmcd>,
     pub(super) bytes: u64,
     pub(super) bearer: Bearer,
     pub(super) client: Client,
@@ -70,7 +70,7 @@ struct Shared {
     views: Views,
     places: Places,
     hold: Duration,
-    queue: Mutex<Vec<Box<Asked>>>,
+    queue: Mutex<Vec<Asked>>,
     waiting: AtomicUsize,
     counts: [AtomicU64; Outcome::NAMES.len()],
     zeros: Cache<Key, i64>,
@@ -133,7 +133,7 @@ impl Inbox {
             self.0.waiting.fetch_sub(1, Relaxed);
             return self.count(Outcome::Dropped, 1);
         }
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(asked));
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     }
 
     /// So many said what cannot be.
@@ -182,18 +182,18 @@ impl Inbox {
     }
 
     /// Takes out those that have been held for so long.
-    fn ripe(&self, hold: Duration) -> Vec<Box<Asked>> {
+    fn ripe(&self, hold: Duration) -> Vec<Asked> {
         let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let (ripe, left) = queue.drain(..).partition(|asked| asked.asked.elapsed() >= hold);
         *queue = left;
         ripe
     }
 
-    async fn keep(&self, ripe: Vec<Box<Asked>>) {
+    async fn keep(&self, ripe: Vec<Asked>) {
         let count = ripe.len();
         let mut sessions: HashMap<Key, Session> = HashMap::new();
         for asked in ripe {
-            if self.sort(*asked, &mut sessions).await.is_none() {
+            if self.sort(asked, &mut sessions).await.is_none() {
                 self.count(Outcome::Dropped, 1);
             }
         }
@@ -212,7 +212,7 @@ impl Inbox {
         self.0.zeros.insert(key.clone(), zero_ms);
         let own = sessions.entry(key);
         let own = own.or_insert_with(|| Session { who, device: client.device(), requests: Vec::new() });
-        own.requests.push(Requested { at_ms: at.0.div_euclid(1000), cmcd, zero_ms, segment, bytes });
+        own.requests.push(Requested { at_ms: at.0.div_euclid(1000), cmcd: *cmcd, zero_ms, segment, bytes });
         Some(())
     }
 
