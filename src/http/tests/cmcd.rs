@@ -160,7 +160,7 @@ async fn what_is_no_viewing_makes_no_event() {
     assert_eq!(app.kept().await, []);
     assert_eq!(
         (app.counted("requests", "refused").await, app.counted("requests", "taken").await),
-        ("3".into(), "0".into())
+        ("2".into(), "0".into())
     );
     // An init segment that is asked for because the buffer had run empty tells that.
     app.get(&at("init-0.mp4", "bs,sid=\"a\""), Role::Student).await;
