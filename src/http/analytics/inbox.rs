@@ -230,3 +230,41 @@ impl Inbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Role, Subject};
+    use crate::live::Hub;
+    use crate::playback::fixture::Fixture;
+    use crate::playback::rows::Rows;
+    use axum::extract::FromRequestParts;
+    use axum::http::Request;
+
+    #[tokio::test]
+    async fn what_is_too_much_is_dropped_and_counted() {
+        let fixture = Fixture::new().await;
+        let catalog = fixture.catalog.clone();
+        let places = Places::new(catalog.clone(), Rows::new(catalog.clone()), Hub::default());
+        let inbox = Inbox::open(Views::new(catalog), places, Duration::from_secs(3600));
+        let mut parts = Request::get("/").body(()).unwrap().into_parts().0;
+        let client = Client::from_request_parts(&mut parts, &()).await.unwrap();
+        let subject = Subject::of_token("ada", Role::Student, WallTime(0));
+        for _ in 0..MOST + 3 {
+            inbox.put(Asked {
+                recording: fixture.recording,
+                track: TrackId::new(),
+                file: File::Segment(0),
+                at: WallTime(0),
+                asked: Instant::now(),
+                session: "s".to_owned(),
+                cmcd: Box::default(),
+                bytes: 0,
+                bearer: Bearer { subject: subject.clone(), carried: None },
+                client: client.clone(),
+            });
+        }
+        assert_eq!(inbox.waiting(), MOST);
+        assert_eq!(inbox.counts().collect::<Vec<_>>(), [("taken", 0), ("refused", 0), ("dropped", 3)]);
+    }
+}
