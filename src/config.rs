@@ -211,7 +211,7 @@ pub enum AtShutdown {
 /// Which other origins' pages may read answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
-    /// All, with GET and HEAD only: players on any page, given a token.
+    /// All, with GET and HEAD, and to report what is watched: players on any page, given a token.
     #[default]
     AnyToRead,
     /// These, with every method.

@@ -9,11 +9,12 @@ use crate::config::{
     self, AtShutdown, Auto, Downloads, Listen, Media, Place, Restart, STRONG_SECRET_BYTES, Secret, Sfus,
     Tokens, Webhooks,
 };
-use crate::http::{self, Access, App, Doors, Limits, Listeners, Views};
+use crate::http::{self, Access, App, Doors, HOLD, Inbox, Limits, Listeners, Views};
 use crate::media::segment::Policy;
 use crate::peer;
 use crate::playback::fetch::Source;
 use crate::playback::filled::Fills;
+use crate::playback::placed::Places;
 use crate::playback::playlists::Playlists;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
@@ -106,6 +107,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         popular: popular.clone(),
     };
     let views = Views::new(catalog.clone());
+    let places = Places::new(catalog.clone(), rows.clone(), edges.clone());
+    let inbox = Inbox::open(views.clone(), places, HOLD);
     let app = App {
         catalog: catalog.clone(),
         files: downloads.files(source),
@@ -126,6 +129,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         sealer,
         webhooks: stats,
         views: views.clone(),
+        inbox: inbox.clone(),
         listeners: Listeners::default(),
         closing: closed.clone(),
     };
@@ -142,6 +146,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         Ok(served) => served.context("the server broke")?.context("the server failed")?,
         Err(_) => tracing::warn!("some requests were cut off"),
     }
+    inbox.end().await;
     let _ = delivering.await;
     audit.end().await;
     catalog.retire().await?;

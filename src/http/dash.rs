@@ -13,6 +13,7 @@ use crate::id::{RecordingId, TrackId};
 use crate::media::Container;
 use crate::media::dash::mpd;
 use crate::playback::dash;
+use crate::playback::placed::File;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -71,6 +72,14 @@ impl Name {
         let mp4 = rest.strip_suffix(".m4s").map(|time| (time, Container::Mp4));
         let (time, container) = mp4.or(rest.strip_suffix(".webm").map(|time| (time, Container::WebM)))?;
         number(time).map(|time| Self::At(time, container))
+    }
+
+    /// As it is found on the timeline.
+    pub(super) fn placed(self) -> File {
+        match self {
+            Self::At(time, _) => File::At(time),
+            Self::Init(_) | Self::Black => File::Init,
+        }
     }
 }
 

@@ -40,6 +40,7 @@ mod stop;
 mod stream;
 mod webhooks;
 
+use crate::analytics::cmcd::HEADERS;
 use crate::audit::Audit;
 use crate::auth::{Sealer, Verifier};
 use crate::catalog::Catalog;
@@ -56,7 +57,7 @@ use crate::recorder::Supervisor;
 use crate::storage::Store;
 use crate::webhook::Stats;
 pub use access::Access;
-pub use analytics::Views;
+pub use analytics::{HOLD, Inbox, Views};
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -69,9 +70,10 @@ pub use sse::Listeners;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequestLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowMethods, AllowOrigin, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -80,6 +82,8 @@ use url::Url;
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 10;
+/// Where players report, which they may from any origin.
+const REPORTS: &str = "/cmcd";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers work with.
@@ -123,6 +127,8 @@ pub struct App {
     pub webhooks: Arc<Stats>,
     /// Viewing sessions that go on.
     pub views: Views,
+    /// What players tell of themselves with requests.
+    pub inbox: Inbox,
     /// Who listens to events.
     pub listeners: Listeners,
     /// The service ends: answers without an end must come to one.
@@ -166,6 +172,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .with_state(app)
         // Few layers, each of several with the outermost first: each would box the request's future and the answer's body else.
         .layer((
+            MapRequestLayer::new(only_reports),
             from_fn(limits::in_time),
             slow_bodies,
             cors(origins),
@@ -182,15 +189,18 @@ pub fn router(app: App, origins: &Origins) -> Router {
 }
 
 fn cors(origins: &Origins) -> CorsLayer {
+    let of_players = HEADERS.map(HeaderName::from_static);
+    let of_others = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::RANGE,
+        header::IF_NONE_MATCH,
+        header::IF_RANGE,
+        HeaderName::from_static("last-event-id"),
+    ];
+    let allowed: Vec<HeaderName> = of_others.into_iter().chain(of_players).collect();
     let layer = CorsLayer::new()
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::RANGE,
-            header::IF_NONE_MATCH,
-            header::IF_RANGE,
-            HeaderName::from_static("last-event-id"),
-        ])
+        .allow_headers(allowed)
         .expose_headers([
             header::CONTENT_RANGE,
             header::CONTENT_DISPOSITION,
@@ -200,7 +210,8 @@ fn cors(origins: &Origins) -> CorsLayer {
         ])
         .max_age(Duration::from_secs(3600));
     match origins {
-        Origins::AnyToRead => layer.allow_origin(Any).allow_methods([Method::GET, Method::HEAD]),
+        // Those that `only_reports` has left.
+        Origins::AnyToRead => layer.allow_origin(Any).allow_methods(AllowMethods::mirror_request()),
         Origins::Only(names) => {
             let names = names.iter().filter_map(|name| HeaderValue::from_str(name).ok());
             layer.allow_origin(AllowOrigin::list(names)).allow_methods([
@@ -211,6 +222,16 @@ fn cors(origins: &Origins) -> CorsLayer {
             ])
         }
     }
+}
+
+/// Pages of any origin may read, and nothing else but report what their players do: what another one asks whether it
+/// may is answered as if it asked to read.
+fn only_reports(mut request: Request) -> Request {
+    if request.method() == Method::OPTIONS && !request.uri().path().ends_with(REPORTS) {
+        let read = HeaderValue::from_static("GET");
+        request.headers_mut().insert(header::ACCESS_CONTROL_REQUEST_METHOD, read);
+    }
+    request
 }
 
 /// The path without its query, which may hold a token.

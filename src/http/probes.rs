@@ -159,7 +159,7 @@ fn audit(app: &App) -> String {
 /// What became of what players told.
 fn views(app: &App) -> String {
     let mut text = String::from(
-        "# HELP tureen_view_told_total What players told of viewing: events, members of them and bodies.\n\
+        "# HELP tureen_view_told_total What players told of viewing: events, members of them, bodies and requests with CMCD.\n\
          # TYPE tureen_view_told_total counter\n",
     );
     for ((what, outcome), count) in OUTCOMES.iter().zip(app.views.counts()) {
@@ -171,6 +171,16 @@ fn views(app: &App) -> String {
          # TYPE tureen_view_commits_total counter\n\
          tureen_view_commits_total {}\n",
         app.views.commits()
+    ));
+    for (outcome, count) in app.inbox.counts() {
+        let line = format!("tureen_view_told_total{{what=\"requests\",outcome=\"{outcome}\"}} {count}\n");
+        text.push_str(&line);
+    }
+    text.push_str(&format!(
+        "# HELP tureen_view_requests_waiting Requests with CMCD that are not kept yet.\n\
+         # TYPE tureen_view_requests_waiting gauge\n\
+         tureen_view_requests_waiting {}\n",
+        app.inbox.waiting()
     ));
     text
 }

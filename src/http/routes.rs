@@ -109,6 +109,7 @@ fn recordings() -> Routes {
         .route(routes!(describe::info))
         .route(routes!(events::list))
         .route(routes!(analytics::progress::progress))
+        .route(routes!(analytics::cmcd_reports::report))
         .route(routes!(analytics::of_recording::of_recording))
         .route(routes!(analytics::sessions::of_recording))
         .route(routes!(analytics::live::of_recording))

@@ -1,11 +1,12 @@
 //! `GET /api/v1/recordings/{id}/stream/...`: playlists, init segments, segments, their parts, and fills.
 
 use super::App;
+use super::analytics::cmcd::Said;
 use super::dash;
 use super::describe::words;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, track_id};
-use super::openapi::params::{Known, OfFile, OfRecording, OfTrack, Parts};
+use super::openapi::params::{CmcdArgument, CmcdHeaders, Known, OfFile, OfRecording, OfTrack, Parts};
 use super::openapi::problems::{
     BadRequest, NoTransportStream, NotFound, NotInContainer, NotInTime, NotPlayable, NothingYet, OutOfRange,
     Refused, TooFarAhead,
@@ -14,6 +15,7 @@ use super::range;
 use crate::auth::Action;
 use crate::id::{ParticipantId, RecordingId};
 use crate::playback::filled::Named;
+use crate::playback::placed::File;
 use crate::playback::playlists::Directives;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -134,9 +136,11 @@ pub(super) async fn iframes(
 }
 
 /// A file of a track that a playlist or manifest names: init segment, segment, part or fill.
+///
+/// What a player says of itself with CMCD counts in the analytics, and changes nothing of the answer.
 #[utoipa::path(
     get, path = "/{id}/stream/{track}/{file}", operation_id = "getMediaFile", tag = "Playback",
-    params(OfFile, Parts),
+    params(OfFile, Parts, CmcdArgument, CmcdHeaders),
     responses(
         (status = 200, description = "The whole.", content(("video/mp4"), ("video/webm")),
             headers(("ETag" = String), ("Accept-Ranges" = String))),
@@ -150,11 +154,15 @@ pub(super) async fn file(
     State(app): State<App>,
     bearer: Bearer,
     Place((id, track, name)): Place<(String, String, String)>,
+    said: Said,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     if let Some(name) = dash::Name::parse(&name) {
-        return dash::file(&app, id, track_id(&track)?, name, &headers).await;
+        let track = track_id(&track)?;
+        let response = dash::file(&app, id, track, name, &headers).await?;
+        said.of(&app, &bearer, (id, track), name.placed(), &response);
+        return Ok(response);
     }
     let name = Name::parse(&name).ok_or_else(|| no_file(id, &name))?;
     let track = track_id(&track)?;
@@ -166,7 +174,14 @@ pub(super) async fn file(
         Name::Part { segment, number } => source.part(id, track, segment, number).await?,
         Name::Fill(named) => source.fill(id, track, named).await?,
     };
-    range::respond(fetched, SEGMENT_TYPE, &headers)
+    let response = range::respond(fetched, SEGMENT_TYPE, &headers)?;
+    said.of(&app, &bearer, (id, track), name.placed(), &response);
+    Ok(response)
+}
+
+/// What the name of a file of a track says, if there may be one of it.
+pub(super) fn named(name: &str) -> Option<File> {
+    dash::Name::parse(name).map(dash::Name::placed).or_else(|| Name::parse(name).map(Name::placed))
 }
 
 /// A segment of the earlier service: there are none any more.
@@ -229,6 +244,16 @@ impl Name {
             return Some(Self::Part { segment: number(segment)?, number: number(part)? });
         }
         number(stem).map(Self::Segment)
+    }
+
+    /// As it is found on the timeline.
+    fn placed(self) -> File {
+        match self {
+            Self::Init(_) | Self::Black => File::Init,
+            Self::Segment(number) => File::Segment(number),
+            Self::Part { segment, number } => File::Part { segment, number },
+            Self::Fill(named) => File::Fill(named),
+        }
     }
 }
 

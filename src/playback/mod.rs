@@ -17,6 +17,7 @@ pub mod filled;
 mod ladder;
 mod marks;
 mod pieces;
+pub mod placed;
 pub mod playlist;
 pub mod playlists;
 pub mod popular;

@@ -79,6 +79,13 @@ const KNOWN: [&str; 21] = [
 /// Members that hold for the session and not for one event.
 const OF_SESSION: [&str; 4] = ["participant", "player", "player_version", "live"];
 
+/// Whether a text may be the id of a session: opaque, printable without quoting wherever it may stand, and bounded.
+#[must_use]
+pub fn is_session_id(text: &str) -> bool {
+    let is_of_ids = |c: char| c.is_ascii_alphanumeric() || "-_.:~".contains(c);
+    (1..=MOST_ID).contains(&text.len()) && text.chars().all(is_of_ids)
+}
+
 impl Fields<'_> {
     fn get(&self, name: &str) -> Option<&Value> {
         let around = || self.around.filter(|_| OF_SESSION.contains(&name))?.get(name);
@@ -147,10 +154,9 @@ impl Fields<'_> {
     pub(super) fn session_id(&self) -> Result<Option<String>, BadEvent> {
         let Some(value) = self.get("session_id") else { return Ok(None) };
         let id = value.as_str().ok_or(BadEvent::SessionId)?;
-        let is_of_ids = |c: char| c.is_ascii_alphanumeric() || "-_.:~".contains(c);
         match id {
             "" => Ok(None),
-            id if id.len() <= MOST_ID && id.chars().all(is_of_ids) => Ok(Some(id.to_owned())),
+            id if is_session_id(id) => Ok(Some(id.to_owned())),
             _ => Err(BadEvent::SessionId),
         }
     }

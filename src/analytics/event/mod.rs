@@ -7,7 +7,7 @@ mod body;
 mod fields;
 
 pub use body::{BadBody, Batch, MOST_BODY_BYTES, MOST_EVENTS};
-pub use fields::BadEvent;
+pub use fields::{BadEvent, is_session_id};
 
 use super::cmcd::{Cmcd, Object};
 use serde::{Deserialize, Serialize};

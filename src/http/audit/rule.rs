@@ -60,7 +60,7 @@ pub(super) fn of(method: &Method, route: &str) -> Rule {
         ("GET" | "HEAD", "/download") => rule(Action::Download, Kind::File),
         ("GET" | "HEAD", "/history") => rule(Action::AuditRead, Kind::Once),
         // Where a player is, which it tells every few seconds.
-        ("POST", "/progress") => rule(Action::View, Kind::Quiet),
+        ("POST", "/progress" | "/cmcd") => rule(Action::View, Kind::Quiet),
         ("POST", "/start") => rule(Action::Start, Kind::Effect),
         ("POST", "/stop") => rule(Action::Stop, Kind::Ending),
         ("POST", "/pause") => rule(Action::Pause, Kind::Ending),
@@ -109,6 +109,7 @@ mod tests {
             (Method::DELETE, "/api/v1/recordings/{id}/shares/{share}", Action::Unshare, Kind::Effect),
             (Method::POST, "/api/v1/recordings/{id}/something-new", Action::Policy, Kind::Effect),
             (Method::POST, "/api/v1/recordings/{id}/progress", Action::View, Kind::Quiet),
+            (Method::POST, "/api/v1/recordings/{id}/cmcd", Action::View, Kind::Quiet),
             (Method::GET, "/api/v1/recordings/{id}/analytics", Action::View, Kind::Once),
             (Method::GET, "/api/v1/recordings/{id}/analytics/sessions", Action::View, Kind::Once),
             (Method::GET, "/api/v1/recordings/{id}/analytics/live", Action::View, Kind::Once),

@@ -80,6 +80,29 @@ parts! {
         file: String,
     }
 
+    /// Of a player that tells of itself (CTA-5004 3, as an argument).
+    Query CmcdArgument {
+        /// CMCD, version 1 or 2.
+        #[param(rename = "CMCD", required = false, example = "bl=21300,ot=v,sid=\"0f8f2f1c\"")]
+        cmcd: String,
+    }
+
+    /// Of a player that tells of itself (CTA-5004 3, in headers).
+    Header CmcdHeaders {
+        /// CMCD of this request.
+        #[param(rename = "CMCD-Request", required = false, example = "bl=21300,su")]
+        request: String,
+        /// Of what is asked for.
+        #[param(rename = "CMCD-Object", required = false, example = "br=3200,d=2000,ot=v")]
+        object: String,
+        /// Of the session.
+        #[param(rename = "CMCD-Session", required = false, example = "sid=\"0f8f2f1c\"")]
+        session: String,
+        /// Of the player.
+        #[param(rename = "CMCD-Status", required = false, example = "bs")]
+        status: String,
+    }
+
     /// Of a file that goes on where a client has it.
     Header Rest {
         /// The ETag of the file whose rest is wanted.

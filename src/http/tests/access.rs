@@ -46,6 +46,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/recordings/{id}/events", Holders),
     ("GET", "/api/v1/recordings/{id}/history", Holders),
     ("POST", "/api/v1/recordings/{id}/progress", Holders),
+    ("POST", "/api/v1/recordings/{id}/cmcd", Holders),
     ("GET", "/api/v1/recordings/{id}/analytics", Holders),
     ("GET", "/api/v1/recordings/{id}/analytics/sessions", Holders),
     ("GET", "/api/v1/recordings/{id}/analytics/live", Holders),

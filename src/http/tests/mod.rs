@@ -5,6 +5,7 @@ mod analytics;
 mod attacks;
 mod audit;
 mod auth;
+mod cmcd;
 mod contract;
 mod dash;
 mod download;
@@ -18,7 +19,7 @@ mod signed;
 mod start;
 mod stream;
 
-use super::{Access, App, Doors, Limits, Listeners, Views, router, routes};
+use super::{Access, App, Doors, Inbox, Limits, Listeners, Views, router, routes};
 use crate::audit::{Audit, Config, Trusted};
 use crate::auth::{Claims, Role, Sealer, Verifier, mint};
 use crate::catalog::{NewShare, With};
@@ -32,6 +33,7 @@ use crate::media::segment::Policy;
 use crate::playback::file::Files;
 use crate::playback::filled::Fills;
 use crate::playback::fixture::Fixture;
+use crate::playback::placed::Places;
 use crate::playback::playlists::Playlists;
 use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
@@ -94,6 +96,7 @@ struct TestApp {
     audit: Audit,
     closing: CancellationToken,
     listeners: Listeners,
+    inbox: Inbox,
     edges: Hub,
     contract: Contract,
     paths: Vec<String>,
@@ -134,6 +137,9 @@ impl TestApp {
         let (policy, appender) = (Policy::default(), audit.appender.clone());
         let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), 8, appender);
         let edges = recorder.edges().clone();
+        let views = Views::new(catalog.clone());
+        let places = Places::new(catalog.clone(), rows.clone(), edges.clone());
+        let inbox = Inbox::open(views.clone(), places, Duration::from_millis(30));
         let app = App {
             audit: audit.clone(),
             files: Files::new(fixture.source(), 1 << 20),
@@ -153,7 +159,8 @@ impl TestApp {
             frames: "'self'".into(),
             reach,
             webhooks: Arc::default(),
-            views: Views::new(fixture.catalog.clone()),
+            views,
+            inbox: inbox.clone(),
             listeners: Listeners::new(2, Duration::from_millis(300)),
             closing: CancellationToken::new(),
         };
@@ -162,7 +169,7 @@ impl TestApp {
         let router = router(app, &origins);
         let document = Request::get("/openapi.json").body(Body::empty()).unwrap();
         let contract = Contract(answer(&router, document).await.json());
-        Self { router, audit, closing, listeners, fixture, edges, paths, contract }
+        Self { router, audit, closing, listeners, inbox, fixture, edges, paths, contract }
     }
 
     /// The answer, which is as the document says.

@@ -1,5 +1,7 @@
 //! Who watched what, told by real players.
 
+mod measured;
+
 use serde_json::{Value, json};
 use std::time::Duration;
 use tureen_e2e::readers;

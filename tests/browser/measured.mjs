@@ -1,0 +1,139 @@
+// Plays with a player that tells of itself with CMCD, as it is told to, and reports what an observer saw, as one line of
+// JSON.
+//
+// measured.mjs --player hls|shaka|dash --way reports|query|headers --address URL --reports URL --session ID
+//              [--steps '[{"play": 4}, {"stall": 2}, {"pause": 1}, {"seek": 8}, {"play": "end"}]'] [--patience 30]
+//
+// `play` is for so many seconds of media or to the end, `pause` for so many of the clock, `seek` to a second of the
+// player's; `stall` holds all segments back until it stands still, and for so many seconds more. --address and --reports
+// hold their token. Answers `stretches`, what was shown from where to where, and `stalls`, where it stood and for how long.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readArgs, report } from './lib/args.mjs';
+import { withPage } from './lib/chromium.mjs';
+
+const usage = 'usage: measured.mjs --player NAME --way reports|query|headers --address URL --reports URL --session ID';
+const { values } = readArgs(
+  {
+    player: { type: 'string', default: 'hls' },
+    way: { type: 'string', default: 'query' },
+    address: { type: 'string' },
+    reports: { type: 'string', default: '' },
+    session: { type: 'string', default: '' },
+    steps: { type: 'string', default: '[{"play": 3}]' },
+    patience: { type: 'string', default: '30' },
+  },
+  usage,
+);
+if (!values.address || !values.session || (values.way === 'reports' && !values.reports)) {
+  console.error(usage);
+  process.exit(2);
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const timeout = Number(values.patience) * 1000;
+const PAGE = '/blank-page-of-the-player-test';
+const BLANK = '<!doctype html><title>player</title><style>video { width: 640px; height: 360px }</style>';
+const MEDIA = /\/stream\/[^/]+\/[^/?]+\.(m4s|webm)(\?|$)/;
+
+/** What a page loads for a player. */
+function library(name) {
+  const modules = join(here, 'node_modules');
+  return {
+    hls: join(dirname(createRequire(import.meta.url).resolve('hls.js')), 'hls.min.js'),
+    dash: join(modules, 'dashjs/dist/modern/umd/dash.all.min.js'),
+    shaka: join(modules, 'shaka-player/dist/shaka-player.compiled.js'),
+  }[name];
+}
+
+/** CMCD as docs/analytics.md has it for each player: one way, and no other. */
+function cmcd() {
+  const { player, way, session } = values;
+  const reports = way === 'reports';
+  const target = { url: values.reports, events: ['ps', 'e', 't', 'bc', 'pr'] };
+  const version = reports ? 2 : 1;
+  const eventTargets = reports ? [player === 'hls' ? target : { enabled: true, ...target }] : [];
+  const headers = way === 'headers';
+  return {
+    hls: { sessionId: session, version, useHeaders: headers, eventTargets },
+    shaka: { enabled: true, sessionId: session, version, useHeaders: headers, eventTargets },
+    dash: { enabled: true, sid: session, version, mode: headers ? 'header' : 'query', eventTargets },
+  }[player];
+}
+
+/** Holds segments back while it is closed. */
+class Gate {
+  #opened = null;
+  #open = null;
+
+  close() {
+    this.#opened = new Promise((open) => {
+      this.#open = open;
+    });
+  }
+
+  open() {
+    this.#open?.();
+    this.#opened = null;
+  }
+
+  async pass(route) {
+    await this.#opened;
+    // A player may have given it up meanwhile.
+    await route.continue().catch(() => {});
+  }
+}
+
+async function take(page, gate, { play, pause, seek, stall }) {
+  if (play !== undefined && !(await page.evaluate((seconds) => measured.play(seconds), play))) {
+    throw new Error(`it does not play: ${JSON.stringify(await page.evaluate(() => measured.close()))}`);
+  }
+  if (pause !== undefined) {
+    await page.evaluate(() => measured.pause());
+    await page.waitForTimeout(pause * 1000);
+  }
+  if (seek !== undefined) await page.evaluate((to) => measured.seek(to), seek);
+  if (stall !== undefined) {
+    gate.close();
+    await page.waitForFunction(() => measured.stands(), null, { timeout, polling: 20 });
+    await page.waitForTimeout(stall * 1000);
+    gate.open();
+    await page.waitForFunction(() => !measured.stands(), null, { timeout, polling: 20 });
+  }
+}
+
+await report(() =>
+  withPage(async (page) => {
+    // A page of the server's own origin, so that the service needs no CORS for its tests.
+    const blank = new URL(PAGE, values.address).href;
+    await page.route(blank, (route) => route.fulfill({ contentType: 'text/html', body: BLANK }));
+    const gate = new Gate();
+    await page.route(MEDIA, (route) => gate.pass(route));
+    // What is asked for, and whether it tells of itself in the way that it should and in no other.
+    const asked = { segments: 0, query: 0, headers: 0, reports: 0 };
+    page.on('request', (request) => {
+      if (MEDIA.test(request.url())) {
+        asked.segments += 1;
+        asked.query += new URL(request.url()).searchParams.has('CMCD') ? 1 : 0;
+        asked.headers += 'cmcd-session' in request.headers() ? 1 : 0;
+      }
+      asked.reports += request.method() === 'POST' ? 1 : 0;
+    });
+    await page.goto(blank);
+    for (const path of [library(values.player), join(here, 'page/engines.js'), join(here, 'page/measured.js')]) {
+      await page.addScriptTag({ content: await readFile(path, 'utf8') });
+    }
+    const opened = await page.evaluate((how) => measured.open(how), {
+      engine: values.player,
+      address: values.address,
+      config: cmcd(),
+    });
+    for (const step of JSON.parse(values.steps)) await take(page, gate, step);
+    const seen = await page.evaluate(() => measured.close());
+    // What it sent last is on its way.
+    await page.waitForTimeout(1000);
+    return { opened, session: values.session, asked, ...seen };
+  }),
+);
