@@ -8,7 +8,7 @@ use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place};
 use super::openapi::params::{Heard, OfRecording};
 use super::openapi::problems::{BadRequest, NotFound, Refused, TooManyListeners};
-use super::sse::Line;
+use super::sse::{Line, ServerSentEvent};
 use crate::auth::{Action, Subject};
 use crate::catalog::{self, Catalog, EventFilter, EventKind, Status, Viewer};
 use crate::id::EventId;
@@ -70,7 +70,7 @@ pub(super) struct Happened {
     get, path = "/", operation_id = "listenToEvents", tag = "Events",
     params(Listen, Heard),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream", description = "Events without an end."),
+        (status = 200, body = ServerSentEvent, content_type = "text/event-stream", description = "Events without an end."),
         Refused<(BadRequest, NotFound, TooManyListeners)>,
     ),
 )]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// Held for a listener who does not take them.
 const HELD: usize = 64;
@@ -23,6 +24,17 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 /// What browsers wait before they connect again.
 const RECONNECT: Duration = Duration::from_secs(1);
+
+/// An event of a stream, by its fields (HTML 9.2.6): that is what readers of the document take its schema for.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "told, not made: axum writes it")]
+pub(super) struct ServerSentEvent {
+    event: Option<String>,
+    id: Option<String>,
+    data: Option<String>,
+    /// Milliseconds to wait before connecting again.
+    retry: Option<u64>,
+}
 
 /// Places for those who listen, and how long one who takes nothing keeps theirs.
 #[derive(Clone, Debug)]

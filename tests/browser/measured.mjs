@@ -44,7 +44,8 @@ function library(name) {
   return {
     hls: join(dirname(createRequire(import.meta.url).resolve('hls.js')), 'hls.min.js'),
     dash: join(modules, 'dashjs/dist/modern/umd/dash.all.min.js'),
-    shaka: join(modules, 'shaka-player/dist/shaka-player.compiled.js'),
+    // The compiler of 5.2's release build renames the key of its state, so that its reports never tell that.
+    shaka: join(modules, `shaka-player/dist/shaka-player.compiled${values.way === 'reports' ? '.debug' : ''}.js`),
   }[name];
 }
 
@@ -54,7 +55,12 @@ function cmcd() {
   const reports = way === 'reports';
   const target = { url: values.reports, events: ['ps', 'e', 't', 'bc', 'pr'] };
   const version = reports ? 2 : 1;
-  const eventTargets = reports ? [player === 'hls' ? target : { enabled: true, ...target }] : [];
+  const more = {
+    hls: {},
+    shaka: { enabled: true },
+    dash: { enabled: true, enabledKeys: ['br', 'ec', 'msd', 'pr', 'sid', 'sn', 'st', 'sta'] },
+  }[player];
+  const eventTargets = reports ? [{ ...target, ...more }] : [];
   const headers = way === 'headers';
   return {
     hls: { sessionId: session, version, useHeaders: headers, eventTargets },
@@ -63,7 +69,7 @@ function cmcd() {
   }[player];
 }
 
-/** Holds segments back while it is closed. */
+/** Holds segments back while it is closed, as a slow network does: they are asked for at once and come late. */
 class Gate {
   #opened = null;
   #open = null;
@@ -80,9 +86,11 @@ class Gate {
   }
 
   async pass(route) {
+    // A player may give it up meanwhile.
+    if (this.#opened === null) return route.continue().catch(() => {});
+    const response = await route.fetch();
     await this.#opened;
-    // A player may have given it up meanwhile.
-    await route.continue().catch(() => {});
+    return route.fulfill({ response }).catch(() => {});
   }
 }
 

@@ -50,7 +50,7 @@ pub(in crate::http) struct Which {
     #[param(required = false, value_type = words::AnalyticsGroupBy)]
     group_by: String,
     /// `value` for days, else `sessions`, unless it is said. `value` is the least first, all others the most first.
-    #[param(required = false, value_type = words::AnalyticsOrder)]
+    #[param(required = false, inline, value_type = words::AnalyticsOrder)]
     order: String,
     /// Sessions that began then or later: a time of RFC 3339, or a day, which begins in UTC.
     #[param(required = false, example = "2026-01-01")]
@@ -58,7 +58,7 @@ pub(in crate::http) struct Which {
     /// Sessions that began before that.
     #[param(required = false, example = "2026-02-01")]
     to: String,
-    #[param(required = false, value_type = words::MaybeId)]
+    #[param(required = false, inline, value_type = words::MaybeId)]
     recording_id: String,
     #[param(required = false)]
     room_id: String,
@@ -75,8 +75,8 @@ pub(in crate::http) struct Which {
 
 /// Who watched across recordings, how much, and whether playback was good.
 ///
-/// All together, or by day, recording, room or viewer. Administrators see all recordings, everybody else those that they started. What is not of whole days, and groups by
-/// viewer, need a recording, a viewer, or a span of 31 days at most.
+/// All together, or by day, recording, room or viewer. Administrators see all recordings, everybody else those that they
+/// started. What is not of whole days, and groups by viewer, need a recording, a viewer, or a span of 31 days at most.
 #[utoipa::path(
     get, path = "/", operation_id = "getAnalytics", tag = "Analytics", params(Which),
     responses((status = 200, body = Across, description = "Groups, in their order."), Refused<BadRequest>),

@@ -16,22 +16,37 @@ use crate::id::{RecordingId, TrackId};
 use crate::playback;
 use crate::playback::placed::{File, Placed};
 use crate::time::WallTime;
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Serialize;
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// Sessions of one body: each takes a commit.
 const MOST_SESSIONS: usize = 32;
 
+/// What became of records. dash.js 5.2 takes an answer without a body for a failure, and sends it again.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CmcdReport)]
+pub(in crate::http) struct Told {
+    /// Records that are kept.
+    taken: u32,
+    /// Records that had come before.
+    known: u32,
+    /// Records that cannot be, or are too many.
+    refused: u32,
+}
+
 /// Tells what a player does by reports of CMCD version 2.
 ///
 /// One record on a line, up to 256; `application/cmcd`, or any other type. Each needs `sid`, `e` and `ts`, and counts once
-/// by `ts` and `sn`. What was taken is kept when the answer comes, which has no body.
+/// by `ts` and `sn`. What was taken is kept when the answer comes.
 #[utoipa::path(
     post, path = "/{id}/cmcd", operation_id = "reportCmcd", tag = "Analytics", params(OfRecording),
     request_body(content((String = "text/plain"), (String = "application/cmcd")), description = "Records",
         example = "e=ps,sid=\"0f8f2f1c\",sn=0,sta=p,ts=1790000000000,v=2\n"),
-    responses((status = 204, description = "What was taken is kept."), Refused<(OfBody, NotFound)>),
+    responses((status = 200, body = Told, description = "What was taken is kept."), Refused<(OfBody, NotFound)>),
 )]
 pub(in crate::http) async fn report(
     State(app): State<App>,
@@ -39,7 +54,7 @@ pub(in crate::http) async fn report(
     Place(id): Place<String>,
     client: Client,
     Raw(body): Raw,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Told>, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let (now, asked) = (SystemClock.wall(), Instant::now());
     let report = Report::read(&body).map_err(|error| {
@@ -68,7 +83,7 @@ pub(in crate::http) async fn report(
         refused = refused.saturating_add(appended.refused);
     }
     app.views.count([taken, known, refused, 0, 0, 0]);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(Told { taken, known, refused }))
 }
 
 /// Records by their sessions, in their order, and how many are of none.

@@ -7,7 +7,7 @@ use super::super::error::Problem;
 use super::super::extract::{Bearer, Place};
 use super::super::openapi::params::OfRecording;
 use super::super::openapi::problems::{NotFound, Refused, TooManyListeners};
-use super::super::sse::Line;
+use super::super::sse::{Line, ServerSentEvent};
 use crate::auth::{Action, Subject};
 use crate::catalog::LiveViewings;
 use crate::clock::{Clock, SystemClock};
@@ -44,7 +44,7 @@ struct Viewers {
     get, path = "/{id}/analytics/live", operation_id = "listenToViewersOfRecording", tag = "Analytics",
     params(OfRecording),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream", description = "Events without an end."),
+        (status = 200, body = ServerSentEvent, content_type = "text/event-stream", description = "Events without an end."),
         Refused<(NotFound, TooManyListeners)>,
     ),
 )]
@@ -63,7 +63,7 @@ pub(in crate::http) async fn of_recording(
 #[utoipa::path(
     get, path = "/live", operation_id = "listenToViewers", tag = "Analytics",
     responses(
-        (status = 200, body = String, content_type = "text/event-stream", description = "Events without an end."),
+        (status = 200, body = ServerSentEvent, content_type = "text/event-stream", description = "Events without an end."),
         Refused<TooManyListeners>,
     ),
 )]

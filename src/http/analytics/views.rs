@@ -15,6 +15,7 @@ use crate::playback;
 use crate::playback::room::Room;
 use crate::playback::watchable::Media;
 use quick_cache::sync::Cache;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -137,14 +138,19 @@ impl Views {
 
     /// What of a recording is media.
     async fn media(&self, id: RecordingId) -> Result<Arc<Known>, playback::Error> {
-        // Before the rows are read: a change meanwhile makes what is kept old.
-        let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         if let Some((at, then, media)) = self.0.media.get(&id)
-            && then == generation
-            && read_at.duration_since(at) < FRESH
+            && then == self.0.catalog.generation(id)
+            && at.elapsed() < FRESH
         {
             return Ok(media);
         }
+        self.media_now(id).await
+    }
+
+    /// The same, as it is now.
+    async fn media_now(&self, id: RecordingId) -> Result<Arc<Known>, playback::Error> {
+        // Before the rows are read: a change meanwhile makes what is kept old.
+        let (generation, read_at) = (self.0.catalog.generation(id), Instant::now());
         let media = Media::load(&self.0.catalog, id).await?;
         let media = Arc::new(Known { counted: Arc::new(media.counted.clone()), media: Arc::new(media) });
         self.0.media.insert(id, (read_at, generation, Arc::clone(&media)));
@@ -177,12 +183,22 @@ impl Views {
         rows: Vec<Viewing>,
     ) -> Result<Vec<(Viewing, Arc<Media>)>, playback::Error> {
         let mut settled = Vec::with_capacity(rows.len());
+        // Whether a recording has ended is not taken from what is kept: looked at once for all its rows.
+        let mut now = HashMap::new();
         for mut row in rows {
-            let known = match self.media(row.recording).await {
+            let found = match now.get(&row.recording) {
+                Some(known) => Ok(Arc::clone(known)),
+                None if row.settled => self.media(row.recording).await,
+                None => self.media_now(row.recording).await,
+            };
+            let known = match found {
                 Ok(known) => known,
                 Err(playback::Error::NoRecording) => continue,
                 Err(error) => return Err(error),
             };
+            if !row.settled {
+                now.insert(row.recording, Arc::clone(&known));
+            }
             if known.media.ended && !row.settled {
                 let basis = Basis { media: &known.counted, settled: true };
                 self.0.catalog.refold_viewing(row.id, basis).await?;

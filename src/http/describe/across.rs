@@ -61,7 +61,7 @@ pub(in crate::http) struct Group {
 
 /// A recording that was watched.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = WatchedRecording)]
+#[schema(as = AnalyticsRecording)]
 pub(in crate::http) struct Watched {
     pub(in crate::http) title: String,
     pub(in crate::http) room_id: String,
