@@ -1,8 +1,8 @@
-// Plays with a player that tells of itself with CMCD, as it is told to, and reports what an observer saw, as one line of
-// JSON.
+// Plays with a player that tells of itself with CMCD, or of whose element docs/examples/beacon.js tells, in the one way that
+// is asked for, and reports what an observer saw, as one line of JSON.
 //
-// measured.mjs --player hls|shaka|dash --way reports|query|headers --address URL --reports URL --session ID
-//              [--steps '[{"play": 4}, {"stall": 2}, {"pause": 1}, {"seek": 8}, {"play": "end"}]'] [--patience 30]
+// measured.mjs --player hls|shaka|dash --way beacon|reports|query|headers --address URL --reports URL --session ID
+//              [--offset 0] [--steps '[{"play": 4}, {"stall": 2}, {"pause": 1}, {"seek": 8}, {"play": "end"}]'] [--patience 30]
 //
 // `play` is for so many seconds of media or to the end, `pause` for so many of the clock, `seek` to a second of the
 // player's; `stall` holds all segments back until it stands still, and for so many seconds more. --address and --reports
@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { readArgs, report } from './lib/args.mjs';
 import { withPage } from './lib/chromium.mjs';
 
-const usage = 'usage: measured.mjs --player NAME --way reports|query|headers --address URL --reports URL --session ID';
+const usage = 'usage: measured.mjs --player NAME --way WAY --address URL --reports URL --session ID';
 const { values } = readArgs(
   {
     player: { type: 'string', default: 'hls' },
@@ -22,12 +22,14 @@ const { values } = readArgs(
     address: { type: 'string' },
     reports: { type: 'string', default: '' },
     session: { type: 'string', default: '' },
+    offset: { type: 'string', default: '0' },
     steps: { type: 'string', default: '[{"play": 3}]' },
     patience: { type: 'string', default: '30' },
   },
   usage,
 );
-if (!values.address || !values.session || (values.way === 'reports' && !values.reports)) {
+const posts = ['beacon', 'reports'].includes(values.way);
+if (!values.address || !values.session || (posts && !values.reports)) {
   console.error(usage);
   process.exit(2);
 }
@@ -52,6 +54,7 @@ function library(name) {
 /** CMCD as docs/analytics.md has it for each player: one way, and no other. */
 function cmcd() {
   const { player, way, session } = values;
+  if (way === 'beacon') return { hls: undefined, shaka: { enabled: false }, dash: { enabled: false } }[player];
   const reports = way === 'reports';
   const target = { url: values.reports, events: ['ps', 'e', 't', 'bc', 'pr'] };
   const version = reports ? 2 : 1;
@@ -133,10 +136,13 @@ await report(() =>
     for (const path of [library(values.player), join(here, 'page/engines.js'), join(here, 'page/measured.js')]) {
       await page.addScriptTag({ content: await readFile(path, 'utf8') });
     }
+    const beacon = await readFile(join(here, '../../docs/examples/beacon.js'), 'utf8');
+    await page.addScriptTag({ content: `${beacon.replace('export ', '')}\nglobalThis.tell = tell;` });
     const opened = await page.evaluate((how) => measured.open(how), {
       engine: values.player,
       address: values.address,
       config: cmcd(),
+      beacon: values.way === 'beacon' ? { url: values.reports, session: values.session, offset: Number(values.offset) } : null,
     });
     for (const step of JSON.parse(values.steps)) await take(page, gate, step);
     const seen = await page.evaluate(() => measured.close());

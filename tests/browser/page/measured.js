@@ -9,9 +9,14 @@
   const STILL = 250;
   /** So far, in seconds, nothing moves between two looks that is shown. */
   const JUMP = 1;
+  /** So near to the end, in seconds, it has been played. */
+  const NEAR = 0.2;
 
   const errors = [];
   let element;
+  let ends = () => {};
+  /** When it was told to play. */
+  let told = null;
   let own;
 
   function hls({ address, config, fail }) {
@@ -53,7 +58,7 @@
   const kinds = { hls, dash, shaka: shakaPlayer };
 
   /** What is seen of the element. */
-  const seen = { stretches: [], stalls: [] };
+  const seen = { stretches: [], stalls: [], startup_ms: null };
   /** It was told to play, and has moved since that or since it was told to go elsewhere. */
   let wanted = false;
   let moves = false;
@@ -92,11 +97,15 @@
     requestAnimationFrame(look);
   }
 
-  async function open({ engine, address, config }) {
+  async function open({ engine, address, config, beacon }) {
     element = document.createElement('video');
     element.id = 'player';
     element.playsInline = true;
     document.body.append(element);
+    if (beacon) ends = tell(element, beacon.url, beacon);
+    element.addEventListener('playing', () => {
+      seen.startup_ms ??= performance.now() - told;
+    });
     own = kinds[engine]({ address, config, fail: (error) => errors.push(error) });
     requestAnimationFrame(look);
     return until(() => element.readyState >= 3 || failed(), 20_000);
@@ -108,8 +117,11 @@
   async function play(seconds) {
     const from = element.currentTime;
     wanted = true;
+    told ??= performance.now();
     element.play().catch((error) => error.name === 'AbortError' || errors.push({ details: error.message, fatal: true }));
-    const there = () => element.ended || (seconds !== 'end' && !element.seeking && element.currentTime >= from + seconds);
+    // dash.js that was moved about may stand before the last picture for ever.
+    const to = seconds === 'end' ? element.duration - NEAR : from + seconds;
+    const there = () => element.ended || (!element.seeking && element.currentTime >= to);
     return (await until(() => there() || failed(), 60_000)) && !failed();
   }
 
@@ -144,6 +156,7 @@
       pause();
       // Players tell of the pause.
       await new Promise((resolve) => setTimeout(resolve, 1000));
+      ends();
       await own.destroy();
       return { ...seen, errors, mediaError: element.error?.message ?? null };
     },

@@ -29,6 +29,28 @@ fn merged(mut stretches: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     all
 }
 
+/// What a session is told to have seen.
+fn ranges(session: &Value) -> Vec<(f64, f64)> {
+    let seen = session["seen"].as_array().unwrap().iter();
+    seen.map(|stretch| (number(&stretch["start"]), number(&stretch["end"]))).collect()
+}
+
+fn assert_near(seen: &[(f64, f64)], expected: &[(f64, f64)]) {
+    assert_eq!(seen.len(), expected.len(), "{seen:?} {expected:?}");
+    for (one, other) in seen.iter().zip(expected) {
+        assert!(
+            (one.0 - other.0).abs() <= EXACT && (one.1 - other.1).abs() <= EXACT,
+            "{seen:?} {expected:?}"
+        );
+    }
+}
+
+/// Where Ada's media begins, in seconds.
+fn begin(manifest: &Value) -> f64 {
+    let media = ["audio", "video"].map(|kind| number(&track(manifest, "ada", kind)["offset_us"]) / 1e6);
+    media[0].min(media[1])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_watch_page_showed_is_what_the_analytics_tell() {
     let stage = Stage::new(Dialect::Old).await;
@@ -46,9 +68,7 @@ async fn what_the_watch_page_showed_is_what_the_analytics_tell() {
     let visit = readers::script("visit.mjs", &["--url", &url, "--steps", &steps]).await;
     assert_eq!(visit["errors"], json!([]), "{visit}");
     // Before the first media there is nothing to be watched.
-    let manifest = recorder.manifest(&id).await;
-    let media = ["audio", "video"].map(|kind| number(&track(&manifest, "ada", kind)["offset_us"]) / 1e6);
-    let begin = media[0].min(media[1]);
+    let begin = begin(&recorder.manifest(&id).await);
     let shown = visit["stretches"].as_array().unwrap().iter();
     let shown: Vec<(f64, f64)> = shown.map(|one| (number(&one[0]).max(begin), number(&one[1]))).collect();
     assert_eq!(shown.len(), 3, "{visit}");
@@ -67,20 +87,7 @@ async fn what_the_watch_page_showed_is_what_the_analytics_tell() {
     assert_eq!((&session["source"], &session["estimated"]), (&json!("beacon"), &json!(false)), "{session}");
     assert_eq!((&session["pauses"], &session["errors"]), (&json!(1), &json!(0)), "{session}");
     assert_eq!(&session["device"], "computer", "{session}");
-    let seen: Vec<(f64, f64)> = session["seen"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|stretch| (number(&stretch["start"]), number(&stretch["end"])))
-        .collect();
-    let expected = merged(shown);
-    assert_eq!(seen.len(), expected.len(), "{seen:?} {expected:?}");
-    for (one, other) in seen.iter().zip(&expected) {
-        assert!(
-            (one.0 - other.0).abs() <= EXACT && (one.1 - other.1).abs() <= EXACT,
-            "{seen:?} {expected:?}"
-        );
-    }
+    assert_near(&ranges(session), &merged(shown));
     assert!((number(&session["played_seconds"]) - played).abs() <= EXACT, "{played}: {session}");
     let startup = number(&session["startup_ms"]);
     assert!((startup - number(&visit["startup_ms"])).abs() <= 100.0, "{visit} {session}");

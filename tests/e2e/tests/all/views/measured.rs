@@ -1,6 +1,6 @@
-//! Players tell with CMCD what they do, each in one way, and an observer of their element sees what they did.
+//! Players tell what they do, each in one way, and an observer of their element sees what they did.
 
-use super::number;
+use super::{EXACT, assert_near, begin, merged, number, ranges};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tureen_e2e::readers;
@@ -27,9 +27,11 @@ async fn record(micros: i64) -> (Stage, String) {
 async fn shown(stage: &Stage, id: &str, player: &str, way: &str, steps: &Value) -> (Value, Value) {
     let (recorder, session) = (&stage.recorder, format!("{player}-{way}"));
     let base = format!("{}/api/v1/recordings/{id}", recorder.url);
+    let offset = begin(&recorder.manifest(id).await).to_string();
     let name = if player == "hls" { "playlist.m3u8" } else { "manifest.mpd" };
     let address = format!("{base}/stream/{name}?token={}", recorder.token);
-    let reports = format!("{base}/cmcd?token={}", recorder.token);
+    let posts = if way == "beacon" { "progress" } else { "cmcd" };
+    let reports = format!("{base}/{posts}?token={}", recorder.token);
     let steps = steps.to_string();
     let arguments = [
         "--player",
@@ -42,6 +44,8 @@ async fn shown(stage: &Stage, id: &str, player: &str, way: &str, steps: &Value) 
         &reports,
         "--session",
         &session,
+        "--offset",
+        &offset,
         "--steps",
         &steps,
     ];
@@ -49,8 +53,13 @@ async fn shown(stage: &Stage, id: &str, player: &str, way: &str, steps: &Value) 
     let of = |name: &str| seen["asked"][name].as_u64().unwrap_or_default();
     let segments = of("segments");
     assert!(segments > 3 && seen["opened"] == true && seen["errors"] == json!([]), "{seen}");
-    let (query, headers) = if way == "headers" { (0, segments) } else { (segments, 0) };
-    assert_eq!((of("query"), of("headers"), of("reports") > 0), (query, headers, way == "reports"), "{seen}");
+    let (query, headers) = match way {
+        "beacon" => (0, 0),
+        "headers" => (0, segments),
+        _ => (segments, 0),
+    };
+    let posts = ["beacon", "reports"].contains(&way);
+    assert_eq!((of("query"), of("headers"), of("reports") > 0), (query, headers, posts), "{seen}");
     // What came with requests is held for a while.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let path = format!("/api/v1/recordings/{id}/analytics");
@@ -67,6 +76,23 @@ async fn shown(stage: &Stage, id: &str, player: &str, way: &str, steps: &Value) 
 fn played(seen: &Value) -> (f64, usize) {
     let stretches = seen["stretches"].as_array().unwrap();
     (stretches.iter().map(|one| number(&one[1]) - number(&one[0])).sum(), stretches.len())
+}
+
+/// Stalls exactly, what was watched within half a second, and the start within a tenth.
+fn beacons_are_right(seen: &Value, told: &Value, begin: f64) {
+    assert_eq!((&told["source"], &told["estimated"]), (&json!("beacon"), &json!(false)), "{told}");
+    let stalls = seen["stalls"].as_array().unwrap();
+    assert_eq!(told["stalls"], stalls.len(), "{seen} {told}");
+    let stood: f64 = stalls.iter().map(|stall| number(&stall[1])).sum();
+    assert!((number(&told["stalled_seconds"]) - stood).abs() <= EXACT, "{seen} {told}");
+    let shown = seen["stretches"].as_array().unwrap().iter();
+    let shown: Vec<(f64, f64)> =
+        shown.map(|one| (number(&one[0]) + begin, number(&one[1]) + begin)).collect();
+    let played: f64 = shown.iter().map(|(start, end)| end - start).sum();
+    assert_near(&ranges(told), &merged(shown));
+    assert!((number(&told["played_seconds"]) - played).abs() <= EXACT, "{played}: {seen} {told}");
+    let startup = number(&told["startup_ms"]) - number(&seen["startup_ms"]);
+    assert!(startup.abs() <= 100.0, "{seen} {told}");
 }
 
 /// Stalls exactly, and what was watched within a segment for each play and seek.
@@ -101,13 +127,15 @@ async fn reports_of_hls_js_tell_what_was_shown() {
     assert_eq!((&told["seeks"], told["pauses"].as_u64().unwrap() > 0), (&json!(2), true), "{told}");
 }
 
-/// A minute, in each of the three ways.
+/// A minute, in each of the four ways.
 async fn tells_in_every_way(player: &str) {
     let (stage, id) = record(60_000_000).await;
     let steps = json!([
         {"play": 6}, {"stall": 2}, {"play": 4}, {"pause": 4}, {"play": 6}, {"seek": 44}, {"play": 5}, {"seek": 4},
         {"play": 6}, {"seek": 50}, {"play": "end"}
     ]);
+    let (seen, told) = shown(&stage, &id, player, "beacon", &steps).await;
+    beacons_are_right(&seen, &told, begin(&stage.recorder.manifest(&id).await));
     let (seen, told) = shown(&stage, &id, player, "reports", &steps).await;
     reports_are_right(&seen, &told);
     for way in ["query", "headers"] {
