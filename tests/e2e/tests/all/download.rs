@@ -129,7 +129,9 @@ async fn av1_is_one_file() {
 fn decoded(file: &Path) -> Vec<(f64, String)> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i", file.to_str().unwrap(), "-map", "0:v"])
-        .args(["-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "framemd5", "-"])
+        // As they are: black pictures in front of the first have a size of their own, and FFmpeg scales all to that.
+        .args(["-fps_mode", "passthrough", "-autoscale", "0", "-enc_time_base", "1:90000"])
+        .args(["-f", "framemd5", "-"])
         .output()
         .expect("ffmpeg runs");
     let text = String::from_utf8(output.stdout).unwrap();
