@@ -46,11 +46,13 @@ class Visit {
       (timeout) =>
         new Promise((done, fail) => {
           const began = performance.now();
+          const from = tureen.state().time;
           if (!tureen.state().playing) tureen.play();
           const look = () => {
             const { time, playing, held } = tureen.state();
             const waited = performance.now() - began;
-            if (playing && !held) done([time, waited]);
+            // It may have moved before a busy page let us look.
+            if (playing && !held) done([from, Math.max(0, waited - (time - from) * 1000)]);
             else if (waited > timeout) fail(new Error('it does not play'));
             else requestAnimationFrame(look);
           };
