@@ -23,7 +23,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
-use tureen::catalog::{Catalog, ViewingFilter, Watcher};
 use tureen::id::RecordingId;
 
 pub(crate) const DAY: i64 = 86_400_000_000;
@@ -175,7 +174,6 @@ impl Bench {
         self.fill(place).await;
         let service = service::Service::start(&self.folder, &self.url);
         self.answers(&service).await;
-        self.history().await;
         let seconds = number("INGEST_SECONDS", 20);
         if seconds > 0 {
             let rate = self.ingest(service, seconds).await;
@@ -223,6 +221,12 @@ impl Bench {
                 .map(|_| format!("/api/v1/analytics?group_by=recording&viewer=user-{}", random.below(USERS)))
                 .collect(),
         ));
+        kinds.push((
+            "one viewer's history",
+            (0..repeat)
+                .map(|_| format!("/api/v1/analytics/history?user_id=user-{}", random.below(USERS)))
+                .collect(),
+        ));
         for (what, paths) in kinds {
             // The first answer after filling may have something to make; it is told by itself.
             let began = Instant::now();
@@ -237,22 +241,6 @@ impl Bench {
             let each = bytes / paths.len().max(1);
             self.report(&format!("{what} (first {first:.1} ms, {each} bytes)"), times);
         }
-    }
-
-    /// By the catalogue alone: the rows of one viewer.
-    async fn history(&mut self) {
-        let catalog = Catalog::open(&self.url).await.unwrap();
-        let mut random = Random(0x1234_5678_9abc_def1);
-        let (mut times, mut found) = (Vec::new(), 0);
-        for _ in 0..number("REPEAT", 200) {
-            let watcher = Watcher::User(format!("user-{}", random.below(USERS)));
-            let filter = ViewingFilter { watchers: Some(vec![watcher]), ..ViewingFilter::default() };
-            let began = Instant::now();
-            found += catalog.viewings(&filter, 100).await.unwrap().len();
-            times.push(began.elapsed().as_secs_f64() * 1e3);
-        }
-        self.report(&format!("one viewer's history ({found} rows)"), times);
-        catalog.close().await;
     }
 
     fn report(&mut self, what: &str, mut times: Vec<f64>) {

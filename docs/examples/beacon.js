@@ -25,9 +25,11 @@ export function tell(element, url, { session = crypto.randomUUID(), player = 'ex
     queue.push({ seq, t, event, position: element.currentTime + offset, ...more });
     seq += 1;
   };
+  // It has moved a little by the time that it says so: from where it stood.
   const runs = () => {
+    const position = last.time + offset;
     look(true);
-    add('playing', { playback_rate: element.playbackRate });
+    add('playing', { position, playback_rate: element.playbackRate });
   };
   const stands = (event) => {
     look(false);

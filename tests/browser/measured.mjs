@@ -68,7 +68,7 @@ function cmcd() {
   return {
     hls: { sessionId: session, version, useHeaders: headers, eventTargets },
     shaka: { enabled: true, sessionId: session, version, useHeaders: headers, eventTargets },
-    dash: { enabled: true, sid: session, version, mode: headers ? 'header' : 'query', eventTargets },
+    dash: { enabled: true, sid: session, version, mode: headers ? 'headers' : 'query', eventTargets },
   }[player];
 }
 
