@@ -46,9 +46,9 @@ struct Cluster {
 pub struct Cue {
     /// When, in milliseconds.
     pub at: u64,
-    /// Of which track the cluster's first block is.
+    /// Of which track.
     pub track: u8,
-    /// Where the cluster begins, in bytes from the first one.
+    /// Where its cluster begins, in bytes from the first one.
     pub cluster: u64,
 }
 
@@ -102,9 +102,11 @@ impl Clusters {
             let cluster = Cluster { at: sample.at, offset: self.len, first: self.blocks.len() };
             self.clusters.push(cluster);
             self.len += cluster::HEAD as u64;
-            if key {
-                self.cues.push(Cue { at: sample.at, track: sample.track, cluster: cluster.offset });
-            }
+        }
+        // Also where sound came before the picture: Firefox goes to the first cue when there is none before.
+        let cluster = self.clusters.last().map_or(0, |open| open.offset);
+        if key && self.cues.last().is_none_or(|cue| cue.cluster != cluster) {
+            self.cues.push(Cue { at: sample.at, track: sample.track, cluster });
         }
         let relative = if begins { 0 } else { passed.unwrap_or(0) };
         let block = Block {

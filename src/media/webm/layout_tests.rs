@@ -108,6 +108,20 @@ fn sound_alone_can_be_sought_too() {
 }
 
 #[test]
+fn a_picture_that_begins_behind_the_sound_can_be_sought() {
+    let mut clusters = Clusters::default();
+    let sample = |track, at, sync| Sample { track, at, sync, leading: track == 1, size: 10, from: 0 };
+    clusters.push(&sample(2, 0, true));
+    for at in [1, 41, 81] {
+        clusters.push(&sample(1, at, at == 1));
+    }
+    clusters.push(&sample(1, 900, true));
+    clusters.push(&sample(1, 2001, true));
+    let cues: Vec<(u64, bool)> = clusters.cues().iter().map(|cue| (cue.at, cue.cluster == 0)).collect();
+    assert_eq!(cues, [(1, true), (2001, false)]);
+}
+
+#[test]
 fn sixteen_bytes_a_sample_are_held() {
     let mut made = made(&call(100));
     made.clusters.settle();
