@@ -60,8 +60,11 @@ async fn shown(stage: &Stage, id: &str, player: &str, way: &str, steps: &Value) 
     };
     let posts = ["beacon", "reports"].contains(&way);
     assert_eq!((of("query"), of("headers"), of("reports") > 0), (query, headers, posts), "{seen}");
-    // What came with requests is held for a while.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    wait::until("what came with requests is kept", Duration::from_secs(15), || async {
+        let metrics = recorder.get("/metrics").await;
+        String::from_utf8_lossy(&metrics).contains("\ntureen_view_requests_waiting 0\n").then_some(())
+    })
+    .await;
     let path = format!("/api/v1/recordings/{id}/analytics");
     let told = wait::until("the session is told", Duration::from_secs(15), || async {
         let told = recorder.json(&path).await;
