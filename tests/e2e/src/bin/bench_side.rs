@@ -17,14 +17,13 @@ use server::Server;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tureen_e2e::wait;
 use tureen_sfu::{Fixture, MediaKind, Options, Publish, Publisher, Room, Sfu};
 
 /// Between the moment when everybody is being recorded and the window in which CPU time is counted.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Everybody must be recorded this long after the start.
 const READY: Duration = Duration::from_secs(20);
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What is asked for.
 struct Plan {
@@ -141,15 +140,12 @@ async fn by_tureen(plan: &Plan) -> Result<Run> {
     let id = server.start_recording("bench", "bench", &sfu.url("bench")).await?;
     let publishers = plan.publish(&room).await?;
     let manifest = format!("/{id}/manifest.json");
-    let deadline = Instant::now() + READY;
-    loop {
-        let stored = samples(&server.get(&manifest).await?);
-        if stored.len() == 2 * plan.participants && stored.iter().all(|(_, samples)| *samples > 0) {
-            break;
-        }
-        ensure!(Instant::now() < deadline, "only {stored:?} after {READY:?}");
-        tokio::time::sleep(LOOK).await;
-    }
+    wait::until("every track is stored", READY, || async {
+        let stored = samples(&server.get(&manifest).await.ok()?);
+        let all = stored.len() == 2 * plan.participants && stored.iter().all(|(_, samples)| *samples > 0);
+        all.then_some(())
+    })
+    .await;
     let (cpu, window) = cost::during(&pids, SETTLE, plan.window).await?;
     let mut run = Run { cpu, window, video: Count::default(), audio: Count::default() };
     for publisher in &publishers {
@@ -190,11 +186,10 @@ async fn by_ffmpeg(plan: &Plan) -> Result<Run> {
     for publisher in &publishers {
         recorders.push(ffmpeg::Recorder::start(&room, publisher.peer_id(), folder.path()).await?);
     }
-    let deadline = Instant::now() + READY;
-    while !recorders.iter().all(ffmpeg::Recorder::has_a_segment) {
-        ensure!(Instant::now() < deadline, "no segments after {READY:?}");
-        tokio::time::sleep(LOOK).await;
-    }
+    wait::until("everybody has a segment", READY, || async {
+        recorders.iter().all(ffmpeg::Recorder::has_a_segment).then_some(())
+    })
+    .await;
     let pids: Vec<u32> = recorders.iter().filter_map(ffmpeg::Recorder::pid).collect();
     ensure!(pids.len() == recorders.len(), "an ffmpeg ended");
     let (cpu, window) = cost::during(&pids, SETTLE, plan.window).await?;
