@@ -7,11 +7,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
+mod common;
+
+use common::{Server, Times, number};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use std::env;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tureen::audit::{Action, Audit, Config, Entry, Trusted};
@@ -32,10 +33,6 @@ const DAY_MS: f64 = 50.0;
 const ALL_MS: f64 = 1000.0;
 const WRITE_RATIO: f64 = 1.5;
 
-fn number(name: &str, default: i64) -> i64 {
-    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 #[tokio::main]
 async fn main() {
     let cache = env::var("BENCH_CACHE").map_or_else(|_| env::temp_dir(), PathBuf::from);
@@ -45,7 +42,7 @@ async fn main() {
     let mut missed = Vec::new();
     for name in databases.split(',') {
         let folder = tempfile::Builder::new().prefix("audit-").tempdir_in(&cache).unwrap();
-        let server = (name == "postgres").then(Server::start);
+        let server = (name == "postgres").then(|| Server::start(None));
         let url = match &server {
             Some(server) => server.url.clone(),
             None => format!("sqlite:{}", folder.path().join("bench.db").display()),
@@ -60,50 +57,11 @@ async fn main() {
     std::process::exit(i32::from(!missed.is_empty()));
 }
 
-/// A PostgreSQL server whose commits are durable.
-struct Server {
-    url: String,
-    _child: Child,
-}
-
-impl Server {
-    fn start() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
-        let options = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=512MB \
-                       -c max_wal_size=2GB -c maintenance_work_mem=512MB -c work_mem=64MB";
-        let mut child = Command::new("setsid")
-            .arg(script)
-            .env("POSTGRES_OPTIONS", options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("postgres:"), "{line}");
-        Self { url: line.trim().to_owned(), _child: child }
-    }
-}
-
 struct Bench {
     name: String,
     url: String,
     folder: PathBuf,
     missed: Vec<String>,
-}
-
-/// Times in milliseconds, sorted.
-struct Times(Vec<f64>);
-
-impl Times {
-    fn new(mut all: Vec<f64>) -> Self {
-        all.sort_by(f64::total_cmp);
-        Self(all)
-    }
-
-    fn at(&self, part: f64) -> f64 {
-        self.0[((self.0.len() - 1) as f64 * part).round() as usize]
-    }
 }
 
 impl Bench {

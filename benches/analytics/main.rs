@@ -13,15 +13,16 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod fill;
 mod ingest;
 mod service;
 mod sink;
 
+use common::{Server, Times, number};
 use std::env;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use tureen::id::RecordingId;
 
@@ -34,10 +35,6 @@ pub(crate) const USERS: u64 = 50_000;
 const ANSWER_MS: f64 = 100.0;
 /// The target of keeping.
 const EVENTS_A_SECOND: f64 = 5000.0;
-
-pub(crate) fn number(name: &str, default: u64) -> u64 {
-    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// What the history is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +104,7 @@ async fn main() {
         // The server runs as another user, who may not look into everybody's folders.
         let data = env::var("BENCH_POSTGRES").unwrap_or_else(|_| "/var/tmp".to_owned());
         let data = Path::new(&data).join(format!("tureen-{of}"));
-        let server = (name == "postgres").then(|| Server::start(&data));
+        let server = (name == "postgres").then(|| Server::start(Some(&data)));
         let url = match &server {
             Some(server) => server.url.clone(),
             None => format!("sqlite:{}", folder.join("bench.db").display()),
@@ -121,40 +118,6 @@ async fn main() {
         println!("MISSED: {line}");
     }
     std::process::exit(i32::from(!missed.is_empty()));
-}
-
-/// A PostgreSQL server whose commits are durable, and whose data stays.
-struct Server {
-    url: String,
-    child: Child,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
-        let options = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=512MB \
-                       -c max_wal_size=4GB -c maintenance_work_mem=512MB -c work_mem=64MB";
-        let mut child = Command::new("setsid")
-            .arg(script)
-            .env("POSTGRES_OPTIONS", options)
-            .env("POSTGRES_DATA", data)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("postgres:"), "{line}");
-        Self { url: line.trim().to_owned(), child }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It ends with its input, in order.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
 }
 
 pub(crate) struct Bench {
@@ -243,10 +206,9 @@ impl Bench {
         }
     }
 
-    fn report(&mut self, what: &str, mut times: Vec<f64>) {
-        times.sort_by(f64::total_cmp);
-        let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
-        let (median, p95, last) = (at(0.5), at(0.95), at(1.0));
+    fn report(&mut self, what: &str, times: Vec<f64>) {
+        let times = Times::new(times);
+        let (median, p95, last) = (times.at(0.5), times.at(0.95), times.at(1.0));
         println!("{}: {what}: median {median:.2} ms, p95 {p95:.2} ms, longest {last:.2} ms", self.name);
         if p95 > ANSWER_MS {
             self.missed.push(format!("{}: {what}: {p95:.2} ms instead of {ANSWER_MS} ms", self.name));

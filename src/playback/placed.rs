@@ -3,6 +3,7 @@
 //! What was read of a track is kept: of an ended recording until its row changes, of a running one for a short time, and
 //! until something is asked for that is not in it yet.
 
+use super::dash::at::begins_at;
 use super::presentation::{choose, plays};
 use super::room::{self, Room, scale};
 use super::rows::Rows;
@@ -249,9 +250,9 @@ impl Index {
             }
             File::At(time) => {
                 let start = Ticks(i64::try_from(time).ok()?) + self.zero;
-                let begins = |span: &&Span| span.start == start;
-                let segment = self.segments.iter().map(|(_, span)| span).find(begins);
-                segment.or_else(|| self.fills.values().find(begins)).copied()
+                let begins = begins_at(start, self.scale);
+                let all = self.segments.iter().map(|(_, span)| span).chain(self.fills.values());
+                all.filter(|span| begins.contains(&span.start)).min_by_key(|span| span.start).copied()
             }
         }
     }

@@ -1,16 +1,19 @@
 //! Segments and fills by the tick at which they begin, as a DASH manifest names them, in MP4 or in WebM.
 
+use super::periods::NEAR_MICROS;
 use crate::catalog::Track;
 use crate::id::{RecordingId, TrackId};
 use crate::playback::fetch::{Fetched, Source};
 use crate::playback::filled::Named;
+use crate::playback::placed::File;
 use crate::playback::room::{self, Room};
 use crate::playback::timeline::Item;
 use crate::playback::{Error, pieces};
-use crate::time::Ticks;
+use crate::time::{Ticks, Timescale};
+use std::ops::RangeInclusive;
 
 impl Source {
-    /// The segment or fill of a track's view that begins at a tick, counted from its participant's zero.
+    /// The segment or fill of a track's view that a manifest tells from this tick on, counted from its participant's zero.
     ///
     /// # Errors
     /// [`Error::NoRecording`], [`Error::NoTrack`], [`Error::NothingAt`], [`Error::Damaged`].
@@ -23,24 +26,33 @@ impl Source {
         if let Some(number) = self.catalog.segment_at(track, start).await? {
             return self.segment(recording, track, number).await;
         }
-        match self.fill_at(recording, row, start).await? {
-            Some((after, number)) => self.fill(recording, track, Named { after, number, part: None }).await,
-            None => Err(missing),
+        match self.first_from(recording, row, start).await? {
+            Some(File::Segment(number)) => self.segment(recording, track, number).await,
+            Some(File::Fill(named)) => self.fill(recording, track, named).await,
+            _ => Err(missing),
         }
     }
 
-    async fn fill_at(
+    /// What begins at a tick, or shortly after it: a manifest tells the first of a period from the period's start on.
+    async fn first_from(
         &self,
         recording: RecordingId,
         track: &Track,
         start: Ticks,
-    ) -> Result<Option<(Option<u32>, u32)>, Error> {
+    ) -> Result<Option<File>, Error> {
         let segments = self.catalog.segments(track.id).await?;
         let room = Room::load(&self.catalog, recording).await?;
-        let found = pieces::pieces(&room, track, &segments).into_iter().find_map(|piece| match piece.item {
-            Item::Fill(fill) if fill.start == start => Some((fill.after, fill.number)),
-            _ => None,
-        });
-        Ok(found)
+        let begins = begins_at(start, room::scale(track));
+        let pieces = pieces::pieces(&room, track, &segments);
+        let found = pieces.into_iter().map(|piece| piece.item).find(|item| begins.contains(&item.start()));
+        Ok(found.map(|item| match item {
+            Item::Segment(segment) => File::Segment(segment.number),
+            Item::Fill(fill) => File::Fill(Named { after: fill.after, number: fill.number, part: None }),
+        }))
     }
+}
+
+/// Where the first begins that a manifest tells from a tick on.
+pub(in crate::playback) fn begins_at(start: Ticks, scale: Timescale) -> RangeInclusive<Ticks> {
+    start..=start + Ticks::from_micros(NEAR_MICROS, scale)
 }

@@ -13,7 +13,7 @@ use crate::playback::timeline::Item;
 use crate::time::Ticks;
 
 /// Bounds of layers that are this near are one; a shorter hole is left to the player.
-const NEAR_MICROS: i64 = 200_000;
+pub(super) const NEAR_MICROS: i64 = 200_000;
 /// Less sound than this of a segment is not worth loading it again: one packet.
 const LEAST_MICROS: i64 = 20_000;
 
@@ -175,6 +175,8 @@ impl Cut<'_> {
             Map::Black => format!("{folder}/black.{init}{query}"),
         };
         let (width, height) = run.map_or(black::SIZE, Run::displayed);
+        let offset = (Ticks::from_micros(self.from, scale) - zero).0;
+        let near = Ticks::from_micros(NEAR_MICROS, scale).0;
         Some(Representation {
             id: view.track.id.to_string(),
             codecs: codecs(track.codec, run),
@@ -184,10 +186,10 @@ impl Cut<'_> {
             channels: run.map_or(0, |run| run.channels),
             bandwidth: view.facts.bandwidth,
             timescale: scale.0,
-            offset: (Ticks::from_micros(self.from, scale) - zero).0,
+            offset,
             init,
             media: format!("{folder}/at-$Time$.{extension}{query}"),
-            segments: spans(steps, zero),
+            segments: from_the_start(spans(steps, zero), offset, near),
         })
     }
 }
@@ -211,4 +213,18 @@ fn spans(steps: &[&Step<'_>], zero: Ticks) -> Vec<Span> {
         Span { time: (start - zero).0, duration: (end - start).0.max(1) }
     });
     spans.collect()
+}
+
+/// What begins a little after its period is told from where that begins. dash.js, which loads a period before it is there,
+/// takes the ticks between for a gap, and goes to their end although a viewer has just gone elsewhere.
+/// [`at`](super::at) finds it under that time.
+fn from_the_start(mut spans: Vec<Span>, offset: i64, near: i64) -> Vec<Span> {
+    let from = offset.max(0);
+    if let Some(first) = spans.first_mut() {
+        let late = first.time - from;
+        if (1..=near).contains(&late) {
+            *first = Span { time: from, duration: first.duration + late };
+        }
+    }
+    spans
 }

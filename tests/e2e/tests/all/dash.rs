@@ -9,6 +9,7 @@ use tureen::media::fmp4::read;
 use tureen_e2e::browser::Browser;
 use tureen_e2e::descriptions;
 use tureen_e2e::readers;
+use tureen_e2e::recorder::Recorder;
 use tureen_e2e::stage::{ROOM, Stage, track};
 use tureen_e2e::stored::Stored;
 use tureen_sfu::Dialect;
@@ -31,32 +32,28 @@ async fn plays_from_dash(codec: &str) {
     if codec != "h264" {
         downloads_as_webm(&stage, &id, codec, expected);
     }
+    plays_through(&stage.recorder, &address, codec, expected, &[]).await;
+}
+
+/// Both players play all of a description: so many pictures, to the end, without a stall, and seeks land.
+async fn plays_through(recorder: &Recorder, address: &str, what: &str, expected: u64, more: &[&str]) {
     for player in ["shaka", "dash"] {
-        let arguments = [
-            "--player",
-            player,
-            "--playlist",
-            &address,
-            "--token",
-            &stage.recorder.token,
-            "--seeks",
-            "3",
-            "--patience",
-            "20",
-        ];
+        let mut arguments = vec!["--player", player, "--playlist", address, "--token", &recorder.token];
+        arguments.extend(["--seeks", "3", "--patience", "20"]);
+        arguments.extend(more);
         let played = readers::script("play.mjs", &arguments).await;
-        let what = format!("{codec} in {player}: {played}");
+        let what = format!("{what} in {player}: {played}");
         assert_eq!((&played["opened"], &played["ended"]), (&true.into(), &true.into()), "{what}");
+        assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{what}");
         let decoded = played["totalVideoFrames"].as_u64().unwrap();
         let most = expected + DECODED_AGAIN;
         assert!((expected..=most).contains(&decoded), "every one of {expected} is decoded: {what}");
         assert!(played["webkitAudioDecodedByteCount"].as_u64().unwrap_or(0) > 10_000, "sound: {what}");
-        assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{what}");
         let stalls: Vec<f64> =
             played["stalls"].as_array().unwrap().iter().filter_map(|stall| stall["len"].as_f64()).collect();
         assert!(stalls.iter().all(|length| *length <= LONGEST_STALL), "{what}");
         seeks_land(&what, &played);
-        println!("{codec} in {player}: {decoded} of {expected} pictures decoded, stalls {stalls:?}");
+        println!("{player}: {decoded} of {expected} pictures decoded, stalls {stalls:?}");
     }
 }
 

@@ -9,7 +9,8 @@ use tureen::media::fmp4::read;
 use tureen_e2e::readers;
 use tureen_e2e::stage::{Stage, track};
 use tureen_e2e::stored::{Hash, Stored};
-use tureen_sfu::{Dialect, Fixture, Publisher};
+use tureen_e2e::wait;
+use tureen_sfu::{Dialect, Fixture, MediaKind, Publisher};
 
 /// What a playlist tells of its end only.
 const OF_THE_EDGE: [&str; 4] =
@@ -99,6 +100,15 @@ impl Live {
         .await;
     }
 
+    /// Waits until Ada has sent so many more pictures, recorded or not.
+    async fn sent(&self, pictures: usize) {
+        let goal = self.ada.ledger(MediaKind::Video).await.len() + pictures;
+        wait::until("more pictures are sent", Duration::from_secs(40), || async {
+            (self.ada.ledger(MediaKind::Video).await.len() >= goal).then_some(())
+        })
+        .await;
+    }
+
     async fn post(&self, what: &str) -> (StatusCode, Value) {
         let path = format!("/api/v1/recordings/{}/{what}", self.id);
         self.stage.recorder.call(Method::POST, &path, None).await
@@ -127,7 +137,7 @@ async fn a_whole_call(video: &str, codec: Codec) {
     assert_eq!(live.post("pause").await.0, StatusCode::CONFLICT);
     let at = live.stage.recorder.manifest(&live.id).await;
     assert_eq!(at["recording"]["paused"], true, "{at}");
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    live.sent(100).await;
     let still = live.stage.recorder.manifest(&live.id).await;
     assert_eq!(own(&still, "audio").unwrap()["samples"], own(&at, "audio").unwrap()["samples"]);
     let (status, resumed) = live.post("resume").await;

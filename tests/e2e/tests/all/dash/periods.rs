@@ -1,6 +1,6 @@
 //! Descriptions of several periods: black pictures, another size, layers, a pause; and one that grows until it ends.
 
-use super::{DECODED_AGAIN, LONGEST_STALL, seeks_land};
+use super::plays_through;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -79,36 +79,9 @@ impl Call {
         let description = self.description().await;
         assert_eq!(description.matches("<Period ").count(), periods, "{description}");
         let expected = self.pictures(video).await;
-        for player in ["shaka", "dash"] {
-            let (address, token) = (self.address(), self.stage.recorder.token.clone());
-            let arguments = [
-                "--player",
-                player,
-                "--playlist",
-                &address,
-                "--token",
-                &token,
-                "--seeks",
-                "3",
-                "--patience",
-                "20",
-                "--level",
-                "top",
-            ];
-            let played = readers::script("play.mjs", &arguments).await;
-            let what = format!("{what} in {player}: {played}\n{description}");
-            assert_eq!((&played["opened"], &played["ended"]), (&true.into(), &true.into()), "{what}");
-            assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{what}");
-            let stalls: Vec<f64> = (played["stalls"].as_array().unwrap().iter())
-                .filter_map(|stall| stall["len"].as_f64())
-                .collect();
-            let decoded = played["totalVideoFrames"].as_u64().unwrap();
-            println!("{player}: {decoded} of {expected} pictures in {periods} periods, stalls {stalls:?}");
-            assert!(stalls.iter().all(|length| *length <= LONGEST_STALL), "{what}");
-            let most = expected + DECODED_AGAIN;
-            assert!((expected..=most).contains(&decoded), "every one of {expected} is decoded: {what}");
-            seeks_land(&what, &played);
-        }
+        println!("{what}: {periods} periods");
+        let what = format!("{what}\n{description}\n");
+        plays_through(&self.stage.recorder, &self.address(), &what, expected, &["--level", "top"]).await;
     }
 
     /// Samples of all that a track's playlist lists, fills and what stands in too.
