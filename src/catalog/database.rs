@@ -1,6 +1,7 @@
 //! Opening either database, and where the two differ.
 
 use super::generations::Generations;
+use super::kept::Kept;
 use super::row::{Connection, Transaction};
 use super::statement::sql;
 use super::{Catalog, Error};
@@ -154,6 +155,7 @@ impl Catalog {
             identity: Arc::default(),
             events,
             generations: Generations::default(),
+            kept: Kept::default(),
         })
     }
 
@@ -173,8 +175,8 @@ impl Catalog {
         });
         let writer = pool.connect_with(options).await.map_err(open)?;
         let (reader, dialect, events) = (writer.clone(), Dialect::Postgres, watch::Sender::new(0));
-        let generations = Generations::default();
-        let catalog = Self { writer, reader, dialect, identity: Arc::default(), events, generations };
+        let (generations, kept) = (Generations::default(), Kept::default());
+        let catalog = Self { writer, reader, dialect, identity: Arc::default(), events, generations, kept };
         tokio::spawn(catalog.clone().look_for_events());
         Ok(catalog)
     }

@@ -20,6 +20,7 @@ mod events;
 mod gaps;
 mod garbage;
 mod generations;
+mod kept;
 mod list;
 mod participants;
 mod recorders;
@@ -69,6 +70,7 @@ pub use webhooks::{Delivery, Failure};
 
 use database::Dialect;
 use generations::Generations;
+use kept::Kept;
 use recorders::Identity;
 use sqlx::AnyPool;
 use std::sync::{Arc, OnceLock};
@@ -85,6 +87,7 @@ pub struct Catalog {
     /// Counts events that were written.
     events: watch::Sender<u64>,
     generations: Generations,
+    kept: Kept,
 }
 
 #[cfg(test)]
@@ -95,6 +98,8 @@ mod database_tests;
 mod erase_tests;
 #[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod shared_tests;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tables `runs` and `segments`: where in a track's file what lies.
 
 use super::gaps::put_gap;
+use super::kept::Sums;
 use super::row::{Connection, Row, boolean, integer, parsed, range, signed, ticks, wall};
 use super::statement::sql;
 use super::{Catalog, Change, Error, Gap, NewRun, NewSegment, Run, Segment, Totals};
@@ -8,6 +9,10 @@ use crate::id::{RecordingId, TrackId};
 use crate::media::Rotation;
 use crate::time::{Ticks, Timescale};
 use sqlx::Row as _;
+use std::sync::Arc;
+
+/// Tracks that one statement sums.
+const TRACKS_AT_ONCE: usize = 500;
 
 impl Catalog {
     /// A run begins. Its init segment must be durable (invariant S4).
@@ -59,13 +64,29 @@ impl Catalog {
         rows.iter().map(run).collect()
     }
 
-    /// The segments of a track in order.
+    /// The segments of a track in order. Those that were read before are kept, and not read again.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn segments(&self, track: TrackId) -> Result<Vec<Segment>, Error> {
-        let rows = sql("SELECT * FROM segments WHERE track_id = $1 ORDER BY number")
+        let kept = self.kept.rows(track).unwrap_or_default();
+        // The last one again: while that is there, so are those before it.
+        let read = self.segments_from(track, kept.last().map_or(0, |last| last.number)).await?;
+        let rows = match read.split_first() {
+            Some((first, [])) if kept.last() == Some(first) => return Ok(kept.to_vec()),
+            Some((first, new)) if kept.last() == Some(first) => [kept.as_slice(), new].concat(),
+            _ if kept.is_empty() => read,
+            _ => self.segments_from(track, 0).await?,
+        };
+        let rows = Arc::new(rows);
+        self.kept.put_rows(track, &rows);
+        Ok(rows.to_vec())
+    }
+
+    async fn segments_from(&self, track: TrackId, number: u32) -> Result<Vec<Segment>, Error> {
+        let rows = sql("SELECT * FROM segments WHERE track_id = $1 AND number >= $2 ORDER BY number")
             .bind(track.to_string())
+            .bind(i64::from(number))
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(segment).collect()
@@ -97,21 +118,54 @@ impl Catalog {
         found.as_ref().map(|row| integer(row, "number")).transpose()
     }
 
-    /// Sums of every track of a recording that has segments.
+    /// Sums of every track of a recording that has segments. What was summed before is kept: only segments behind that are
+    /// read.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn totals(&self, recording: RecordingId) -> Result<Vec<Totals>, Error> {
-        let rows =
-            sql("SELECT s.track_id, COUNT(*) AS segments, CAST(SUM(s.byte_length) AS BIGINT) AS bytes,
-                    CAST(SUM(s.samples) AS BIGINT) AS samples, CAST(SUM(s.duration_ticks) AS BIGINT) AS media,
-                    MAX(s.start_ticks + s.duration_ticks) AS end_ticks
-             FROM segments s JOIN tracks t ON t.id = s.track_id
-             WHERE t.recording_id = $1 GROUP BY s.track_id")
+        let kept = self.kept.sums(recording);
+        let rows = sql("SELECT id FROM tracks WHERE recording_id = $1 ORDER BY id")
             .bind(recording.to_string())
             .fetch_all(&self.reader)
             .await?;
-        rows.iter().map(totals).collect()
+        let tracks: Vec<TrackId> = rows.iter().map(|row| parsed(row, "id")).collect::<Result<_, _>>()?;
+        // Those of tracks that are gone go, too.
+        let mut sums: Sums = tracks.iter().filter_map(|track| Some((*track, *kept.get(track)?))).collect();
+        let mut changed = sums.len() < kept.len();
+        for some in tracks.chunks(TRACKS_AT_ONCE) {
+            for (last, new) in self.sums_behind(some, &sums).await? {
+                let before = sums.get(&new.track).map(|(_, before)| *before);
+                sums.insert(new.track, (last, before.map_or(new, |before| before.and(&new))));
+                changed = true;
+            }
+        }
+        let all = tracks.iter().filter_map(|track| sums.get(track).map(|(_, totals)| *totals)).collect();
+        if changed {
+            self.kept.put_sums(recording, Arc::new(sums));
+        }
+        Ok(all)
+    }
+
+    /// Sums over what is behind the last segments that are summed already, with the number of the new last one. Of one
+    /// track at least.
+    async fn sums_behind(&self, tracks: &[TrackId], sums: &Sums) -> Result<Vec<(u32, Totals)>, Error> {
+        let mut query = sql("WITH summed (track_id, number) AS (VALUES ");
+        for (index, track) in tracks.iter().enumerate() {
+            let last = sums.get(track).map_or(-1, |(last, _)| i64::from(*last));
+            query.push(if index == 0 { "(" } else { ", (" }).push_bind(track.to_string());
+            query.push(", ").push_bind(last).push(")");
+        }
+        query.push(
+            ") SELECT s.track_id, MAX(s.number) AS last, COUNT(*) AS segments,
+                    CAST(SUM(s.byte_length) AS BIGINT) AS bytes, CAST(SUM(s.samples) AS BIGINT) AS samples,
+                    CAST(SUM(s.duration_ticks) AS BIGINT) AS media,
+                    MAX(s.start_ticks + s.duration_ticks) AS end_ticks
+             FROM summed JOIN segments s ON s.track_id = summed.track_id AND s.number > summed.number
+             GROUP BY s.track_id",
+        );
+        let rows = query.fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok((integer(row, "last")?, totals(row)?))).collect()
     }
 }
 

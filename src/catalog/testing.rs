@@ -4,6 +4,8 @@
 //! is this process's own (`tests/postgres.sh`) and ends with it; each test has a database of its own in it.
 
 use super::Catalog;
+use super::statement::sql;
+use crate::id::TrackId;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -55,6 +57,14 @@ impl Database {
     pub(crate) async fn open(&self) -> Catalog {
         Catalog::open(&self.url).await.unwrap()
     }
+}
+
+/// Makes the rows of a track's first segments what they never become, so that whoever reads them again is seen.
+pub(crate) async fn spoil(catalog: &Catalog, track: TrackId, count: u32) {
+    let spoilt = sql("UPDATE segments SET samples = 7, byte_length = 7 WHERE track_id = $1 AND number < $2")
+        .bind(track.to_string())
+        .bind(i64::from(count));
+    assert_eq!(spoilt.execute(&catalog.writer).await.unwrap(), u64::from(count));
 }
 
 /// The URL of this process's server.

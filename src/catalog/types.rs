@@ -490,3 +490,18 @@ pub struct Totals {
     /// Where the last one ends, in ticks since the recording's start.
     pub end: Ticks,
 }
+
+impl Totals {
+    /// Over these segments and those behind them.
+    #[must_use]
+    pub fn and(&self, behind: &Self) -> Self {
+        Self {
+            track: self.track,
+            segments: self.segments.saturating_add(behind.segments),
+            bytes: self.bytes.saturating_add(behind.bytes),
+            samples: self.samples.saturating_add(behind.samples),
+            media: self.media + behind.media,
+            end: self.end.max(behind.end),
+        }
+    }
+}

@@ -11,8 +11,6 @@ use crate::auth::Action;
 use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Container;
-use crate::media::dash::mpd;
-use crate::playback::dash;
 use crate::playback::placed::File;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -39,14 +37,11 @@ pub(super) async fn manifest(
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let participant = who.participant()?;
-    let now = SystemClock.wall();
-    let snapshot = dash::manifest(&app.catalog, id, participant, &bearer.query(), now).await?;
-    Ok(described(id, mpd::render(&snapshot), &headers))
-}
-
-fn described(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
+    let description = app.playlists.description(id, participant).await?;
+    let told = description.told(&bearer.query(), SystemClock.wall());
     let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
-    ([(header::LINK, manifest)], range::document(text, MANIFEST_TYPE, headers)).into_response()
+    let response = range::versioned(told.text, told.version, MANIFEST_TYPE, &headers);
+    Ok(([(header::LINK, manifest)], response).into_response())
 }
 
 /// The files of a track that only a description names. Parsed strictly: there is one name for each.

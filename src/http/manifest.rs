@@ -9,16 +9,16 @@ use super::describe::track::{self, State as Now};
 use super::describe::words;
 use super::error::Problem;
 use super::extract::{Bearer, Place};
-use super::openapi::params::OfRecording;
+use super::openapi::params::{Known, OfRecording};
 use super::openapi::problems::{NotFound, Refused};
+use super::range;
 use crate::auth::Action;
 use crate::catalog::{Participant, Status};
 use crate::id::RecordingId;
 use crate::playback::room::Room;
-use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -74,15 +74,21 @@ struct ManifestTrack {
 
 /// Everybody in a recording, and where each one's media lies.
 ///
-/// Ask again while `status` is `recording`. A token that came in the query is carried on in all addresses.
+/// Ask again while `status` is `recording`, with `If-None-Match`. A token that came in the query is carried on in all addresses.
 #[utoipa::path(
-    get, path = "/{id}/manifest.json", operation_id = "getManifest", tag = "Recordings", params(OfRecording),
-    responses((status = 200, body = Manifest, description = "As far as it went."), Refused<NotFound>),
+    get, path = "/{id}/manifest.json", operation_id = "getManifest", tag = "Recordings",
+    params(OfRecording, Known),
+    responses(
+        (status = 200, body = Manifest, description = "As far as it went."),
+        (status = 304, description = "It is as it was."),
+        Refused<NotFound>,
+    ),
 )]
 pub(super) async fn manifest(
     State(app): State<App>,
     bearer: Bearer,
     Place(id): Place<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let room = Room::load(&app.catalog, id).await?;
@@ -104,7 +110,8 @@ pub(super) async fn manifest(
         speaker_turns: turns.iter().map(SpeakerTurn::from).collect(),
         participants: room.participants.iter().map(|who| person(&room, who, &bearer)).collect(),
     };
-    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(body)).into_response())
+    let text = serde_json::to_string(&body).map_err(|error| Problem::internal(&error))?;
+    Ok(range::document(text, "application/json", &headers))
 }
 
 fn person(room: &Room, who: &Participant, bearer: &Bearer) -> ManifestParticipant {

@@ -172,19 +172,21 @@ pub fn router(app: App, origins: &Origins) -> Router {
         .with_state(app)
         // Few layers, each of several with the outermost first: each would box the request's future and the answer's body else.
         .layer((
-            MapRequestLayer::new(only_reports),
+            MapRequestLayer::new(ranges_to_get),
             from_fn(limits::in_time),
             slow_bodies,
-            cors(origins),
             CompressionLayer::new().compress_when(playable),
         ))
-        .layer(map_response(headers::guard))
         .layer(from_fn_with_state(recorder, audit::record))
         .layer((
             SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
             SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]),
             TraceLayer::new_for_http().make_span_with(span),
             PropagateRequestIdLayer::new(REQUEST_ID),
+            map_response(headers::guard),
+            MapRequestLayer::new(only_reports),
+            // Around all that may answer: pages of other origins must be able to read refusals, too.
+            cors(origins),
         ))
 }
 
@@ -230,6 +232,14 @@ fn only_reports(mut request: Request) -> Request {
     if request.method() == Method::OPTIONS && !request.uri().path().ends_with(REPORTS) {
         let read = HeaderValue::from_static("GET");
         request.headers_mut().insert(header::ACCESS_CONTROL_REQUEST_METHOD, read);
+    }
+    request
+}
+
+/// Of nothing but what GET asks for there are ranges (RFC 9110 14.2).
+fn ranges_to_get(mut request: Request) -> Request {
+    if request.method() != Method::GET {
+        request.headers_mut().remove(header::RANGE);
     }
     request
 }

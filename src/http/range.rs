@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 /// Browsers may keep what never changes. It is of one bearer, so shared caches may not.
 const SETTLED: &str = "private, max-age=31536000, immutable";
-/// A file that is computed: asked for anew, since the way may change in which it is.
-const COMPUTED: &str = "private, no-cache";
-/// See [`Fetched::settled`].
-const UNSETTLED: &str = "private, max-age=60";
+/// What may be another one next time is asked for anew each time, and answered with 304 if it is not: texts that grow, files
+/// that are computed, since the way may change in which they are, and media whose zero may still move
+/// ([`Fetched::settled`]): kept for however short a time, segments would lie beside others that count from another zero.
+const ASKED_ANEW: &str = "private, no-cache";
 
 /// The whole, a part, or that nothing changed.
 pub(super) fn respond(
@@ -27,7 +27,7 @@ pub(super) fn respond(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let tag = format!("\"{}\"", fetched.tag);
-    let cache = if fetched.settled { SETTLED } else { UNSETTLED };
+    let cache = if fetched.settled { SETTLED } else { ASKED_ANEW };
     let common = [
         (header::ETAG, tag.clone()),
         (header::CACHE_CONTROL, cache.to_owned()),
@@ -54,15 +54,24 @@ pub(super) fn respond(
     }
 }
 
-/// A text that was made for this request, or that nothing changed. Its tag is weak: it may be compressed on its way.
+/// A text that was made for this request, or that nothing changed.
 pub(super) fn document(text: String, content_type: &'static str, headers: &HeaderMap) -> Response {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
+    versioned(text, hasher.finish(), content_type, headers)
+}
+
+/// The same, where not every other text is another version. Its tag is weak: it may be compressed on its way.
+pub(super) fn versioned(
+    text: String,
+    version: u64,
+    content_type: &'static str,
+    headers: &HeaderMap,
+) -> Response {
+    let tag = format!("\"{version:016x}\"");
     let common = [
         (header::ETAG, format!("W/{tag}")),
-        // It grows while a recording runs, and may be mended afterwards: always asked for anew.
-        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::CACHE_CONTROL, ASKED_ANEW.to_owned()),
         (header::CONTENT_TYPE, content_type.to_owned()),
     ];
     let known = self::text(headers, header::IF_NONE_MATCH);
@@ -80,7 +89,7 @@ pub(super) fn respond_file(file: &File, store: Store, headers: &HeaderMap) -> Re
         return Err(Problem::changed());
     }
     let modified = file.modified.and_then(date);
-    let common = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, COMPUTED.to_owned())];
+    let common = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, ASKED_ANEW.to_owned())];
     let dated = modified.clone().map(|date| [(header::LAST_MODIFIED, date)]);
     if value(header::IF_NONE_MATCH).is_some_and(|tags| matches(tags, &tag)) {
         return Ok((StatusCode::NOT_MODIFIED, common, dated, ()).into_response());

@@ -77,7 +77,7 @@ impl Hub {
     pub fn close(&self, id: RecordingId) {
         let closed = self.edges().remove(&id);
         if let Some(edge) = closed {
-            edge.tracks().clear();
+            edge.tracks().of.clear();
         }
     }
 
@@ -88,12 +88,21 @@ impl Hub {
 
 /// The edge of one recording.
 #[derive(Clone, Debug, Default)]
-pub struct Edge(Arc<Mutex<HashMap<TrackId, Track>>>);
+pub struct Edge(Arc<Mutex<Tracks>>);
+
+#[derive(Debug, Default)]
+struct Tracks {
+    of: HashMap<TrackId, Track>,
+    /// Counts changes of rows that all views depend on.
+    rows: u64,
+}
 
 #[derive(Debug, Default)]
 struct Track {
     /// Counts what was told.
     version: watch::Sender<u64>,
+    /// Counts what was told of rows.
+    rows: u64,
     parts: VecDeque<Part>,
     sure: Option<Sure>,
 }
@@ -112,7 +121,7 @@ impl Edge {
     pub fn publish(&self, parts: impl IntoIterator<Item = NewPart>) {
         let mut tracks = self.tracks();
         for new in parts {
-            let track = tracks.entry(new.track).or_default();
+            let track = tracks.of.entry(new.track).or_default();
             let before = track.parts.back().filter(|last| last.segment == new.segment);
             let number = before.map_or(0, |last| last.number.saturating_add(1));
             let NewPart { run, segment, start, duration, sync, range, .. } = new;
@@ -127,7 +136,7 @@ impl Edge {
     /// An open gap of a track became longer.
     pub fn reach(&self, track: TrackId, sure: Sure) {
         let mut tracks = self.tracks();
-        let track = tracks.entry(track).or_default();
+        let track = tracks.of.entry(track).or_default();
         track.sure = Some(sure);
         track.version.send_modify(|version| *version += 1);
     }
@@ -136,36 +145,55 @@ impl Edge {
     pub fn touch(&self, changed: impl IntoIterator<Item = TrackId>) {
         let mut tracks = self.tracks();
         for track in changed {
-            tracks.entry(track).or_default().version.send_modify(|version| *version += 1);
+            let track = tracks.of.entry(track).or_default();
+            track.rows += 1;
+            track.version.send_modify(|version| *version += 1);
         }
     }
 
     /// Rows changed that all views depend on.
     pub fn touch_all(&self) {
-        for track in self.tracks().values() {
+        let mut tracks = self.tracks();
+        tracks.rows += 1;
+        for track in tracks.of.values() {
             track.version.send_modify(|version| *version += 1);
         }
+    }
+
+    /// How often rows changed that the views of these tracks are made of. Fragments do not count.
+    #[must_use]
+    pub fn rows(&self, of: impl IntoIterator<Item = TrackId>) -> u64 {
+        let tracks = self.tracks();
+        let own = of.into_iter().filter_map(|track| tracks.of.get(&track)).map(|track| track.rows);
+        tracks.rows + own.sum::<u64>()
     }
 
     /// The remembered fragments of a track in order.
     #[must_use]
     pub fn parts(&self, track: TrackId) -> Vec<Part> {
-        self.tracks().get(&track).map(|track| track.parts.iter().cloned().collect()).unwrap_or_default()
+        self.tracks().of.get(&track).map(|track| track.parts.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// How far the last gap of a track that was told of is sure.
     #[must_use]
     pub fn sure(&self, track: TrackId) -> Option<Sure> {
-        self.tracks().get(&track).and_then(|track| track.sure)
+        self.tracks().of.get(&track).and_then(|track| track.sure)
     }
 
-    /// Changes whenever a view of the track may have; its sender is gone once the recording has ended.
+    /// Changes whenever a view of the track may have; its sender is gone once the recording has ended. The track must be one
+    /// of the recording's: it is remembered.
     #[must_use]
     pub fn watch(&self, track: TrackId) -> watch::Receiver<u64> {
-        self.tracks().entry(track).or_default().version.subscribe()
+        self.tracks().of.entry(track).or_default().version.subscribe()
     }
 
-    fn tracks(&self) -> MutexGuard<'_, HashMap<TrackId, Track>> {
+    /// The same, if the track is remembered.
+    #[must_use]
+    pub fn watched(&self, track: TrackId) -> Option<watch::Receiver<u64>> {
+        self.tracks().of.get(&track).map(|track| track.version.subscribe())
+    }
+
+    fn tracks(&self) -> MutexGuard<'_, Tracks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -48,3 +48,25 @@ async fn whoever_waits_is_woken_by_what_concerns_them() {
     assert!(waiting.await.unwrap(), "the end wakes whoever waits");
     assert!(hub.get(id).is_none());
 }
+
+#[test]
+fn rows_count_by_the_tracks_that_they_are_of_and_fragments_do_not() {
+    let (edge, track, other) = (Edge::default(), TrackId::new(), TrackId::new());
+    assert_eq!(edge.rows([track, other]), 0);
+    edge.touch([track]);
+    edge.publish([part(track, 0, 0)]);
+    edge.reach(other, Sure { gap: 0, reached: Ticks(900) });
+    assert_eq!((edge.rows([track]), edge.rows([other]), edge.rows([track, other])), (1, 0, 1));
+    // Also for those of which nothing was told yet.
+    edge.touch_all();
+    assert_eq!((edge.rows([track]), edge.rows([TrackId::new()])), (2, 1));
+}
+
+#[test]
+fn whoever_looks_for_a_track_does_not_make_it_one() {
+    let (edge, track) = (Edge::default(), TrackId::new());
+    assert!(edge.watched(track).is_none() && edge.watched(track).is_none());
+    let watch = edge.watch(track);
+    edge.touch([track]);
+    assert!(watch.has_changed().unwrap() && edge.watched(track).is_some());
+}

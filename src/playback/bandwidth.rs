@@ -3,14 +3,16 @@
 use super::fill::{self, SILENCE, SILENCE_TICKS, STILL_MICROS};
 use super::ladder::Step;
 use super::room::scale;
+use super::samples::{Entries, still};
 use super::timeline::{Fill, Item};
-use super::{Error, black, trick};
+use super::{Error, black};
 use crate::catalog::{Segment, Shown, Track};
 use crate::id::TrackId;
 use crate::media::fmp4::fragment;
-use crate::storage::Store;
+use crate::storage::{Key, Store};
 use crate::time::{Ticks, Timescale};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Shorter segments say little of how many pictures there are in a second.
 const LEAST_RATED_MICROS: i64 = 500_000;
@@ -38,36 +40,19 @@ pub(super) async fn listed(
     steps: &[Step<'_>],
     segments: &[(&Track, &[Segment])],
 ) -> Result<Vec<(u64, i64)>, Error> {
-    let mut keys: HashMap<TrackId, HashMap<u32, u64>> = HashMap::new();
-    for (track, segments) in segments {
-        let still = |step: &Step<'_>| {
-            let shown = matches!(step.piece.item, Item::Fill(Fill { shown: Shown::Still, .. }));
-            shown && step.track.id == track.id
-        };
-        if steps.iter().any(still) {
-            let heads = trick::heads(store, track, segments).await?;
-            keys.insert(track.id, heads.into_iter().map(|(number, head)| (number, head.size)).collect());
-        }
-    }
+    let stills = stills(store, steps, segments).await?;
     let part = |track: &Track| Ticks::from_micros(part_micros, scale(track));
     let size = |step: &Step<'_>| match step.piece.item {
         Item::Segment(segment) => segment.range.end - segment.range.start,
         Item::Fill(fill) => {
-            let of_track = keys.get(&step.track.id);
-            let key = || {
-                let numbers =
-                    of_track?.iter().filter(|(number, _)| fill.after.is_none_or(|after| **number <= after));
-                match fill.after {
-                    Some(_) => numbers.max_by_key(|(number, _)| **number),
-                    None => numbers.min_by_key(|(number, _)| **number),
-                }
-            };
             let (step_ticks, each) = match fill.shown {
                 Shown::Silence => (SILENCE_TICKS, SILENCE.len() as u64),
                 Shown::Black => {
                     (still_ticks(), black::picture(step.track.codec).map_or(0, |own| own.len() as u64))
                 }
-                Shown::Still => (still_ticks(), key().map_or(0, |(_, size)| *size)),
+                Shown::Still => {
+                    (still_ticks(), stills.get(&(step.track.id, fill.after)).copied().unwrap_or(0))
+                }
             };
             let fragments = fill::parts(fill.duration, part(step.track)).map(|(_, length)| {
                 let samples = fill::parts(length, Ticks(step_ticks)).count();
@@ -77,6 +62,37 @@ pub(super) async fn listed(
         }
     };
     Ok(steps.iter().map(|step| (size(step), step.piece.end - step.piece.start)).collect())
+}
+
+/// Bytes of the pictures that stand still, by the segments that they stand behind. Of the index only the entries of those
+/// segments are read whose key frames these are.
+async fn stills(
+    store: &Store,
+    steps: &[Step<'_>],
+    segments: &[(&Track, &[Segment])],
+) -> Result<HashMap<(TrackId, Option<u32>), u64>, Error> {
+    let mut sizes = HashMap::new();
+    let mut indexes: HashMap<TrackId, Entries> = HashMap::new();
+    for step in steps {
+        let Item::Fill(fill @ Fill { shown: Shown::Still, after, .. }) = step.piece.item else { continue };
+        let (track, place) = (step.track, (step.track.id, after));
+        let stored = segments.iter().find(|(own, _)| own.id == track.id);
+        let Some(of) = stored.and_then(|(_, own)| still(own, &fill)) else { continue };
+        if sizes.contains_key(&place) {
+            continue;
+        }
+        let index = match indexes.entry(track.id) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(Entries::open(store, Key::index(track.recording, track.id)).await?)
+            }
+        };
+        let entries = index.within(store, &of.range, of.samples).await?;
+        let mut keys = entries.iter().filter(|entry| entry.sync());
+        let key = if after.is_some() { keys.next_back() } else { keys.next() };
+        sizes.insert(place, key.map_or(0, |key| u64::from(key.size)));
+    }
+    Ok(sizes)
 }
 
 fn still_ticks() -> i64 {

@@ -1,10 +1,12 @@
 use super::super::fixture::Fixture;
 use super::super::playlists::{Directives, Playlists};
 use super::*;
-use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
+use crate::catalog::testing::spoil;
+use crate::catalog::{Cause, Gap, NewRecording, NewRun, Pause, Shown};
 use crate::id::ParticipantId;
 use crate::live::{Hub, NewPart};
 use crate::media::Codec;
+use std::sync::Arc;
 use std::time::Duration;
 
 struct Running {
@@ -326,4 +328,86 @@ async fn a_text_is_made_once_until_something_changes() {
     assert_eq!(get().await.unwrap(), first);
     it.hub.open(it.it.recording).touch_all();
     assert!(get().await.unwrap().ends_with("#EXT-X-ENDLIST\n"));
+}
+
+#[tokio::test]
+async fn a_presentation_is_made_once_until_rows_change() {
+    let it = Running::new().await;
+    let (playlists, recording) = (it.playlists(), it.it.recording);
+    let get = || playlists.description(recording, Some(it.ada));
+    let variants = || playlists.multivariant(recording, Some(it.ada), "");
+    let (first, text) = (get().await.unwrap(), variants().await.unwrap());
+    // Of which nobody told the edge.
+    it.it.catalog.participant_left(it.ada, super::super::fixture::START.plus(7_000_000)).await.unwrap();
+    spoil(&it.it.catalog, it.camera, 3).await;
+    // Fragments make no other one, nor does what concerns somebody else.
+    it.part(it.camera, 0, 3, 6000, 500);
+    let bob = it.it.participant("Bob", 0).await;
+    let other = it.it.track(bob, Codec::Opus, "microphone", &[(0, 0, 2000)]).await;
+    it.hub.open(recording).touch([other]);
+    assert!(Arc::ptr_eq(&first, &get().await.unwrap()));
+    assert_eq!(variants().await.unwrap(), text);
+    it.hub.open(recording).touch([it.voice]);
+    let next = get().await.unwrap().told("", super::super::fixture::START).text;
+    assert!(next.contains("type=\"static\""), "{next}");
+    // What was removed is not told from memory.
+    let before = get().await.unwrap();
+    playlists.forget(recording);
+    assert!(!Arc::ptr_eq(&before, &get().await.unwrap()));
+}
+
+#[tokio::test]
+async fn what_was_read_of_segments_is_not_read_again() {
+    let it = Running::new().await;
+    let (playlists, recording) = (it.playlists(), it.it.recording);
+    let told = async |playlists: &Playlists| {
+        let media = playlists.media(recording, it.camera, Directives::default(), "").await.unwrap();
+        let variants = playlists.multivariant(recording, Some(it.ada), "").await.unwrap();
+        let description = playlists.description(recording, Some(it.ada)).await.unwrap();
+        (media, variants, description.told("", super::super::fixture::START).text)
+    };
+    let first = told(&playlists).await;
+    let mut row = it.it.catalog.segments(it.camera).await.unwrap().remove(2);
+    spoil(&it.it.catalog, it.camera, 2).await;
+    spoil(&it.it.catalog, it.voice, 2).await;
+    // Made anew, of the same rows.
+    it.hub.open(recording).touch_all();
+    assert_eq!(told(&playlists).await, first);
+    let ticks = |millis: i64| Ticks::from_micros(millis * 1000, Codec::H264.timescale());
+    (row.number, row.start, row.duration) = (3, ticks(6000), ticks(2000));
+    it.it.catalog.add_segments(&[row]).await.unwrap();
+    it.hub.open(recording).touch([it.camera]);
+    let next = told(&playlists).await;
+    assert!(next.0.contains("\n3.m4s\n") && next.2 != first.2);
+    // Whoever reads all of them finds what is there now.
+    let url = format!("sqlite:{}", it.it.folder.path().join("tureen.db").display());
+    let other = Playlists::new(Catalog::open(&url).await.unwrap(), it.it.store.clone(), it.hub.clone());
+    assert_ne!(told(&other).await.1, next.1);
+}
+
+#[tokio::test]
+async fn strangers_are_not_remembered_and_get_nothing_of_others() {
+    let it = Running::new().await;
+    let playlists = it.playlists();
+    let edge = it.hub.open(it.it.recording);
+    let stranger = TrackId::new();
+    for directives in [Directives::default(), Directives { segment: Some(9), part: Some(0), delta: true }] {
+        let asked = playlists.media(it.it.recording, stranger, directives, "").await;
+        assert!(matches!(asked, Err(Error::NoTrack(track)) if track == stranger));
+    }
+    assert!(edge.watched(stranger).is_none());
+    // Another recording that runs, at the same number.
+    let other = NewRecording {
+        room_id: "room two".to_owned(),
+        format: "mp4".to_owned(),
+        metadata: serde_json::json!({}),
+        source: serde_json::json!({}),
+        ..NewRecording::default()
+    };
+    it.it.catalog.create_recording(&other).await.unwrap();
+    let _ = it.hub.open(other.id);
+    assert!(playlists.media(it.it.recording, it.camera, Directives::default(), "").await.is_ok());
+    let asked = playlists.media(other.id, it.camera, Directives::default(), "").await;
+    assert!(matches!(asked, Err(Error::NoTrack(_))));
+    assert!(it.hub.open(other.id).watched(it.camera).is_none());
 }

@@ -1,12 +1,13 @@
-//! Media playlists as texts that are made once and handed out to all who ask, and what players of low-latency HLS may
-//! wait for (RFC 8216bis 6.2.5).
+//! Playlists and descriptions as texts that are made once and handed out to all who ask, and what players of low-latency
+//! HLS may wait for (RFC 8216bis 6.2.5).
 
+use super::dash::{self, Description};
 use super::playlist::{self, QUERY, Reached, Text, beside};
 use super::room::Room;
 use super::{Error, presentation, trick};
 use crate::catalog::Catalog;
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::live::Hub;
+use crate::live::{Edge, Hub};
 use crate::media::hls::{media, multivariant};
 use crate::storage::Store;
 use crate::time::WallTime;
@@ -14,11 +15,16 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Bytes of texts that are kept.
 const KEPT_BYTES: u64 = 32 << 20;
 /// About how many texts that is.
 const KEPT: usize = 1000;
+/// Bytes of descriptions that are kept, and about how many: those of long recordings are large, and one that grows has another
+/// one every second.
+const DESCRIBED_BYTES: u64 = 8 << 20;
+const DESCRIBED: usize = 32;
 /// Nobody waits longer than three target durations (RFC 8216bis 6.2.5.2).
 const PATIENCE: Duration = Duration::from_secs(12);
 /// A client that asks for more than the next but one segment is mistaken (RFC 8216bis 6.2.5.2).
@@ -44,18 +50,23 @@ struct Shared {
     catalog: Catalog,
     edges: Hub,
     store: Store,
-    texts: Cache<(TrackId, Version), Arc<Text>, Bytes>,
-    /// Multivariant playlists of ended recordings.
-    variants: Cache<(RecordingId, Option<ParticipantId>, Version), Arc<String>, Bytes>,
+    texts: Cache<OfTrack, Arc<Text>, Bytes>,
+    /// Multivariant playlists.
+    variants: Cache<OfPerson, Arc<String>, Bytes>,
+    descriptions: Cache<OfPerson, Arc<Description>, Bytes>,
     /// I-frame playlists of ended recordings, and what they take.
-    tricks: Cache<(TrackId, Version), Arc<(String, u64)>, Bytes>,
+    tricks: Cache<OfTrack, Arc<(String, u64)>, Bytes>,
     patience: Duration,
 }
+
+/// Whose a text is, and what it was made of. Numbers of edges mean something within a recording only.
+type OfTrack = (RecordingId, TrackId, Version);
+type OfPerson = (RecordingId, Option<ParticipantId>, Version);
 
 /// What a text was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Version {
-    /// Of a recording that runs here: how often its edge was told something.
+    /// Of a recording that runs here: how often its edge was told something, or of rows, where a text is made of these alone.
     Running(u64),
     /// Of one that has ended: when its row was last changed.
     Ended(WallTime),
@@ -64,20 +75,26 @@ enum Version {
 #[derive(Clone, Debug)]
 struct Bytes;
 
-impl Weighter<(TrackId, Version), Arc<Text>> for Bytes {
-    fn weight(&self, _: &(TrackId, Version), text: &Arc<Text>) -> u64 {
+impl Weighter<OfTrack, Arc<Text>> for Bytes {
+    fn weight(&self, _: &OfTrack, text: &Arc<Text>) -> u64 {
         text.weight().max(1) as u64
     }
 }
 
-impl Weighter<(RecordingId, Option<ParticipantId>, Version), Arc<String>> for Bytes {
-    fn weight(&self, _: &(RecordingId, Option<ParticipantId>, Version), text: &Arc<String>) -> u64 {
+impl Weighter<OfPerson, Arc<String>> for Bytes {
+    fn weight(&self, _: &OfPerson, text: &Arc<String>) -> u64 {
         text.len().max(1) as u64
     }
 }
 
-impl Weighter<(TrackId, Version), Arc<(String, u64)>> for Bytes {
-    fn weight(&self, _: &(TrackId, Version), trick: &Arc<(String, u64)>) -> u64 {
+impl Weighter<OfPerson, Arc<Description>> for Bytes {
+    fn weight(&self, _: &OfPerson, description: &Arc<Description>) -> u64 {
+        description.weight().max(1) as u64
+    }
+}
+
+impl Weighter<OfTrack, Arc<(String, u64)>> for Bytes {
+    fn weight(&self, _: &OfTrack, trick: &Arc<(String, u64)>) -> u64 {
         trick.0.len().max(1) as u64
     }
 }
@@ -95,15 +112,17 @@ impl Playlists {
         let texts = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let variants = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let tricks = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
-        Self(Arc::new(Shared { catalog, edges, store, texts, variants, tricks, patience }))
+        let descriptions = Cache::with_weighter(DESCRIBED, DESCRIBED_BYTES, Bytes);
+        Self(Arc::new(Shared { catalog, edges, store, texts, variants, descriptions, tricks, patience }))
     }
 
-    /// Something of a recording was removed: its texts are not kept. Texts of single tracks do not say whose they are, so
-    /// none of these is.
+    /// Something of a recording was removed: its texts are not kept.
     pub fn forget(&self, recording: RecordingId) {
-        self.0.variants.retain(|(of, _, _), _| *of != recording);
-        self.0.texts.clear();
-        self.0.tricks.clear();
+        let shared = &self.0;
+        shared.texts.retain(|(of, _, _), _| *of != recording);
+        shared.variants.retain(|(of, _, _), _| *of != recording);
+        shared.descriptions.retain(|(of, _, _), _| *of != recording);
+        shared.tricks.retain(|(of, _, _), _| *of != recording);
     }
 
     /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
@@ -118,12 +137,12 @@ impl Playlists {
         query: &str,
     ) -> Result<String, Error> {
         let shared = &self.0;
-        let version = self.ended(recording).await?;
+        let version = self.presented(recording, participant).await?;
         let make = async {
             let room = Room::load(&shared.catalog, recording).await?;
             let mut snapshot =
                 presentation::multivariant(&shared.catalog, &shared.store, &room, participant, QUERY).await?;
-            if version.is_some() {
+            if matches!(version, Some(Version::Ended(_))) {
                 self.add_iframes(&room, &mut snapshot).await;
             }
             Ok::<_, Error>(Arc::new(multivariant::render(&snapshot)))
@@ -135,6 +154,26 @@ impl Playlists {
             None => make.await?,
         };
         Ok(text.replace(QUERY, query))
+    }
+
+    /// The DASH description of a participant, chosen as the multivariant playlist does.
+    ///
+    /// # Errors
+    /// As [`dash::manifest`].
+    pub async fn description(
+        &self,
+        recording: RecordingId,
+        participant: Option<ParticipantId>,
+    ) -> Result<Arc<Description>, Error> {
+        let shared = &self.0;
+        let version = self.presented(recording, participant).await?;
+        let make = async { dash::description(&shared.catalog, recording, participant).await.map(Arc::new) };
+        match version {
+            Some(version) => {
+                shared.descriptions.get_or_insert_async(&(recording, participant, version), make).await
+            }
+            None => make.await,
+        }
     }
 
     /// The key frames of each picture.
@@ -170,8 +209,21 @@ impl Playlists {
         let shared = &self.0;
         let version = self.ended(recording).await?.ok_or(Error::NothingYet)?;
         let make = async { trick::of(&shared.catalog, &shared.store, recording, track).await.map(Arc::new) };
-        let made = shared.tricks.get_or_insert_async(&(track, version), make).await?;
+        let made = shared.tricks.get_or_insert_async(&(recording, track, version), make).await?;
         Ok((made.0.replace(QUERY, query), made.1))
+    }
+
+    /// What the presentation of a participant is made of; without one, that of anybody. It is read before the rows: what
+    /// changes meanwhile makes another version.
+    async fn presented(
+        &self,
+        recording: RecordingId,
+        participant: Option<ParticipantId>,
+    ) -> Result<Option<Version>, Error> {
+        let Some(edge) = self.0.edges.get(recording) else { return self.ended(recording).await };
+        let tracks = self.0.catalog.tracks(recording).await?;
+        let own = tracks.iter().filter(|track| participant.is_none_or(|who| track.participant == who));
+        Ok(Some(Version::Running(edge.rows(own.map(|track| track.id)))))
     }
 
     /// What a text of a recording is made of when it has ended.
@@ -232,10 +284,13 @@ impl Playlists {
         &self,
         recording: RecordingId,
         track: TrackId,
-    ) -> Result<(Arc<Text>, Option<tokio::sync::watch::Receiver<u64>>), Error> {
+    ) -> Result<(Arc<Text>, Option<watch::Receiver<u64>>), Error> {
         let shared = &self.0;
         let edge = shared.edges.get(recording);
-        let watch = edge.as_ref().map(|edge| edge.watch(track));
+        let watch = match &edge {
+            Some(edge) => Some(self.watch(edge, recording, track).await?),
+            None => None,
+        };
         let version = match &watch {
             // Read before the rows: what is told meanwhile makes another version.
             Some(watch) => Some(Version::Running(*watch.borrow())),
@@ -246,10 +301,26 @@ impl Playlists {
             Ok::<_, Error>(Arc::new(made.render()))
         };
         let text = match version {
-            Some(version) => shared.texts.get_or_insert_async(&(track, version), make).await?,
+            Some(version) => shared.texts.get_or_insert_async(&(recording, track, version), make).await?,
             None => make.await?,
         };
         Ok((text, watch))
+    }
+
+    /// What changes when the view of a track does. An edge remembers whom it was asked for, so only tracks of its recording are
+    /// asked for.
+    async fn watch(
+        &self,
+        edge: &Edge,
+        recording: RecordingId,
+        track: TrackId,
+    ) -> Result<watch::Receiver<u64>, Error> {
+        if let Some(watch) = edge.watched(track) {
+            return Ok(watch);
+        }
+        let tracks = self.0.catalog.tracks(recording).await?;
+        let own = tracks.iter().find(|own| own.id == track).ok_or(Error::NoTrack(track))?;
+        Ok(edge.watch(own.id))
     }
 }
 

@@ -1,7 +1,7 @@
 use super::filled::Named;
 use super::fixture::{Fixture, INIT, START};
 use super::room::Room;
-use super::{Error, black, playlist, presentation};
+use super::{Error, black, film, playlist, presentation};
 use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Codec;
@@ -465,4 +465,28 @@ async fn a_pause_of_the_recording_is_a_discontinuity_in_every_track_and_dates_ju
     }
     assert_eq!(it.room().await.wall(4_000_000), START.plus(64_000_000));
     assert_eq!(it.room().await.wall(3_999_999), START.plus(3_999_999));
+}
+
+#[tokio::test]
+async fn a_still_is_as_heavy_as_what_is_served_of_it() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let mut shots = film::steady(Codec::H264, 0, 0, 4);
+    shots.extend(film::steady(Codec::H264, 0, 720_000, 4));
+    // The key frame that stands is not one that is like all others.
+    shots[1].samples[0].2 = 9000;
+    let (camera, _) = it.film(ada, Codec::H264, "camera", &shots).await;
+    it.gap(camera, 1, Shown::Still, 360_000, 360_000).await;
+    it.finish(12_000).await;
+    let source = it.source();
+    let mut bytes = 0;
+    for number in 0..4 {
+        bytes += source.segment(it.recording, camera, number).await.unwrap().bytes.len();
+    }
+    for number in 0..2 {
+        bytes += source.fill(it.recording, camera, whole(Some(1), number)).await.unwrap().bytes.len();
+    }
+    let video = it.multivariant(None).await.unwrap().video.remove(0);
+    assert_eq!(video.average_bandwidth, bytes as u64 * 8 / 12);
+    assert!(bytes > 8 * 9000);
 }

@@ -75,8 +75,6 @@ pub(super) async fn of(
 pub(super) struct Head {
     /// How many bytes of the segment reach to its end.
     pub(super) bytes: u64,
-    /// Its own bytes.
-    pub(super) size: u64,
 }
 
 /// The key frames of the segments that begin with one, by their numbers.
@@ -101,7 +99,7 @@ pub(super) async fn heads(
             };
             if entry.sync() {
                 let bytes = entry.end() - segment.range.start;
-                found.insert(segment.number, Head { bytes, size: u64::from(entry.size) });
+                found.insert(segment.number, Head { bytes });
             }
         }
         at = upto;

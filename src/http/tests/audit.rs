@@ -299,6 +299,11 @@ async fn what_cannot_be_recorded_is_not_answered() {
         .problem(503, "audit-unavailable");
     let request = Request::get(app.at("")).body(Body::empty()).unwrap();
     app.send(request).await.problem(503, "audit-unavailable");
+    // Players of other origins can read it, and it is no page.
+    let answer = app.get_with(&app.at("/download"), Role::Teacher, &[("origin", "https://x.org")]).await;
+    answer.problem(503, "audit-unavailable");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert!(answer.header("content-security-policy").contains("default-src 'none'"));
     assert_eq!(app.get("/healthz", Role::Student).await.status, 200);
 }
 

@@ -66,6 +66,7 @@ async fn a_description_that_did_not_change_is_not_sent_again() {
     let path = app.at("/stream/manifest.mpd");
     let live = app.get(&path, Role::Student).await;
     assert!(live.text().contains("type=\"dynamic\"") && live.text().contains("minimumUpdatePeriod"));
+    assert!(live.text().contains("UTCTiming") && !live.text().contains('{'), "{}", live.text());
     app.fixture.finish(2000).await;
     let ended = app.get(&path, Role::Student).await;
     assert!(ended.text().contains("type=\"static\"") && !ended.text().contains("UTCTiming"));

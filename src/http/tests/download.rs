@@ -70,6 +70,9 @@ async fn a_recording_is_one_file_of_which_any_range_is_served() {
         (head.header("content-length"), head.header("etag")),
         (whole.header("content-length"), &tag[..])
     );
+    let ranged = app.with_method(Method::HEAD, &path, Role::Student, &[("range", "bytes=0-0")]).await;
+    assert_eq!((ranged.status.as_u16(), ranged.header("content-range")), (200, ""));
+    assert_eq!(ranged.header("content-length"), whole.header("content-length"));
     let zip = app.get_with(&path, Role::Student, &[("accept-encoding", "gzip")]).await;
     assert_eq!((zip.header("content-encoding"), zip.body.len()), ("", len));
 }

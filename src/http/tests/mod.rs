@@ -185,7 +185,12 @@ impl TestApp {
     }
 
     async fn get_with(&self, path: &str, role: Role, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::get(path).header("authorization", format!("Bearer {}", token(role)));
+        self.with_method(Method::GET, path, role, headers).await
+    }
+
+    async fn with_method(&self, method: Method, path: &str, role: Role, headers: &[(&str, &str)]) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let mut request = request.header("authorization", format!("Bearer {}", token(role)));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

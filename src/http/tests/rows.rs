@@ -135,7 +135,13 @@ async fn the_manifest_has_everybody_on_one_clock() {
     let eve = app.fixture.participant("Eve", 5000).await;
     app.fixture.catalog.participant_left(bob, START.plus(7_000_000)).await.unwrap();
     let answer = app.get(&app.at("/manifest.json"), Role::Student).await;
-    assert_eq!(answer.header("cache-control"), "no-cache");
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("content-type")),
+        ("private, no-cache", "application/json")
+    );
+    let known = [("if-none-match", answer.header("etag"))];
+    let same = app.get_with(&app.at("/manifest.json"), Role::Student, &known).await;
+    assert_eq!((same.status.as_u16(), same.body.len()), (304, 0));
     let body = answer.json();
     assert_eq!(
         (&body["recording"]["status"], &body["recording"]["duration_us"]),

@@ -21,14 +21,14 @@ pub struct Snapshot {
 }
 
 /// What only a presentation that grows says (5.3.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// The presentation's zero on the clock that is told. It stays the same.
     pub available_from: WallTime,
     /// The newest media on that clock: another time means another description.
     pub published: WallTime,
-    /// What that clock shows now: players go by it.
-    pub now: WallTime,
+    /// What that clock shows now: players go by it. What stands for it, where it is told later.
+    pub now: String,
     /// How often to ask again, in microseconds.
     pub update_micros: i64,
     /// How far behind the wall clock to play, in microseconds.
@@ -135,7 +135,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     if let Some(live) = &snapshot.live {
         xml.start("UTCTiming")
             .attribute("schemeIdUri", "urn:mpeg:dash:utc:direct:2014")
-            .attribute("value", live.now)
+            .attribute("value", &live.now)
             .end();
     }
     xml.finish()

@@ -64,7 +64,7 @@ fn live() -> Live {
     Live {
         available_from: at,
         published: at.plus(7_033_333),
-        now: at.plus(9_500_000),
+        now: at.plus(9_500_000).to_string(),
         update_micros: 2_000_000,
         delay_micros: 10_000_000,
     }

@@ -9,21 +9,28 @@ pub mod at;
 mod periods;
 
 use super::ladder::{self, Layer, Step};
+use super::playlist::QUERY;
 use super::presentation::{choose, measured};
 use super::room::{Presented, Room};
 use super::{Error, pieces, support};
-use crate::catalog::{Catalog, Participant, Segment, Track};
+use crate::catalog::{Catalog, Participant, Pause, Segment, Track};
 use crate::id::{ParticipantId, RecordingId, TrackId};
-use crate::media::dash::mpd::{Live, Snapshot};
+use crate::media::dash::mpd::{self, Live, Snapshot};
 use crate::media::segment::Policy;
 use crate::time::WallTime;
 use periods::Facts;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A description changes when a segment is closed, every two seconds or so.
 const UPDATE_MICROS: i64 = 2_000_000;
 /// What is listed ends up to one long segment behind the wall clock, or as long as it takes to be sure that nothing comes;
 /// then a player has to ask, and to load.
 const DELAY_MICROS: i64 = 10_000_000;
+/// A browser that is told that its description is still right goes on with the clock in that, which is late by then. So late
+/// it may be: it makes players stay that much further behind, and a short time of what they stay behind anyway.
+const LATE_MICROS: i64 = 4_000_000;
+/// Stands for the time that the clock shows until the description is handed out.
+const NOW: &str = "{now}";
 
 /// A track's part of the presentation.
 struct View<'a> {
@@ -39,8 +46,87 @@ struct Stored {
     audio: Option<(TrackId, Vec<Segment>)>,
 }
 
+/// The text of a presentation, to be handed out to many.
+#[derive(Clone, Debug)]
+pub struct Description {
+    text: String,
+    /// Of what the text is, as a number.
+    version: u64,
+    /// Of a presentation that grows.
+    clock: Option<Clock>,
+}
+
+/// The clock that a description tells: in a pause the timeline stands still, and so does it.
+#[derive(Clone, Debug)]
+pub struct Clock(Vec<Pause>);
+
+/// A description as it is told to one who asks.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The document.
+    pub text: String,
+    /// Another one when more has changed than the time, and when that has by some seconds.
+    pub version: u64,
+}
+
+impl Description {
+    fn new(snapshot: &Snapshot, clock: Clock) -> Self {
+        let text = mpd::render(snapshot);
+        let version = hash(&text);
+        Self { text, version, clock: snapshot.live.is_some().then_some(clock) }
+    }
+
+    /// The document. `query` ends every URI: empty, or `?token=...`. `now` is told to players whose clock is wrong.
+    #[must_use]
+    pub fn told(&self, query: &str, now: WallTime) -> Told {
+        let now = self.clock.as_ref().map(|clock| clock.at(now));
+        let version = hash(&(self.version, query, now.map(|now| now.0.div_euclid(LATE_MICROS))));
+        // Arguments are encoded: nothing else in them means something in XML.
+        let text = self.text.replace(QUERY, &query.replace('&', "&amp;"));
+        let text = match now {
+            Some(now) => text.replace(NOW, &now.to_string()),
+            None => text,
+        };
+        Told { text, version }
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl Clock {
+    /// What it shows.
+    #[must_use]
+    pub fn at(&self, now: WallTime) -> WallTime {
+        let paused = self.0.iter().map(|pause| pause.ended_at.unwrap_or(now).since(pause.began_at).max(0));
+        now.plus(-paused.sum::<i64>())
+    }
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The description of a participant's presentation: [`manifest`].
+///
+/// # Errors
+/// Those of [`manifest`].
+pub async fn description(
+    catalog: &Catalog,
+    recording: RecordingId,
+    participant: Option<ParticipantId>,
+) -> Result<Description, Error> {
+    let (snapshot, clock) = manifest(catalog, recording, participant, QUERY).await?;
+    Ok(Description::new(&snapshot, clock))
+}
+
 /// The presentation of a participant; without one of the first with a picture, else with sound. `query` ends every URI:
-/// empty, or `?token=...`. `now` is told to players whose clock is wrong.
+/// empty, or `?token=...`. With the clock that it tells while it grows: `now` stands open.
 ///
 /// # Errors
 /// [`Error::NoRecording`], [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`].
@@ -49,13 +135,13 @@ pub async fn manifest(
     recording: RecordingId,
     participant: Option<ParticipantId>,
     query: &str,
-    now: WallTime,
-) -> Result<Snapshot, Error> {
+) -> Result<(Snapshot, Clock), Error> {
     let room = Room::load(catalog, recording).await?;
     let (who, presented) = choose(&room, participant, plays)?;
     let (who, stored) = (who.id, Stored::load(catalog, &room, presented).await?);
     let room = Room::load(catalog, recording).await?;
-    snapshot(&room, room.participant(who)?, &stored, query, now)
+    let snapshot = snapshot(&room, room.participant(who)?, &stored, query)?;
+    Ok((snapshot, Clock(room.pauses)))
 }
 
 pub(super) fn plays(track: &Track) -> bool {
@@ -75,13 +161,7 @@ impl Stored {
     }
 }
 
-fn snapshot(
-    room: &Room,
-    who: &Participant,
-    stored: &Stored,
-    query: &str,
-    now: WallTime,
-) -> Result<Snapshot, Error> {
+fn snapshot(room: &Room, who: &Participant, stored: &Stored, query: &str) -> Result<Snapshot, Error> {
     let ended = room.ended(who.id);
     let (pictures, sound) = views(room, stored, ended)?;
     let begin = room.zero_micros(who.id).unwrap_or(0);
@@ -93,11 +173,10 @@ fn snapshot(
     let name = Some(&who.display_name).filter(|name| !name.is_empty()).unwrap_or(&who.peer_id);
     Ok(Snapshot {
         title: room.recording.title.clone(),
-        // In a pause the timeline stands still, and the clock that is told does too.
         live: (!ended).then(|| Live {
             available_from: room.recording.started_at.plus(begin),
             published: room.recording.started_at.plus(reached),
-            now: now.plus(-paused_micros(room, now)),
+            now: NOW.to_owned(),
             update_micros: UPDATE_MICROS,
             delay_micros: DELAY_MICROS,
         }),
@@ -105,11 +184,6 @@ fn snapshot(
         longest_micros: longest.unwrap_or(0).max(promised),
         periods: periods::periods(room, &pictures, sound.as_ref(), begin, name, query),
     })
-}
-
-/// How long the recording has stood still up to now, in microseconds.
-fn paused_micros(room: &Room, now: WallTime) -> i64 {
-    room.pauses.iter().map(|pause| pause.ended_at.unwrap_or(now).since(pause.began_at).max(0)).sum()
 }
 
 /// The views of the layers, highest first, and of the sound.

@@ -10,7 +10,7 @@ use matroska_demuxer::{Frame, MatroskaFile};
 use std::io::Cursor;
 
 async fn described(it: &Fixture, who: Option<ParticipantId>) -> Result<Snapshot, Error> {
-    manifest(&it.catalog, it.recording, who, "?token=t", START.plus(60_000_000)).await
+    manifest(&it.catalog, it.recording, who, "?token=t").await.map(|(snapshot, _)| snapshot)
 }
 
 /// Every span as `first tick + ticks`, with the tick of the period's start.
@@ -114,7 +114,7 @@ async fn a_camera_and_a_microphone_are_one_period() {
     assert_eq!((told.available_from, told.published), (START.plus(1_000_000), START.plus(6_000_000)));
     it.finish(6000).await;
     let ended = described(&it, Some(ada)).await.unwrap();
-    assert_eq!((ended.live, ended.duration_micros, ended.periods.len()), (None, 5_000_000, 1));
+    assert_eq!((&ended.live, ended.duration_micros, ended.periods.len()), (&None, 5_000_000, 1));
     assert_eq!(ended.periods, live.periods, "nothing changes but that it ends");
     let seen = only(&ended, 0, Kind::Video);
     assert_eq!(said(seen), "0: 0+184500 184500+180000 364500+85500");
@@ -252,18 +252,18 @@ async fn a_pause_is_a_bound_and_the_clock_that_is_told_stands_still_in_it() {
         ended_at: None,
     };
     let live = async |seconds: i64| {
-        let now = START.plus(seconds * 1_000_000);
-        manifest(&it.catalog, it.recording, None, "", now).await.unwrap().live.unwrap()
+        let (snapshot, clock) = manifest(&it.catalog, it.recording, None, "").await.unwrap();
+        (snapshot.live.unwrap(), clock.at(START.plus(seconds * 1_000_000)))
     };
-    let before = live(4).await;
-    assert_eq!((before.available_from, before.now), (START, START.plus(4_000_000)));
+    let (before, now) = live(4).await;
+    assert_eq!((before.available_from, now), (START, START.plus(4_000_000)));
     it.catalog.add_pause(&pause).await.unwrap();
-    let during = live(30).await;
-    assert_eq!((during.available_from, during.now), (START, START.plus(4_000_000)));
+    let (during, now) = live(30).await;
+    assert_eq!((during.available_from, now), (START, START.plus(4_000_000)));
     it.catalog.end_pause(it.recording, 0, START.plus(64_000_000)).await.unwrap();
-    let behind = live(67).await;
+    let (behind, now) = live(67).await;
     assert_eq!((behind.available_from, behind.published), (START, START.plus(6_000_000)));
-    assert_eq!(behind.now, START.plus(7_000_000));
+    assert_eq!(now, START.plus(7_000_000));
     let found = described(&it, None).await.unwrap();
     let starts: Vec<i64> = found.periods.iter().map(|period| period.start_micros).collect();
     assert_eq!(starts, [0, 4_000_000]);
@@ -350,4 +350,37 @@ async fn sound_alone_is_a_presentation() {
     assert_eq!((found.periods.len(), found.periods[0].sets.len()), (1, 1));
     assert_eq!(said(only(&found, 0, Kind::Audio)), "0: 0+96000 96000+96000 192000+24000 216000+96000");
     keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn a_description_is_told_with_the_time_and_known_without_it() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::Vp9, "camera", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    let pause = Pause {
+        recording: it.recording,
+        number: 0,
+        at_micros: 4_000_000,
+        began_at: START.plus(5_000_000),
+        ended_at: None,
+    };
+    let live = description(&it.catalog, it.recording, None).await.unwrap();
+    let at = |seconds: i64| live.told("?a=1&token=t", START.plus(seconds * 1_000_000));
+    let (first, soon, late) = (at(8), at(11), at(12));
+    assert_ne!(first.text, soon.text);
+    assert!(first.text.contains("urn:mpeg:dash:utc:direct:2014\" value=\"2027-01-15T08:00:08.000Z\""));
+    assert!(first.text.contains(".m4s?a=1&amp;token=t\"") && !first.text.contains("{"), "{}", first.text);
+    assert_eq!(first.version, soon.version);
+    assert_ne!(first.version, late.version, "the clock that was told is too late by now");
+    assert_ne!(first.version, live.told("", START.plus(8_000_000)).version);
+    // In a pause its clock stands still.
+    it.catalog.add_pause(&pause).await.unwrap();
+    let paused = description(&it.catalog, it.recording, None).await.unwrap();
+    let at = |seconds: i64| paused.told("", START.plus(seconds * 1_000_000));
+    assert_eq!((at(8).text, at(8).version), (at(900).text, at(900).version));
+    it.finish(4000).await;
+    let ended = description(&it.catalog, it.recording, None).await.unwrap();
+    let at = |seconds: i64| ended.told("", START.plus(seconds * 1_000_000));
+    assert_eq!((at(8).text, at(8).version), (at(900).text, at(900).version));
+    assert_ne!(at(8).version, paused.told("", START).version);
 }

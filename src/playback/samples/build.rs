@@ -102,7 +102,7 @@ impl Builder<'_> {
 }
 
 /// The segment whose key frame a fill shows: of the same run, before the gap; the first one for a lead.
-fn still<'a>(segments: &'a [Segment], fill: &Fill) -> Option<&'a Segment> {
+pub(in crate::playback) fn still<'a>(segments: &'a [Segment], fill: &Fill) -> Option<&'a Segment> {
     let Some(after) = fill.after else { return segments.first() };
     let run = segments.iter().find(|segment| segment.number == after)?.run;
     let mut before = segments.iter().rev().skip_while(|segment| segment.number > after);

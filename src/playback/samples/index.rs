@@ -9,7 +9,7 @@ const READ: u64 = 4096;
 
 /// A place in an index file.
 #[derive(Debug)]
-pub(super) struct Entries {
+pub(in crate::playback) struct Entries {
     key: Key,
     /// Whole entries in the file.
     count: u64,
@@ -22,13 +22,13 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Of one file.
-    pub(super) async fn open(store: &Store, key: Key) -> Result<Self, storage::Error> {
+    pub(in crate::playback) async fn open(store: &Store, key: Key) -> Result<Self, storage::Error> {
         let count = store.len(&key).await? / ENTRY as u64;
         Ok(Self { key, count, held: Vec::new(), first: 0, next: 0 })
     }
 
     /// All entries whose samples lie in `range` of the media; at most `most`, and one more if there are.
-    pub(super) async fn within(
+    pub(in crate::playback) async fn within(
         &mut self,
         store: &Store,
         range: &Range<u64>,

@@ -19,6 +19,8 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub(super) use build::still;
+pub(super) use index::Entries;
 pub use reader::Reader;
 pub use snapshot::{Closed, Snapshot};
 
