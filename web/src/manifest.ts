@@ -19,6 +19,8 @@ export interface Track {
   live: boolean;
   /** Why it could not be recorded, or empty. */
   error: string;
+  /** What all layers of one picture share; a track that is no layer has its own id. */
+  picture: string;
   /** Where it plays, as the server puts it. */
   playableOn: string[];
   /** The server's own words on where it plays, if it does not play from HLS; or empty. */
@@ -128,32 +130,39 @@ function readParticipant(
 
 /**
  * A participant's playlist presents one picture and one sound: camera and microphone first, then whoever
- * came first. What they send beside it, such as a screen, becomes a tile of its own.
+ * came first. What they send beside it, such as a screen, becomes a tile of its own. Layers of one picture
+ * are one tile: the playlist has them as variants.
  */
 function withExtras(participant: Participant): Participant[] {
   const listed = participant.tracks.filter((track) => track.playlist && !track.error && !track.refusal);
-  const beside = (kind: 'audio' | 'video', first: string) =>
-    listed
+  const beside = (kind: 'audio' | 'video', first: string): Track[][] => {
+    const own = listed
       .filter((track) => track.kind === kind)
       .sort(
         (a, b) =>
           Number(a.source !== first) - Number(b.source !== first) || a.start - b.start || (a.id < b.id ? -1 : 1),
-      )
-      .slice(1);
+      );
+    const pictures = [...new Set(own.map((track) => track.picture))];
+    return pictures.slice(1).map((picture) => own.filter((track) => track.picture === picture));
+  };
   const extras = [...beside('video', 'camera'), ...beside('audio', 'microphone')];
-  const main = { ...participant, tracks: participant.tracks.filter((track) => !extras.includes(track)) };
-  return [
-    main,
-    ...extras.map((track) => ({
-      ...participant,
-      id: `${participant.id}/${track.id}`,
-      name: `${participant.name} (${track.source || track.kind})`,
-      start: Math.max(participant.offset, track.start),
-      end: participant.end === null && track.live ? null : track.end,
-      playlist: track.playlist,
-      tracks: [track],
-    })),
-  ];
+  const main = { ...participant, tracks: participant.tracks.filter((track) => !extras.flat().includes(track)) };
+  return [main, ...extras.map((layers) => extra(participant, layers))];
+}
+
+/** The tile of one picture or sound alone. Of its layers the best plays: it shows lower ones where it was not sent. */
+function extra(participant: Participant, layers: Track[]): Participant {
+  const best = layers.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
+  const end = Math.max(...layers.map((track) => track.end));
+  return {
+    ...participant,
+    id: `${participant.id}/${best.picture}`,
+    name: `${participant.name} (${best.source || best.kind})`,
+    start: Math.max(participant.offset, Math.min(...layers.map((track) => track.start))),
+    end: participant.end === null && layers.some((track) => track.live) ? null : end,
+    playlist: best.playlist,
+    tracks: layers,
+  };
 }
 
 function readTrack(entry: unknown, startedAt: number, offset: number, live: boolean): Track | null {
@@ -165,6 +174,7 @@ function readTrack(entry: unknown, startedAt: number, offset: number, live: bool
   return {
     id: text(from['id']),
     kind,
+    picture: text(from['picture_id']) || text(from['id']),
     source: text(from['source']),
     codec: text(from['codec']),
     codecs: text(from['codecs']),

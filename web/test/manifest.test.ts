@@ -109,6 +109,38 @@ test('a screen beside a camera becomes a tile of its own, from its own start', (
   assert.equal(tiles(screen, vp8).length, 1, 'the screen is what the playlist presents');
 });
 
+test('layers of one picture are one tile', () => {
+  const layer = (id: string, picture: string, width: number, over: object = {}) =>
+    track({ id, picture_id: picture, width, height: width / 2, playlist: `/${id}.m3u8`, ...over });
+  const screen = { source: 'screen', offset_us: 8_000_000, duration_us: 3_000_000 };
+  const read = readManifest(
+    manifest([
+      {
+        id: 'p',
+        display_name: 'Ada',
+        offset_us: 1_000_000,
+        playlist: '/p.m3u8',
+        tracks: [
+          layer('c0', 'camera', 160),
+          layer('s0', 'screen', 640, screen),
+          // It came later than the lower one, and its end is not that of the picture.
+          layer('s1', 'screen', 1280, { ...screen, offset_us: 9_000_000, duration_us: 1_000_000 }),
+          layer('c1', 'camera', 640),
+          track({ id: 'm', kind: 'audio', source: 'microphone', picture_id: null }),
+        ],
+      },
+    ]),
+    'r',
+  );
+  assert.deepEqual(
+    read.participants.map((tile) => [tile.id, tile.playlist, tile.start, tile.end, tile.tracks.map((own) => own.id)]),
+    [
+      ['p', '/p.m3u8', 1, 15, ['c0', 'c1', 'm']],
+      ['p/screen', '/s1.m3u8', 8, 11, ['s0', 's1']],
+    ],
+  );
+});
+
 test('nothing to play yet is told from a playlist that was not named', () => {
   const [person] = readManifest(manifest([{ id: 'p', playlist: null, tracks: [] }]), 'r').participants;
   assert.equal(person?.playlist, '');
