@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 
 const MANIFEST_TYPE: &str = "application/dash+xml";
 
-/// The DASH manifest of one participant.
+/// The DASH manifest of one presentation.
 #[utoipa::path(
     get, path = "/{id}/stream/manifest.mpd", operation_id = "getDashManifest", tag = "Playback",
     params(OfRecording, Who, Known),
@@ -38,9 +38,9 @@ pub(super) async fn manifest(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
-    let participant = who.participant()?;
+    let choice = who.choice()?;
     let now = SystemClock.wall();
-    let snapshot = dash::manifest(&app.catalog, id, participant, &bearer.query(), now).await?;
+    let snapshot = dash::manifest(&app.catalog, id, choice, &bearer.query(), now).await?;
     Ok(described(id, mpd::render(&snapshot), &headers))
 }
 

@@ -2,10 +2,11 @@
 //! wait for (RFC 8216bis 6.2.5).
 
 use super::playlist::{self, QUERY, Reached, Text, beside};
+use super::presentation::{self, Choice};
 use super::room::Room;
-use super::{Error, presentation, trick};
+use super::{Error, trick};
 use crate::catalog::Catalog;
-use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::id::{RecordingId, TrackId};
 use crate::live::Hub;
 use crate::media::hls::{media, multivariant};
 use crate::storage::Store;
@@ -46,7 +47,7 @@ struct Shared {
     store: Store,
     texts: Cache<(TrackId, Version), Arc<Text>, Bytes>,
     /// Multivariant playlists of ended recordings.
-    variants: Cache<(RecordingId, Option<ParticipantId>, Version), Arc<String>, Bytes>,
+    variants: Cache<(RecordingId, Choice, Version), Arc<String>, Bytes>,
     /// I-frame playlists of ended recordings, and what they take.
     tricks: Cache<(TrackId, Version), Arc<(String, u64)>, Bytes>,
     patience: Duration,
@@ -70,8 +71,8 @@ impl Weighter<(TrackId, Version), Arc<Text>> for Bytes {
     }
 }
 
-impl Weighter<(RecordingId, Option<ParticipantId>, Version), Arc<String>> for Bytes {
-    fn weight(&self, _: &(RecordingId, Option<ParticipantId>, Version), text: &Arc<String>) -> u64 {
+impl Weighter<(RecordingId, Choice, Version), Arc<String>> for Bytes {
+    fn weight(&self, _: &(RecordingId, Choice, Version), text: &Arc<String>) -> u64 {
         text.len().max(1) as u64
     }
 }
@@ -106,32 +107,29 @@ impl Playlists {
         self.0.tricks.clear();
     }
 
-    /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
-    /// ends every URI.
+    /// The multivariant playlist of a presentation. `query` ends every URI.
     ///
     /// # Errors
     /// As [`presentation::multivariant`]; [`Error::NoRecording`].
     pub async fn multivariant(
         &self,
         recording: RecordingId,
-        participant: Option<ParticipantId>,
+        choice: impl Into<Choice>,
         query: &str,
     ) -> Result<String, Error> {
-        let shared = &self.0;
+        let (shared, choice) = (&self.0, choice.into());
         let version = self.ended(recording).await?;
         let make = async {
             let room = Room::load(&shared.catalog, recording).await?;
             let mut snapshot =
-                presentation::multivariant(&shared.catalog, &shared.store, &room, participant, QUERY).await?;
+                presentation::multivariant(&shared.catalog, &shared.store, &room, choice, QUERY).await?;
             if version.is_some() {
                 self.add_iframes(&room, &mut snapshot).await;
             }
             Ok::<_, Error>(Arc::new(multivariant::render(&snapshot)))
         };
         let text = match version {
-            Some(version) => {
-                shared.variants.get_or_insert_async(&(recording, participant, version), make).await?
-            }
+            Some(version) => shared.variants.get_or_insert_async(&(recording, choice, version), make).await?,
             None => make.await?,
         };
         Ok(text.replace(QUERY, query))

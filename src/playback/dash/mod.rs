@@ -9,11 +9,11 @@ pub mod at;
 mod periods;
 
 use super::ladder::{self, Layer, Step};
-use super::presentation::{choose, measured};
+use super::presentation::{Choice, choose, measured};
 use super::room::{Presented, Room};
 use super::{Error, pieces, support};
 use crate::catalog::{Catalog, Participant, Segment, Track};
-use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::id::{RecordingId, TrackId};
 use crate::media::dash::mpd::{Live, Snapshot};
 use crate::media::segment::Policy;
 use crate::time::WallTime;
@@ -39,20 +39,19 @@ struct Stored {
     audio: Option<(TrackId, Vec<Segment>)>,
 }
 
-/// The presentation of a participant; without one of the first with a picture, else with sound. `query` ends every URI:
-/// empty, or `?token=...`. `now` is told to players whose clock is wrong.
+/// A presentation. `query` ends every URI: empty, or `?token=...`. `now` is told to players whose clock is wrong.
 ///
 /// # Errors
 /// [`Error::NoRecording`], [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`].
 pub async fn manifest(
     catalog: &Catalog,
     recording: RecordingId,
-    participant: Option<ParticipantId>,
+    choice: impl Into<Choice>,
     query: &str,
     now: WallTime,
 ) -> Result<Snapshot, Error> {
     let room = Room::load(catalog, recording).await?;
-    let (who, presented) = choose(&room, participant, plays)?;
+    let (who, presented) = choose(&room, choice, plays)?;
     let (who, stored) = (who.id, Stored::load(catalog, &room, presented).await?);
     let room = Room::load(catalog, recording).await?;
     snapshot(&room, room.participant(who)?, &stored, query, now)
