@@ -33,6 +33,15 @@ export interface Track {
   listed: boolean;
 }
 
+/** A picture with the sound that belongs to it. */
+interface Presentation {
+  source: string;
+  /** Empty if it does not play from HLS. */
+  playlist: string;
+  /** Their ids. */
+  tracks: string[];
+}
+
 /** A tile: a participant, or something else that they send beside camera and microphone. */
 export interface Participant {
   id: string;
@@ -46,6 +55,11 @@ export interface Participant {
   /** Empty while there is nothing to play. */
   playlist: string;
   tracks: Track[];
+}
+
+/** A participant as the manifest has them. */
+interface Sender extends Participant {
+  presentations: Presentation[];
 }
 
 export interface Manifest {
@@ -76,7 +90,7 @@ export function readManifest(document: unknown, id: string): Manifest {
     .map((entry) => readParticipant(entry, id, startedAt, live))
     .filter((participant) => participant !== null)
     .sort((a, b) => a.offset - b.offset || (a.id < b.id ? -1 : 1))
-    .flatMap(withExtras);
+    .flatMap(tiles);
   const ends = participants.flatMap((p) => [p.end ?? 0, ...p.tracks.map((t) => t.end)]);
   return {
     id: text(recording['id']) || id,
@@ -95,7 +109,7 @@ function readParticipant(
   recordingId: string,
   startedAt: number,
   live: boolean,
-): Participant | null {
+): Sender | null {
   const from = fields(entry);
   const id = text(from?.['id']);
   if (!from || !id) return null;
@@ -124,44 +138,55 @@ function readParticipant(
         ? `/api/v1/recordings/${encodeURIComponent(recordingId)}/stream/playlist.m3u8` +
           `?participant=${encodeURIComponent(id)}`
         : text(from['playlist']),
+    presentations: list(from['presentations']).map(readPresentation),
     tracks,
   };
 }
 
 /**
- * A participant's playlist presents one picture and one sound: camera and microphone first, then whoever
- * came first. What they send beside it, such as a screen, becomes a tile of its own. Layers of one picture
- * are one tile: the playlist has them as variants.
+ * Each presentation is a tile: camera and microphone, and a shared screen with its sound. What no presentation shows,
+ * such as a second screen, becomes a tile of its own.
  */
-function withExtras(participant: Participant): Participant[] {
-  const listed = participant.tracks.filter((track) => track.playlist && !track.error && !track.refusal);
-  const beside = (kind: 'audio' | 'video', first: string): Track[][] => {
-    const own = listed
-      .filter((track) => track.kind === kind)
-      .sort(
-        (a, b) =>
-          Number(a.source !== first) - Number(b.source !== first) || a.start - b.start || (a.id < b.id ? -1 : 1),
-      );
-    const pictures = [...new Set(own.map((track) => track.picture))];
-    return pictures.slice(1).map((picture) => own.filter((track) => track.picture === picture));
-  };
-  const extras = [...beside('video', 'camera'), ...beside('audio', 'microphone')];
-  const main = { ...participant, tracks: participant.tracks.filter((track) => !extras.flat().includes(track)) };
-  return [main, ...extras.map((layers) => extra(participant, layers))];
+function tiles({ presentations, ...participant }: Sender): Participant[] {
+  const shown = presentations.filter((own) => own.playlist);
+  if (shown.length === 0) return [participant];
+  const camera = shown.find((own) => own.source === 'camera');
+  const others = shown
+    .filter((own) => own !== camera)
+    .map((own) => {
+      const tracks = participant.tracks.filter((track) => own.tracks.includes(track.id));
+      return extra(participant, own.source, tracks, own.playlist);
+    });
+  const presented = new Set(shown.flatMap((own) => own.tracks));
+  const alone = participant.tracks.filter(
+    (track) => track.playlist && !track.error && !track.refusal && !presented.has(track.id),
+  );
+  const pictures = [...new Set(alone.map((track) => track.picture))].map((picture) => {
+    const layers = alone.filter((track) => track.picture === picture);
+    // The best one's playlist shows lower ones where it was not sent.
+    const best = layers.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
+    return extra(participant, picture, layers, best.playlist);
+  });
+  const extras = [...others, ...pictures];
+  const elsewhere = new Set(extras.flatMap((tile) => tile.tracks));
+  const tracks = participant.tracks.filter((track) => !elsewhere.has(track));
+  // Who shows a screen and nothing else has no other tile.
+  if (!camera && tracks.length === 0) return extras;
+  return [{ ...participant, playlist: camera?.playlist ?? '', tracks }, ...extras];
 }
 
-/** The tile of one picture or sound alone. Of its layers the best plays: it shows lower ones where it was not sent. */
-function extra(participant: Participant, layers: Track[]): Participant {
-  const best = layers.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
-  const end = Math.max(...layers.map((track) => track.end));
+/** The tile of something beside camera and microphone. */
+function extra(participant: Participant, id: string, tracks: Track[], playlist: string): Participant {
+  const end = Math.max(...tracks.map((track) => track.end));
+  const what = tracks[0];
   return {
     ...participant,
-    id: `${participant.id}/${best.picture}`,
-    name: `${participant.name} (${best.source || best.kind})`,
-    start: Math.max(participant.offset, Math.min(...layers.map((track) => track.start))),
-    end: participant.end === null && layers.some((track) => track.live) ? null : end,
-    playlist: best.playlist,
-    tracks: layers,
+    id: `${participant.id}/${id}`,
+    name: `${participant.name} (${what?.source || what?.kind || id})`,
+    start: Math.max(participant.offset, Math.min(...tracks.map((track) => track.start))),
+    end: participant.end === null && tracks.some((track) => track.live) ? null : end,
+    playlist,
+    tracks,
   };
 }
 
@@ -188,6 +213,15 @@ function readTrack(entry: unknown, startedAt: number, offset: number, live: bool
     refusal: playback?.['hls_js'] === false ? text(playback['note']) || 'it does not play from HLS' : '',
     playlist: text(from['playlist']),
     listed: from['playlist'] !== null,
+  };
+}
+
+function readPresentation(entry: unknown): Presentation {
+  const from = fields(entry);
+  return {
+    source: text(from?.['source']),
+    playlist: text(from?.['playlist']),
+    tracks: list(from?.['tracks']).map(text),
   };
 }
 
