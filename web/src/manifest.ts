@@ -42,6 +42,13 @@ interface Presentation {
   tracks: string[];
 }
 
+/** A stretch of wall time, in milliseconds since 1970, in which the recording stood still. */
+export interface Pause {
+  from: number;
+  /** Null while it lasts. */
+  to: number | null;
+}
+
 /** A tile: a participant, or something else that they send beside camera and microphone. */
 export interface Participant {
   id: string;
@@ -70,6 +77,7 @@ export interface Manifest {
   live: boolean;
   /** Wall time of room time 0, in milliseconds since 1970, or NaN. */
   startedAt: number;
+  pauses: Pause[];
   duration: number;
   participants: Participant[];
 }
@@ -99,6 +107,7 @@ export function readManifest(document: unknown, id: string): Manifest {
     status,
     live,
     startedAt,
+    pauses: list(recording['pauses']).flatMap(readPause),
     duration: Math.max(0, seconds(recording['duration_us']) ?? 0, ...ends),
     participants,
   };
@@ -223,6 +232,12 @@ function readPresentation(entry: unknown): Presentation {
     playlist: text(from?.['playlist']),
     tracks: list(from?.['tracks']).map(text),
   };
+}
+
+function readPause(entry: unknown): Pause[] {
+  const from = wallTime(fields(entry)?.['paused_at']);
+  const to = wallTime(fields(entry)?.['resumed_at']);
+  return Number.isFinite(from) ? [{ from, to: Number.isFinite(to) ? to : null }] : [];
 }
 
 function readPlayableOn(value: unknown): string[] {

@@ -100,7 +100,8 @@ function tiles(presentations: object[], tracks: object[], status = 'completed') 
 }
 
 test('a screen beside a camera is a tile with its own playlist and sound, from its own start', () => {
-  const screen = track({ id: 's', source: 'screen', offset_us: 8_000_000, duration_us: 3_000_000, playlist: '/s.m3u8' });
+  const times = { offset_us: 8_000_000, duration_us: 3_000_000 };
+  const screen = track({ id: 's', source: 'screen', playlist: '/s.m3u8', ...times });
   const sound = { ...screen, id: 'ss', kind: 'audio', offset_us: 8_500_000, playlist: '/ss.m3u8' };
   const voice = track({ id: 'm', kind: 'audio', source: 'microphone' });
   const shown = (presentations: object[], ...tracks: object[]) =>
@@ -125,7 +126,8 @@ test('a screen beside a camera is a tile with its own playlist and sound, from i
   assert.deepEqual(waiting?.slice(5), ['', ['c']]);
   // What plays from DASH alone is told of in the person's own tile.
   const vp8 = track({ id: 's', source: 'screen', codec: 'vp8', playback: { hls_js: false, note: 'no' } });
-  assert.deepEqual(shown([presentation('camera', ['c']), presentation('screen', ['s'], null)], track({ id: 'c' }), vp8), [
+  const described = [presentation('camera', ['c']), presentation('screen', ['s'], null)];
+  assert.deepEqual(shown(described, track({ id: 'c' }), vp8), [
     ['p', 'Ada', 1, 1, 15, '/p.m3u8?source=camera', ['c', 's']],
   ]);
 });
