@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 
 const MANIFEST_TYPE: &str = "application/dash+xml";
 
-/// The DASH manifest of one participant.
+/// The DASH manifest of one presentation.
 #[utoipa::path(
     get, path = "/{id}/stream/manifest.mpd", operation_id = "getDashManifest", tag = "Playback",
     params(OfRecording, Who, Known),
@@ -36,8 +36,7 @@ pub(super) async fn manifest(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
-    let participant = who.participant()?;
-    let description = app.playlists.description(id, participant).await?;
+    let description = app.playlists.description(id, who.choice()?).await?;
     let told = description.told(&bearer.query(), SystemClock.wall());
     let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
     let response = range::versioned(told.text, told.version, MANIFEST_TYPE, &headers);

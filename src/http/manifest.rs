@@ -13,9 +13,10 @@ use super::openapi::params::{Known, OfRecording};
 use super::openapi::problems::{NotFound, Refused};
 use super::range;
 use crate::auth::Action;
-use crate::catalog::{Participant, Status};
-use crate::id::RecordingId;
-use crate::playback::room::Room;
+use crate::catalog::{Participant, Status, Track};
+use crate::id::{RecordingId, TrackId};
+use crate::playback::room::{Room, Subject};
+use crate::playback::support;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -61,7 +62,24 @@ struct ManifestParticipant {
     playlist: Option<String>,
     /// The DASH manifest; null until there is something that plays.
     dash: Option<String>,
+    /// Those that there are. Together they have each picture and each sound once at most.
+    presentations: Vec<ManifestPresentation>,
     tracks: Vec<ManifestTrack>,
+}
+
+/// A picture with the sound that belongs to it, or one of both.
+#[derive(Debug, Serialize, ToSchema)]
+struct ManifestPresentation {
+    /// `camera`: camera and microphone. `screen`: a shared screen and its own sound.
+    #[schema(value_type = words::PresentationSource)]
+    source: &'static str,
+    /// The multivariant playlist; null if nothing of it plays by HLS.
+    playlist: Option<String>,
+    /// The DASH manifest; null if nothing of it plays by DASH.
+    dash: Option<String>,
+    /// What one of both has, all layers of the picture.
+    #[schema(value_type = Vec<Uuid>)]
+    tracks: Vec<TrackId>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,11 +135,11 @@ pub(super) async fn manifest(
 fn person(room: &Room, who: &Participant, bearer: &Bearer) -> ManifestParticipant {
     let base = base(&room.recording);
     let zero = room.zero_micros(who.id);
-    let presented = room.presented(who.id, |track| crate::playback::support::of(track.codec).hls_js);
-    let playable = presented.video.or(presented.audio).is_some();
-    let query = bearer.with(&[("participant", &who.id.to_string())]);
-    let seen = room.presented(who.id, |track| crate::playback::support::of(track.codec).dash);
-    let described = seen.video.or(seen.audio).is_some();
+    let links = Links::new(room, who, None, bearer);
+    let presentations = Subject::ALL.into_iter().map(|subject| {
+        let Links { playlist, dash, tracks } = Links::new(room, who, Some(subject), bearer);
+        ManifestPresentation { source: subject.name(), playlist, dash, tracks }
+    });
     let own = bearer.query();
     let tracks = room.tracks_of(who.id).map(|track| {
         let listed = room.totals_of(track.id).is_some();
@@ -135,8 +153,40 @@ fn person(room: &Room, who: &Participant, bearer: &Bearer) -> ManifestParticipan
         offset_us: zero,
         zero_at: zero.map(|zero| room.wall(zero).into()),
         state: Now::live(!room.ended(who.id)),
-        playlist: playable.then(|| format!("{base}/stream/playlist.m3u8{query}")),
-        dash: described.then(|| format!("{base}/stream/manifest.mpd{query}")),
+        playlist: links.playlist,
+        dash: links.dash,
+        presentations: presentations.filter(|own| !own.tracks.is_empty()).collect(),
         tracks: tracks.collect(),
+    }
+}
+
+/// Where a presentation is, and what it shows.
+struct Links {
+    playlist: Option<String>,
+    dash: Option<String>,
+    tracks: Vec<TrackId>,
+}
+
+impl Links {
+    fn new(room: &Room, who: &Participant, subject: Option<Subject>, bearer: &Bearer) -> Self {
+        let base = base(&room.recording);
+        let id = who.id.to_string();
+        let arguments = [Some(("participant", id.as_str())), subject.map(|own| ("source", own.name()))];
+        let query = bearer.with(&arguments.into_iter().flatten().collect::<Vec<_>>());
+        let shown = |plays: fn(&Track) -> bool| -> Vec<TrackId> {
+            let presented = room.presented(who.id, subject, plays).tracks();
+            presented.flat_map(|track| room.layers(track)).map(|track| track.id).collect()
+        };
+        let hls = shown(|track| support::of(track.codec).hls_js);
+        let mut tracks = shown(|track| support::of(track.codec).dash);
+        let (playable, described) = (!hls.is_empty(), !tracks.is_empty());
+        tracks.extend(hls);
+        tracks.sort_unstable();
+        tracks.dedup();
+        Self {
+            playlist: playable.then(|| format!("{base}/stream/playlist.m3u8{query}")),
+            dash: described.then(|| format!("{base}/stream/manifest.mpd{query}")),
+            tracks,
+        }
     }
 }

@@ -13,10 +13,12 @@ use super::openapi::problems::{
 };
 use super::range;
 use crate::auth::Action;
-use crate::id::{ParticipantId, RecordingId};
+use crate::id::RecordingId;
 use crate::playback::filled::Named;
 use crate::playback::placed::File;
 use crate::playback::playlists::Directives;
+use crate::playback::presentation::Choice;
+use crate::playback::room::Subject;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -34,6 +36,11 @@ pub(super) struct Who {
     #[serde(default)]
     #[param(required = false, inline, value_type = words::MaybeId)]
     participant: Option<String>,
+    /// `camera`: camera and microphone. `screen`: a shared screen and its own sound. Without it the camera, else the
+    /// screen, with the microphone.
+    #[serde(default)]
+    #[param(required = false, inline, value_type = words::PresentationSource)]
+    source: Option<String>,
 }
 
 /// Delivery directives (RFC 8216bis 6.2.5). Other names that begin with `_HLS_` are of later versions.
@@ -62,14 +69,19 @@ impl Asked {
 }
 
 impl Who {
-    pub(super) fn participant(self) -> Result<Option<ParticipantId>, Problem> {
-        let text = self.participant.filter(|text| !text.is_empty());
-        text.map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")))
-            .transpose()
+    pub(super) fn choice(self) -> Result<Choice, Problem> {
+        let participant = self
+            .participant
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse().map_err(|_| Problem::field("participant", "is not an identifier")));
+        let subject = self.source.filter(|text| !text.is_empty()).map(|name| {
+            Subject::from_name(&name).ok_or_else(|| Problem::field("source", "must be camera or screen"))
+        });
+        Ok(Choice { participant: participant.transpose()?, subject: subject.transpose()? })
     }
 }
 
-/// The multivariant playlist of one participant: camera, else screen, and own microphone.
+/// The multivariant playlist of one presentation: camera and microphone, or a screen and its sound.
 #[utoipa::path(
     get, path = "/{id}/stream/playlist.m3u8", operation_id = "getMultivariantPlaylist", tag = "Playback",
     params(OfRecording, Who, Known),
@@ -87,8 +99,7 @@ pub(super) async fn multivariant(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
-    let participant = who.participant()?;
-    let text = app.playlists.multivariant(id, participant, &bearer.query()).await?;
+    let text = app.playlists.multivariant(id, who.choice()?, &bearer.query()).await?;
     Ok(playlist(id, text, &headers))
 }
 

@@ -117,10 +117,22 @@ impl Fixture {
         self.stored(new, micros, segments).await
     }
 
-    /// A layer of a picture, the first of which gives it its name.
+    /// A layer of a camera's picture, the first of which gives it its name.
     pub(crate) async fn layer(
         &self,
         participant: ParticipantId,
+        layer: u8,
+        picture: Option<TrackId>,
+        segments: &[(u32, i64, i64)],
+    ) -> TrackId {
+        self.layer_of(participant, "camera", layer, picture, segments).await
+    }
+
+    /// The same of another source.
+    pub(crate) async fn layer_of(
+        &self,
+        participant: ParticipantId,
+        source: &str,
         layer: u8,
         picture: Option<TrackId>,
         segments: &[(u32, i64, i64)],
@@ -131,7 +143,7 @@ impl Fixture {
             recording: self.recording,
             participant,
             kind: Kind::Video,
-            source: "camera".to_owned(),
+            source: source.to_owned(),
             codec: Codec::H264,
             producer_id: "producer".to_owned(),
             layer: Some(layer),

@@ -5,7 +5,7 @@
 //! not change (6.2.1). So the recorder cuts the sound where the picture changes, and the row that makes a discontinuity
 //! says where (`recorder::recording::bounds`).
 
-use super::room::{Room, scale};
+use super::room::{Room, Subject, scale};
 use super::timeline::{self, Bounds, Item};
 use crate::catalog::{Gap, Segment, Shown, Track};
 use crate::id::TrackId;
@@ -179,8 +179,8 @@ pub(super) fn mark(sound: &mut [Piece<'_>], room: &Room, picture: &Track, mut se
     }
 }
 
-/// The picture whose discontinuities the sound of its participant repeats: the one that is presented, or will be as
-/// soon as its first segment is closed.
+/// The picture whose discontinuities a sound repeats: the one that is presented beside it, or will be as soon as its first
+/// segment is closed. Beside a microphone that is the screen where there is no camera.
 pub(super) fn picture_of<'a>(
     room: &'a Room,
     track: &Track,
@@ -188,9 +188,11 @@ pub(super) fn picture_of<'a>(
 ) -> Option<&'a Track> {
     let ended = room.ended(track.participant);
     let begun = |own: &Track| room.totals_of(own.id).is_some() || (!ended && own.start.is_some());
+    let screen = |own: &Track| Subject::of(own) == Subject::Screen;
     room.tracks_of(track.participant)
         .filter(|own| own.kind == Kind::Video && plays(own) && begun(own))
-        .min_by_key(|own| (own.source != "camera", own.start, own.id))
+        .filter(|own| screen(own) || !screen(track))
+        .min_by_key(|own| (screen(own), own.start, own.id))
 }
 
 /// Runs that follow each other with equal parameters differ only in when they were: the first one's init segment

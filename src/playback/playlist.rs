@@ -10,7 +10,7 @@ use super::ladder::{self, Layer, Step};
 use super::marks;
 use super::pieces::{self, Break, Map};
 use super::presentation::plays;
-use super::room::{Room, scale};
+use super::room::{Presented, Room, Subject, scale};
 use super::timeline::Item;
 use crate::catalog::{Catalog, Segment, Track};
 use crate::id::{RecordingId, TrackId};
@@ -19,6 +19,7 @@ use crate::media::Kind;
 use crate::media::hls::media;
 use crate::media::segment::Policy;
 use crate::time::Ticks;
+use std::collections::BTreeSet;
 
 /// Stands for what ends every URI, such as a token, until the playlist is handed out.
 pub(super) const QUERY: &str = "{query}";
@@ -203,15 +204,12 @@ pub async fn of(
     Ok(Playlist { target_duration, ended, independent, entries, marks, edge, beside })
 }
 
-/// The other tracks of the presentation that a track is of.
+/// The other tracks of the presentations that a track is of.
 fn presented_with(room: &Room, track: &Track) -> Vec<TrackId> {
-    let presented = room.presented(track.participant, plays);
-    let all: Vec<TrackId> =
-        [presented.video, presented.audio].into_iter().flatten().map(|own| own.id).collect();
-    if !all.contains(&track.id) {
-        return Vec::new();
-    }
-    all.into_iter().filter(|other| *other != track.id).collect()
+    let all = room.presentations(track.participant, plays).into_iter();
+    let own = all.filter(|presented| presented.tracks().any(|own| own.id == track.id));
+    let others = own.flat_map(Presented::tracks).map(|own| own.id).filter(|other| *other != track.id);
+    others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The segment behind the last closed one, as far as its fragments are stored.
@@ -325,9 +323,10 @@ fn fill_name(after: Option<u32>, number: u32) -> String {
     after.map_or_else(|| format!("lead-{number}"), |after| format!("fill-{after}-{number}"))
 }
 
-/// The picture beside a sound: it is the participant's sound, and the picture is presented or soon will be.
+/// The picture beside a sound: the sound is presented, and the picture is or soon will be.
 fn sounds_with<'a>(room: &'a Room, track: &Track) -> Option<&'a Track> {
-    let presented = room.presented(track.participant, plays).audio.is_some_and(|own| own.id == track.id);
+    let own = room.presented(track.participant, Some(Subject::of(track)), plays);
+    let presented = own.audio.is_some_and(|own| own.id == track.id);
     pieces::picture_of(room, track, plays).filter(|_| presented)
 }
 

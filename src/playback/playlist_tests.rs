@@ -265,6 +265,18 @@ async fn a_shared_screen_is_told_beside_the_camera_and_only_once_it_is_sure() {
 }
 
 #[tokio::test]
+async fn a_screen_and_its_sound_report_each_other() {
+    let it = Running::new().await;
+    let screen = it.it.track(it.ada, Codec::Vp9, "screen", &[(0, 1000, 2000)]).await;
+    let sound = it.it.track(it.ada, Codec::Opus, "screen", &[(0, 1000, 2000)]).await;
+    for (track, other) in [(screen, sound), (sound, screen), (it.camera, it.voice), (it.voice, it.camera)] {
+        let edge = it.hub.get(it.it.recording);
+        let list = of(&it.it.catalog, edge.as_ref(), it.it.recording, track).await.unwrap();
+        assert_eq!(list.render().beside, [other]);
+    }
+}
+
+#[tokio::test]
 async fn players_wait_for_the_part_that_they_want() {
     let it = Running::new().await;
     it.part(it.camera, 0, 3, 6000, 500);

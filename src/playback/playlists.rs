@@ -3,10 +3,11 @@
 
 use super::dash::{self, Description};
 use super::playlist::{self, QUERY, Reached, Text, beside};
+use super::presentation::{self, Choice};
 use super::room::Room;
-use super::{Error, presentation, trick};
+use super::{Error, trick};
 use crate::catalog::Catalog;
-use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::id::{RecordingId, TrackId};
 use crate::live::{Edge, Hub};
 use crate::media::hls::{media, multivariant};
 use crate::storage::Store;
@@ -52,8 +53,8 @@ struct Shared {
     store: Store,
     texts: Cache<OfTrack, Arc<Text>, Bytes>,
     /// Multivariant playlists.
-    variants: Cache<OfPerson, Arc<String>, Bytes>,
-    descriptions: Cache<OfPerson, Arc<Description>, Bytes>,
+    variants: Cache<OfChoice, Arc<String>, Bytes>,
+    descriptions: Cache<OfChoice, Arc<Description>, Bytes>,
     /// I-frame playlists of ended recordings, and what they take.
     tricks: Cache<OfTrack, Arc<(String, u64)>, Bytes>,
     patience: Duration,
@@ -61,7 +62,7 @@ struct Shared {
 
 /// Whose a text is, and what it was made of. Numbers of edges mean something within a recording only.
 type OfTrack = (RecordingId, TrackId, Version);
-type OfPerson = (RecordingId, Option<ParticipantId>, Version);
+type OfChoice = (RecordingId, Choice, Version);
 
 /// What a text was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,14 +82,14 @@ impl Weighter<OfTrack, Arc<Text>> for Bytes {
     }
 }
 
-impl Weighter<OfPerson, Arc<String>> for Bytes {
-    fn weight(&self, _: &OfPerson, text: &Arc<String>) -> u64 {
+impl Weighter<OfChoice, Arc<String>> for Bytes {
+    fn weight(&self, _: &OfChoice, text: &Arc<String>) -> u64 {
         text.len().max(1) as u64
     }
 }
 
-impl Weighter<OfPerson, Arc<Description>> for Bytes {
-    fn weight(&self, _: &OfPerson, description: &Arc<Description>) -> u64 {
+impl Weighter<OfChoice, Arc<Description>> for Bytes {
+    fn weight(&self, _: &OfChoice, description: &Arc<Description>) -> u64 {
         description.weight().max(1) as u64
     }
 }
@@ -125,52 +126,49 @@ impl Playlists {
         shared.tricks.retain(|(of, _, _), _| *of != recording);
     }
 
-    /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
-    /// ends every URI.
+    /// The multivariant playlist of a presentation. `query` ends every URI.
     ///
     /// # Errors
     /// As [`presentation::multivariant`]; [`Error::NoRecording`].
     pub async fn multivariant(
         &self,
         recording: RecordingId,
-        participant: Option<ParticipantId>,
+        choice: impl Into<Choice>,
         query: &str,
     ) -> Result<String, Error> {
-        let shared = &self.0;
-        let version = self.presented(recording, participant).await?;
+        let (shared, choice) = (&self.0, choice.into());
+        let version = self.presented(recording, choice).await?;
         let make = async {
             let room = Room::load(&shared.catalog, recording).await?;
             let mut snapshot =
-                presentation::multivariant(&shared.catalog, &shared.store, &room, participant, QUERY).await?;
+                presentation::multivariant(&shared.catalog, &shared.store, &room, choice, QUERY).await?;
             if matches!(version, Some(Version::Ended(_))) {
                 self.add_iframes(&room, &mut snapshot).await;
             }
             Ok::<_, Error>(Arc::new(multivariant::render(&snapshot)))
         };
         let text = match version {
-            Some(version) => {
-                shared.variants.get_or_insert_async(&(recording, participant, version), make).await?
-            }
+            Some(version) => shared.variants.get_or_insert_async(&(recording, choice, version), make).await?,
             None => make.await?,
         };
         Ok(text.replace(QUERY, query))
     }
 
-    /// The DASH description of a participant, chosen as the multivariant playlist does.
+    /// The DASH description of a presentation.
     ///
     /// # Errors
     /// As [`dash::manifest`].
     pub async fn description(
         &self,
         recording: RecordingId,
-        participant: Option<ParticipantId>,
+        choice: impl Into<Choice>,
     ) -> Result<Arc<Description>, Error> {
-        let shared = &self.0;
-        let version = self.presented(recording, participant).await?;
-        let make = async { dash::description(&shared.catalog, recording, participant).await.map(Arc::new) };
+        let (shared, choice) = (&self.0, choice.into());
+        let version = self.presented(recording, choice).await?;
+        let make = async { dash::description(&shared.catalog, recording, choice).await.map(Arc::new) };
         match version {
             Some(version) => {
-                shared.descriptions.get_or_insert_async(&(recording, participant, version), make).await
+                shared.descriptions.get_or_insert_async(&(recording, choice, version), make).await
             }
             None => make.await,
         }
@@ -213,16 +211,12 @@ impl Playlists {
         Ok((made.0.replace(QUERY, query), made.1))
     }
 
-    /// What the presentation of a participant is made of; without one, that of anybody. It is read before the rows: what
+    /// What a presentation is made of; without a participant, that of anybody. It is read before the rows: what
     /// changes meanwhile makes another version.
-    async fn presented(
-        &self,
-        recording: RecordingId,
-        participant: Option<ParticipantId>,
-    ) -> Result<Option<Version>, Error> {
+    async fn presented(&self, recording: RecordingId, choice: Choice) -> Result<Option<Version>, Error> {
         let Some(edge) = self.0.edges.get(recording) else { return self.ended(recording).await };
         let tracks = self.0.catalog.tracks(recording).await?;
-        let own = tracks.iter().filter(|track| participant.is_none_or(|who| track.participant == who));
+        let own = tracks.iter().filter(|track| choice.participant.is_none_or(|who| track.participant == who));
         Ok(Some(Version::Running(edge.rows(own.map(|track| track.id)))))
     }
 

@@ -2,7 +2,7 @@
 
 use super::bandwidth::{self, Bandwidth};
 use super::ladder::Step;
-use super::room::{Presented, Room, scale};
+use super::room::{Presented, Room, Subject, scale};
 use super::{Error, pieces, playlist, support};
 use crate::catalog::{Catalog, Participant, Run, Segment, Track};
 use crate::id::ParticipantId;
@@ -10,8 +10,22 @@ use crate::media::hls::multivariant;
 use crate::media::segment::Policy;
 use crate::storage::Store;
 
-/// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query` ends
-/// every URI: empty, or `?token=...`.
+/// Which presentation is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Whose; without one that of the first with a picture, else with sound.
+    pub participant: Option<ParticipantId>,
+    /// Of what; without it what stands for the participant, see [`Room::presented`].
+    pub subject: Option<Subject>,
+}
+
+impl From<Option<ParticipantId>> for Choice {
+    fn from(participant: Option<ParticipantId>) -> Self {
+        Self { participant, subject: None }
+    }
+}
+
+/// The multivariant playlist of a presentation. `query` ends every URI: empty, or `?token=...`.
 ///
 /// # Errors
 /// [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`], [`Error::NotPlayable`].
@@ -19,11 +33,11 @@ pub async fn multivariant(
     catalog: &Catalog,
     store: &Store,
     room: &Room,
-    participant: Option<ParticipantId>,
+    choice: impl Into<Choice>,
     query: &str,
 ) -> Result<multivariant::Snapshot, Error> {
     let part = room.recording.part.0;
-    let (participant, presented) = choose(room, participant, plays)?;
+    let (participant, presented) = choose(room, choice, plays)?;
     let mut snapshot = multivariant::Snapshot { independent: true, ..multivariant::Snapshot::default() };
     if let Some(picture) = presented.video {
         let stored = playlist::stored_layers(catalog, room, picture).await?;
@@ -68,25 +82,27 @@ pub(super) fn plays(track: &Track) -> bool {
 /// The participant, or the first who can be presented, with a picture if anybody has one.
 pub(super) fn choose(
     room: &Room,
-    participant: Option<ParticipantId>,
+    choice: impl Into<Choice>,
     plays: fn(&Track) -> bool,
 ) -> Result<(&Participant, Presented<'_>), Error> {
+    let Choice { participant, subject } = choice.into();
     let candidates: Vec<&Participant> = match participant {
         Some(id) => vec![room.participant(id)?],
         None => room.participants.iter().collect(),
     };
-    let all = || candidates.iter().map(|who| (*who, room.presented(who.id, plays)));
+    let all = || candidates.iter().map(|who| (*who, room.presented(who.id, subject, plays)));
     let found = all()
         .find(|(_, presented)| presented.video.is_some())
         .or_else(|| all().find(|(_, presented)| presented.audio.is_some()));
-    found.ok_or_else(|| nothing(room, &candidates))
+    found.ok_or_else(|| nothing(room, &candidates, subject))
 }
 
 /// Why nobody of the candidates can be presented.
-fn nothing(room: &Room, candidates: &[&Participant]) -> Error {
+fn nothing(room: &Room, candidates: &[&Participant], subject: Option<Subject>) -> Error {
     let mut stored = candidates
         .iter()
         .flat_map(|who| room.tracks_of(who.id))
+        .filter(|track| subject.is_none_or(|subject| Subject::of(track) == subject))
         .filter(|track| room.totals_of(track.id).is_some())
         .peekable();
     if stored.peek().is_some() {

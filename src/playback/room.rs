@@ -1,6 +1,6 @@
 //! A recording with all that is known of it, loaded once for a request.
 
-use super::Error;
+use super::{Error, support};
 use crate::catalog::{Catalog, Gap, Participant, Pause, Recording, Run, Totals, Track};
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::Kind;
@@ -83,19 +83,24 @@ impl Room {
         self.recording.started_at.plus(micros.saturating_add(paused))
     }
 
-    /// How far the view of a track reaches once it has ended: as far as what is presented beside it. A track beside
-    /// those two, such as a second screen, only has to reach its own end.
+    /// How far the view of a track reaches once it has ended: as far as what is presented beside it, and beside that. A
+    /// track that is not presented, such as a second screen, only has to reach its own end.
     #[must_use]
     pub fn furthest_micros(&self, track: &Track) -> i64 {
-        let hls = self.presented(track.participant, |own| super::support::of(own.codec).hls_js);
-        let dash = self.presented(track.participant, |own| super::support::of(own.codec).dash);
-        let same =
-            |own: &Track| own.id == track.id || (own.picture.is_some() && own.picture == track.picture);
-        let beside = |presented: Presented<'_>| {
-            let both = || [presented.video, presented.audio].into_iter().flatten();
-            both().any(same).then(|| both().filter_map(|own| self.covered(own)).max()).flatten()
+        let hls = self.presentations(track.participant, |own| support::of(own.codec).hls_js);
+        let dash = self.presentations(track.participant, |own| support::of(own.codec).dash);
+        let mut left = [hls, dash].concat();
+        let mut beside = vec![track];
+        let same = |own: &Track, other: &Track| {
+            own.id == other.id || (own.picture.is_some() && own.picture == other.picture)
         };
-        beside(hls).max(beside(dash)).or_else(|| self.covered(track)).unwrap_or(0)
+        while let Some(next) = left
+            .iter()
+            .position(|presented| presented.tracks().any(|own| beside.iter().any(|other| same(own, other))))
+        {
+            beside.extend(left.swap_remove(next).tracks());
+        }
+        beside.into_iter().filter_map(|own| self.covered(own)).max().unwrap_or(0)
     }
 
     /// The layers of the picture that a track is of, smallest first; the track alone when its layers are not tracks.
@@ -196,26 +201,92 @@ impl Room {
         }
     }
 
-    /// The picture and the sound that stand for a participant: the camera (else the screen) and the microphone, of
-    /// those that have segments and that `plays` takes.
+    /// The picture and the sound of a participant's presentation, of those that have segments and that `plays` takes:
+    /// the first picture and the first sound of the subject. Without one, what stands for the participant: the camera,
+    /// else the screen, and the microphone; where no camera is shown, without a microphone, the sound of the screen.
     #[must_use]
-    pub fn presented(&self, participant: ParticipantId, plays: impl Fn(&Track) -> bool) -> Presented<'_> {
-        let first = |kind: Kind, source: &str| {
-            self.tracks_of(participant)
-                .filter(|track| track.kind == kind && plays(track) && self.totals_of(track.id).is_some())
-                .min_by_key(|track| (track.source != source, track.start, track.id))
+    pub fn presented(
+        &self,
+        participant: ParticipantId,
+        subject: Option<Subject>,
+        plays: impl Fn(&Track) -> bool,
+    ) -> Presented<'_> {
+        let first = |kind: Kind, subject: Subject| {
+            let own =
+                self.tracks_of(participant).filter(|own| own.kind == kind && Subject::of(own) == subject);
+            own.filter(|own| plays(own) && self.totals_of(own.id).is_some())
+                .min_by_key(|own| (own.start, own.id))
         };
-        Presented { video: first(Kind::Video, "camera"), audio: first(Kind::Audio, "microphone") }
+        let of =
+            |subject| Presented { video: first(Kind::Video, subject), audio: first(Kind::Audio, subject) };
+        if let Some(subject) = subject {
+            return of(subject);
+        }
+        let (camera, screen) = (of(Subject::Camera), of(Subject::Screen));
+        match camera.video {
+            // The sound of a screen has its discontinuities where the screen has them.
+            Some(_) => camera,
+            None => Presented { video: screen.video, audio: camera.audio.or(screen.audio) },
+        }
+    }
+
+    /// All presentations of a participant: the one that stands for them, and those of each subject.
+    #[must_use]
+    pub fn presentations(&self, participant: ParticipantId, plays: fn(&Track) -> bool) -> [Presented<'_>; 3] {
+        [None, Some(Subject::Camera), Some(Subject::Screen)]
+            .map(|subject| self.presented(participant, subject, plays))
     }
 }
 
-/// What stands for a participant.
+/// What a presentation shows, with the sound that belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A participant themselves: camera and microphone.
+    Camera,
+    /// A screen that they share, and its sound.
+    Screen,
+}
+
+impl Subject {
+    /// All that there are.
+    pub const ALL: [Self; 2] = [Self::Camera, Self::Screen];
+
+    /// That of a track.
+    #[must_use]
+    pub fn of(track: &Track) -> Self {
+        if track.source == Self::Screen.name() { Self::Screen } else { Self::Camera }
+    }
+
+    /// The source of its picture, as the API and the catalogue write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Screen => "screen",
+        }
+    }
+
+    /// From its name in the API.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|subject| subject.name() == name)
+    }
+}
+
+/// A presentation: one picture and one sound at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented<'a> {
-    /// Camera, else screen.
+    /// Any layer of the picture.
     pub video: Option<&'a Track>,
-    /// Microphone, else other sound.
+    /// The sound.
     pub audio: Option<&'a Track>,
+}
+
+impl<'a> Presented<'a> {
+    /// The picture, then the sound.
+    pub fn tracks(self) -> impl Iterator<Item = &'a Track> {
+        [self.video, self.audio].into_iter().flatten()
+    }
 }
 
 /// Ticks per second of a track.

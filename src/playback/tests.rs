@@ -1,6 +1,7 @@
 use super::filled::Named;
 use super::fixture::{Fixture, INIT, START};
-use super::room::Room;
+use super::presentation::Choice;
+use super::room::{Room, Subject};
 use super::{Error, black, film, playlist, presentation};
 use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
@@ -19,13 +20,20 @@ impl Fixture {
         list.render().with("", false)
     }
 
-    async fn multivariant(
-        &self,
-        participant: Option<ParticipantId>,
-    ) -> Result<multivariant::Snapshot, Error> {
-        presentation::multivariant(&self.catalog, &self.store, &self.room().await, participant, "?token=t")
-            .await
+    async fn multivariant(&self, choice: impl Into<Choice>) -> Result<multivariant::Snapshot, Error> {
+        presentation::multivariant(&self.catalog, &self.store, &self.room().await, choice, "?token=t").await
     }
+
+    /// The tracks of a presentation, pictures first.
+    async fn shown(&self, choice: impl Into<Choice>) -> Vec<TrackId> {
+        let found = self.multivariant(choice).await.unwrap();
+        let uris = found.video.into_iter().map(|own| own.uri).chain(found.audio.map(|own| own.uri));
+        uris.map(|uri| uri.split('/').next().unwrap().parse().unwrap()).collect()
+    }
+}
+
+fn of(participant: ParticipantId, subject: Subject) -> Choice {
+    Choice { participant: Some(participant), subject: Some(subject) }
 }
 
 /// The lines of a playlist without dates, which [`dates_go_on_without_a_jump`] looks at, and without marks.
@@ -78,6 +86,88 @@ async fn one_participant_is_presented_with_their_own_sound() {
     assert!(found.video.is_empty() && found.audio.is_some());
     // The screen is a view of its own, on the same clock.
     assert!(it.playlist(screen).await.contains("0.m4s"));
+}
+
+#[tokio::test]
+async fn a_screen_is_a_presentation_of_its_own_with_its_own_sound() {
+    let it = Fixture::new().await;
+    let (bob, ada) = (it.participant("Bob", 0).await, it.participant("Ada", 0).await);
+    it.track(bob, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    let three = [(0, 0, 2000), (0, 2000, 2000), (0, 4000, 2000)];
+    let camera = it.track(ada, Codec::H264, "camera", &three).await;
+    let voice = it.track(ada, Codec::Opus, "microphone", &three).await;
+    let screen = it.track(ada, Codec::Vp9, "screen", &[(0, 1000, 2000), (1, 3000, 2000)]).await;
+    let sound = it.track(ada, Codec::Opus, "screen", &[(0, 1000, 2000), (0, 3000, 1500)]).await;
+    // A second one is not presented.
+    it.track(ada, Codec::H264, "screen", &[(0, 2000, 2000)]).await;
+    it.finish(6000).await;
+    assert_eq!(it.shown(of(ada, Subject::Screen)).await, [screen, sound]);
+    assert_eq!(it.shown(of(ada, Subject::Camera)).await, [camera, voice]);
+    assert_eq!(it.shown(Some(ada)).await, [camera, voice]);
+    // Without a participant that of whoever has one.
+    let anybodys = Choice { participant: None, subject: Some(Subject::Screen) };
+    assert_eq!(it.shown(anybodys).await, [screen, sound]);
+    // Its sound is broken where the screen is and reaches as far as that.
+    assert_eq!(words(&it.playlist(screen).await), "black lead-0 | init-0 0 | init-1 1");
+    assert_eq!(words(&it.playlist(sound).await), "init-0 lead-0 | 0 | 1 fill-1-0");
+    assert_eq!(words(&it.playlist(voice).await), "init-0 0 1 2");
+}
+
+#[tokio::test]
+async fn each_picture_and_each_sound_is_in_one_presentation() {
+    let it = Fixture::new().await;
+    let [ada, ben, cleo] =
+        [it.participant("Ada", 0).await, it.participant("Ben", 0).await, it.participant("Cleo", 0).await];
+    // A screen and a voice, and nothing of a camera.
+    let voice = it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000)]).await;
+    let screen = it.track(ada, Codec::Vp9, "screen", &[(0, 0, 2000)]).await;
+    it.track(ada, Codec::Opus, "screen", &[(0, 0, 2000)]).await;
+    assert_eq!(it.shown(Some(ada)).await, [screen, voice]);
+    assert_eq!(it.shown(of(ada, Subject::Camera)).await, [voice]);
+    // A camera without a voice does not take the sound of the screen.
+    let camera = it.track(ben, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    let screen = it.track(ben, Codec::Vp9, "screen", &[(0, 0, 2000)]).await;
+    let sound = it.track(ben, Codec::Opus, "screen", &[(0, 0, 2000)]).await;
+    assert_eq!(it.shown(Some(ben)).await, [camera]);
+    assert_eq!(it.shown(of(ben, Subject::Screen)).await, [screen, sound]);
+    // A screen alone stands for whoever shows it.
+    let screen = it.track(cleo, Codec::Vp9, "screen", &[(0, 0, 2000)]).await;
+    let sound = it.track(cleo, Codec::Opus, "screen", &[(0, 0, 2000)]).await;
+    assert_eq!(it.shown(Some(cleo)).await, [screen, sound]);
+    assert!(matches!(it.multivariant(of(cleo, Subject::Camera)).await, Err(Error::NothingYet)));
+}
+
+#[tokio::test]
+async fn layers_of_a_screen_are_variants() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let whole = [(0, 0, 2000), (0, 2000, 2000)];
+    it.track(ada, Codec::H264, "camera", &whole).await;
+    let low = it.layer_of(ada, "screen", 0, None, &whole).await;
+    // Its sender stops it: the lower one is shown to the end, with the sound.
+    let high = it.layer_of(ada, "screen", 1, Some(low), &[(0, 0, 2000)]).await;
+    let sound = it.track(ada, Codec::Opus, "screen", &[(0, 0, 1500)]).await;
+    it.finish(4000).await;
+    assert_eq!(it.shown(of(ada, Subject::Screen)).await, [high, low, sound]);
+    assert!(it.playlist(high).await.contains(&format!("../{low}/1.m4s")));
+    assert_eq!(words(&it.playlist(sound).await), "init-0 0 | fill-0-0 fill-0-1");
+}
+
+#[tokio::test]
+async fn a_screen_that_is_not_there_is_told_as_others_are() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::H264, "camera", &[(0, 0, 2000)]).await;
+    let ask = || it.multivariant(of(ada, Subject::Screen));
+    assert!(matches!(ask().await, Err(Error::NothingYet)));
+    it.track(ada, Codec::Vp8, "screen", &[(0, 0, 2000)]).await;
+    let Err(Error::NotPlayable { codecs, .. }) = ask().await else { panic!("it plays") };
+    assert_eq!(codecs, "vp8", "what plays beside it is not meant");
+    it.finish(2000).await;
+    let stranger = it.multivariant(of(ParticipantId::new(), Subject::Screen)).await;
+    assert!(matches!(stranger, Err(Error::NoParticipant(_))));
+    let ben = it.participant("Ben", 0).await;
+    assert!(matches!(it.multivariant(of(ben, Subject::Screen)).await, Err(Error::Nothing)));
 }
 
 #[tokio::test]

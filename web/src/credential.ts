@@ -9,6 +9,16 @@ export function tokenFrom(url: URL): string | null {
   return clean(fragment.get('token') ?? url.searchParams.get('token') ?? '');
 }
 
+/** The address with the token in the fragment, beside what else is there, and not in the query. */
+export function inFragment(url: URL, token: string): URL {
+  const moved = new URL(url);
+  moved.searchParams.delete('token');
+  const fragment = new URLSearchParams(url.hash.replace(/^#/, ''));
+  fragment.set('token', token);
+  moved.hash = fragment.toString();
+  return moved;
+}
+
 /**
  * The secret of a share link, `#share=SECRET`; null if there is none. It stands in the fragment alone, which
  * no server sees.

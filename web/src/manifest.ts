@@ -19,6 +19,8 @@ export interface Track {
   live: boolean;
   /** Why it could not be recorded, or empty. */
   error: string;
+  /** What all layers of one picture share; a track that is no layer has its own id. */
+  picture: string;
   /** Where it plays, as the server puts it. */
   playableOn: string[];
   /** The server's own words on where it plays, if it does not play from HLS; or empty. */
@@ -29,6 +31,22 @@ export interface Track {
   playlist: string;
   /** It has media already; false if the server says that there is no playlist yet. */
   listed: boolean;
+}
+
+/** A picture with the sound that belongs to it. */
+interface Presentation {
+  source: string;
+  /** Empty if it does not play from HLS. */
+  playlist: string;
+  /** Their ids. */
+  tracks: string[];
+}
+
+/** A stretch of wall time, in milliseconds since 1970, in which the recording stood still. */
+export interface Pause {
+  from: number;
+  /** Null while it lasts. */
+  to: number | null;
 }
 
 /** A tile: a participant, or something else that they send beside camera and microphone. */
@@ -46,6 +64,11 @@ export interface Participant {
   tracks: Track[];
 }
 
+/** A participant as the manifest has them. */
+interface Sender extends Participant {
+  presentations: Presentation[];
+}
+
 export interface Manifest {
   id: string;
   title: string;
@@ -54,6 +77,7 @@ export interface Manifest {
   live: boolean;
   /** Wall time of room time 0, in milliseconds since 1970, or NaN. */
   startedAt: number;
+  pauses: Pause[];
   duration: number;
   participants: Participant[];
 }
@@ -74,7 +98,7 @@ export function readManifest(document: unknown, id: string): Manifest {
     .map((entry) => readParticipant(entry, id, startedAt, live))
     .filter((participant) => participant !== null)
     .sort((a, b) => a.offset - b.offset || (a.id < b.id ? -1 : 1))
-    .flatMap(withExtras);
+    .flatMap(tiles);
   const ends = participants.flatMap((p) => [p.end ?? 0, ...p.tracks.map((t) => t.end)]);
   return {
     id: text(recording['id']) || id,
@@ -83,6 +107,7 @@ export function readManifest(document: unknown, id: string): Manifest {
     status,
     live,
     startedAt,
+    pauses: list(recording['pauses']).flatMap(readPause),
     duration: Math.max(0, seconds(recording['duration_us']) ?? 0, ...ends),
     participants,
   };
@@ -93,7 +118,7 @@ function readParticipant(
   recordingId: string,
   startedAt: number,
   live: boolean,
-): Participant | null {
+): Sender | null {
   const from = fields(entry);
   const id = text(from?.['id']);
   if (!from || !id) return null;
@@ -122,38 +147,56 @@ function readParticipant(
         ? `/api/v1/recordings/${encodeURIComponent(recordingId)}/stream/playlist.m3u8` +
           `?participant=${encodeURIComponent(id)}`
         : text(from['playlist']),
+    presentations: list(from['presentations']).map(readPresentation),
     tracks,
   };
 }
 
 /**
- * A participant's playlist presents one picture and one sound: camera and microphone first, then whoever
- * came first. What they send beside it, such as a screen, becomes a tile of its own.
+ * Each presentation is a tile: camera and microphone, and a shared screen with its sound. What no presentation shows,
+ * such as a second screen, becomes a tile of its own.
  */
-function withExtras(participant: Participant): Participant[] {
-  const listed = participant.tracks.filter((track) => track.playlist && !track.error && !track.refusal);
-  const beside = (kind: 'audio' | 'video', first: string) =>
-    listed
-      .filter((track) => track.kind === kind)
-      .sort(
-        (a, b) =>
-          Number(a.source !== first) - Number(b.source !== first) || a.start - b.start || (a.id < b.id ? -1 : 1),
-      )
-      .slice(1);
-  const extras = [...beside('video', 'camera'), ...beside('audio', 'microphone')];
-  const main = { ...participant, tracks: participant.tracks.filter((track) => !extras.includes(track)) };
-  return [
-    main,
-    ...extras.map((track) => ({
-      ...participant,
-      id: `${participant.id}/${track.id}`,
-      name: `${participant.name} (${track.source || track.kind})`,
-      start: Math.max(participant.offset, track.start),
-      end: participant.end === null && track.live ? null : track.end,
-      playlist: track.playlist,
-      tracks: [track],
-    })),
-  ];
+function tiles({ presentations, ...participant }: Sender): Participant[] {
+  const shown = presentations.filter((own) => own.playlist);
+  if (shown.length === 0) return [participant];
+  const camera = shown.find((own) => own.source === 'camera');
+  const others = shown
+    .filter((own) => own !== camera)
+    .map((own) => {
+      const tracks = participant.tracks.filter((track) => own.tracks.includes(track.id));
+      return extra(participant, own.source, tracks, own.playlist);
+    });
+  const presented = new Set(shown.flatMap((own) => own.tracks));
+  const alone = participant.tracks.filter(
+    (track) => track.playlist && !track.error && !track.refusal && !presented.has(track.id),
+  );
+  const pictures = [...new Set(alone.map((track) => track.picture))].map((picture) => {
+    const layers = alone.filter((track) => track.picture === picture);
+    // The best one's playlist shows lower ones where it was not sent.
+    const best = layers.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
+    return extra(participant, picture, layers, best.playlist);
+  });
+  const extras = [...others, ...pictures];
+  const elsewhere = new Set(extras.flatMap((tile) => tile.tracks));
+  const tracks = participant.tracks.filter((track) => !elsewhere.has(track));
+  // Who shows a screen and nothing else has no other tile.
+  if (!camera && tracks.length === 0) return extras;
+  return [{ ...participant, playlist: camera?.playlist ?? '', tracks }, ...extras];
+}
+
+/** The tile of something beside camera and microphone. */
+function extra(participant: Participant, id: string, tracks: Track[], playlist: string): Participant {
+  const end = Math.max(...tracks.map((track) => track.end));
+  const what = tracks[0];
+  return {
+    ...participant,
+    id: `${participant.id}/${id}`,
+    name: `${participant.name} (${what?.source || what?.kind || id})`,
+    start: Math.max(participant.offset, Math.min(...tracks.map((track) => track.start))),
+    end: participant.end === null && tracks.some((track) => track.live) ? null : end,
+    playlist,
+    tracks,
+  };
 }
 
 function readTrack(entry: unknown, startedAt: number, offset: number, live: boolean): Track | null {
@@ -165,6 +208,7 @@ function readTrack(entry: unknown, startedAt: number, offset: number, live: bool
   return {
     id: text(from['id']),
     kind,
+    picture: text(from['picture_id']) || text(from['id']),
     source: text(from['source']),
     codec: text(from['codec']),
     codecs: text(from['codecs']),
@@ -179,6 +223,21 @@ function readTrack(entry: unknown, startedAt: number, offset: number, live: bool
     playlist: text(from['playlist']),
     listed: from['playlist'] !== null,
   };
+}
+
+function readPresentation(entry: unknown): Presentation {
+  const from = fields(entry);
+  return {
+    source: text(from?.['source']),
+    playlist: text(from?.['playlist']),
+    tracks: list(from?.['tracks']).map(text),
+  };
+}
+
+function readPause(entry: unknown): Pause[] {
+  const from = wallTime(fields(entry)?.['paused_at']);
+  const to = wallTime(fields(entry)?.['resumed_at']);
+  return Number.isFinite(from) ? [{ from, to: Number.isFinite(to) ? to : null }] : [];
 }
 
 function readPlayableOn(value: unknown): string[] {

@@ -31,6 +31,8 @@ export class Room {
   #startLag = 0.08;
   #speed = 1;
   #joinLive = false;
+  /** Somebody, or a link, said where to be. */
+  #placed = false;
   #volume = 1;
   #muted = false;
   #context: AudioContext | null = null;
@@ -109,6 +111,7 @@ export class Room {
 
   seek(now: number, time: number): void {
     const live = this.livePosition;
+    this.#placed = true;
     this.#following = live !== null && time >= live - 0.5;
     const at = Math.min(Math.max(0, time), live ?? Math.max(0, this.length));
     this.#jump(now, at);
@@ -120,6 +123,7 @@ export class Room {
     this.setSpeed(now, 1);
     this.#jump(now, live);
     this.#following = true;
+    this.#placed = false;
     if (!this.clock.playing) this.play(now);
   }
 
@@ -221,10 +225,10 @@ export class Room {
     if (!this.live) this.#following = false;
   }
 
-  /** The browser wants a gesture before it plays sound; a live room is then joined at its edge. */
+  /** The browser wants a gesture before it plays sound. A live room is joined at its edge or where it was to be. */
   #blocked(now: number): void {
     this.pause(now);
-    this.#joinLive = this.live;
+    this.#joinLive = this.live && !this.#placed;
     this.onBlocked();
   }
 

@@ -137,7 +137,8 @@ export class Stream {
       startPosition,
       // Fragmented MP4 is passed through, so a worker would only copy.
       enableWorker: false,
-      // One quality per participant: nothing to measure.
+      // Layers are no larger than their tile, and one of each participant comes at once: nothing to measure.
+      capLevelToPlayerSize: true,
       testBandwidth: false,
       // The room clock decides where to be and how fast; hls.js only loads.
       lowLatencyMode: false,

@@ -5,7 +5,8 @@
 import { ApiError, getJson, openShare } from './api.ts';
 import { Beacons, newSession, postTo } from './beacons.ts';
 import { byId, Controls } from './controls.ts';
-import { expiryOf, shareFrom, tokenFrom, tokenFromPaste } from './credential.ts';
+import { expiryOf, inFragment, shareFrom, tokenFrom, tokenFromPaste } from './credential.ts';
+import { placeFrom, roomTime } from './link.ts';
 import { readManifest, type Manifest } from './manifest.ts';
 import { Room } from './room.ts';
 
@@ -58,11 +59,7 @@ room.onBlocked = () => say('Press play to start: the browser wants a gesture bef
 function takeToken(): string | null {
   const url = new URL(location.href);
   const found = tokenFrom(url);
-  if (found && url.searchParams.has('token')) {
-    url.searchParams.delete('token');
-    url.hash = `token=${found}`;
-    history.replaceState(null, '', url);
-  }
+  if (found && url.searchParams.has('token')) history.replaceState(null, '', inFragment(url, found));
   return found;
 }
 
@@ -134,7 +131,19 @@ function show(manifest: Manifest): void {
   } else if (first || before !== manifest.status) {
     say(manifest.live ? 'Being recorded now.' : manifest.status === 'completed' ? '' : `Recording ${manifest.status}.`);
   }
-  if (first && manifest.live) startLive();
+  if (!first) return;
+  if (goToLink(manifest)) {
+    if (manifest.live) room.play(performance.now());
+  } else if (manifest.live) startLive();
+}
+
+/** Goes to the place that the address names; false if it names none. */
+function goToLink(manifest: Manifest): boolean {
+  const place = placeFrom(new URL(location.href));
+  const time = place && roomTime(place, manifest);
+  if (time === null) return false;
+  room.seek(performance.now(), time);
+  return true;
 }
 
 /** While it is live one wants the present: as soon as the edge is known, unless they have moved. */
@@ -203,6 +212,11 @@ setInterval(() => {
   controls.show(now);
   beacons.observe(now, room.sight(now));
 }, TICK);
+
+// Another place in the address of a page that is open already loads nothing.
+addEventListener('hashchange', () => {
+  if (room.manifest) goToLink(room.manifest);
+});
 
 // What is not told by then is told as the page goes.
 addEventListener('pagehide', () => beacons.leave(performance.now()));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, problemText } from '../src/api.ts';
-import { expiryOf, shareFrom, tokenFrom, tokenFromPaste } from '../src/credential.ts';
+import { expiryOf, inFragment, shareFrom, tokenFrom, tokenFromPaste } from '../src/credential.ts';
 
 const TOKEN = 'aaa.bbb-_c.ddd';
 
@@ -10,6 +10,14 @@ test('a token is found in the fragment, then in the query', () => {
   assert.equal(tokenFrom(new URL(`http://h/watch/1?token=${TOKEN}`)), TOKEN);
   assert.equal(tokenFrom(new URL(`http://h/watch/1?token=x.y.z#token=${TOKEN}`)), TOKEN);
   assert.equal(tokenFrom(new URL('http://h/watch/1')), null);
+});
+
+test('a token that moves into the fragment leaves the rest of the address as it is', () => {
+  const moved = inFragment(new URL(`http://h/watch/1?token=${TOKEN}&t=90#t=7`), TOKEN);
+  assert.equal(moved.search, '?t=90');
+  assert.equal(tokenFrom(moved), TOKEN);
+  assert.equal(new URLSearchParams(moved.hash.slice(1)).get('t'), '7');
+  assert.equal(inFragment(new URL(`http://h/watch/1?token=${TOKEN}`), TOKEN).href, `http://h/watch/1#token=${TOKEN}`);
 });
 
 test('what cannot stand in a header is no token', () => {

@@ -88,25 +88,75 @@ test('absent and wrong fields get plain defaults', () => {
   assert.throws(() => readManifest('x', 'r'), /not a JSON object/);
 });
 
-test('a screen beside a camera becomes a tile of its own, from its own start', () => {
-  const screen = track({ id: 's', source: 'screen', offset_us: 8_000_000, duration_us: 3_000_000, playlist: '/s.m3u8' });
-  const person = { id: 'p', display_name: 'Ada', offset_us: 1_000_000, playlist: '/p.m3u8' };
-  const tiles = (...tracks: object[]) =>
-    readManifest(manifest([{ ...person, tracks }]), 'r').participants.map((tile) => [
+/** As the server tells it. */
+function presentation(source: string, tracks: string[], playlist: string | null = `/p.m3u8?source=${source}`) {
+  return { source, playlist, dash: null, tracks };
+}
+
+/** The tiles of one person. */
+function tiles(presentations: object[], tracks: object[], status = 'completed') {
+  const person = { id: 'p', display_name: 'Ada', offset_us: 1_000_000, playlist: '/p.m3u8', presentations, tracks };
+  return readManifest(manifest([person], { status }), 'r').participants;
+}
+
+test('a screen beside a camera is a tile with its own playlist and sound, from its own start', () => {
+  const times = { offset_us: 8_000_000, duration_us: 3_000_000 };
+  const screen = track({ id: 's', source: 'screen', playlist: '/s.m3u8', ...times });
+  const sound = { ...screen, id: 'ss', kind: 'audio', offset_us: 8_500_000, playlist: '/ss.m3u8' };
+  const voice = track({ id: 'm', kind: 'audio', source: 'microphone' });
+  const shown = (presentations: object[], ...tracks: object[]) =>
+    tiles(presentations, tracks).map((tile) => [
       tile.id,
       tile.name,
       tile.offset,
       tile.start,
+      tile.end,
       tile.playlist,
       tile.tracks.map((own) => own.id),
     ]);
-  assert.deepEqual(tiles(screen, track({ id: 'c' })), [
-    ['p', 'Ada', 1, 1, '/p.m3u8', ['c']],
-    ['p/s', 'Ada (screen)', 1, 8, '/s.m3u8', ['s']],
+  const both = [presentation('camera', ['c', 'm']), presentation('screen', ['s', 'ss'])];
+  const ofScreen = ['p/screen', 'Ada (screen)', 1, 8, 11.5, '/p.m3u8?source=screen', ['s', 'ss']];
+  assert.deepEqual(shown(both, screen, track({ id: 'c' }), sound, voice), [
+    ['p', 'Ada', 1, 1, 15, '/p.m3u8?source=camera', ['c', 'm']],
+    ofScreen,
   ]);
-  assert.deepEqual(tiles(screen), [['p', 'Ada', 1, 1, '/p.m3u8', ['s']]]);
-  const vp8 = track({ id: 'c', codec: 'vp8', playback: { hls_js: false, note: 'no' } });
-  assert.equal(tiles(screen, vp8).length, 1, 'the screen is what the playlist presents');
+  // Who sends nothing else has no other tile; what has no media yet waits in one.
+  assert.deepEqual(shown(both.slice(1), screen, sound), [ofScreen]);
+  const [waiting] = shown(both.slice(1), screen, sound, track({ id: 'c', playlist: null }));
+  assert.deepEqual(waiting?.slice(5), ['', ['c']]);
+  // What plays from DASH alone is told of in the person's own tile.
+  const vp8 = track({ id: 's', source: 'screen', codec: 'vp8', playback: { hls_js: false, note: 'no' } });
+  const described = [presentation('camera', ['c']), presentation('screen', ['s'], null)];
+  assert.deepEqual(shown(described, track({ id: 'c' }), vp8), [
+    ['p', 'Ada', 1, 1, 15, '/p.m3u8?source=camera', ['c', 's']],
+  ]);
+});
+
+test('layers of one picture are one tile', () => {
+  const layer = (id: string, picture: string, width: number, over: object = {}) =>
+    track({ id, picture_id: picture, width, height: width / 2, playlist: `/${id}.m3u8`, ...over });
+  const screen = { source: 'screen', offset_us: 8_000_000, duration_us: 3_000_000 };
+  const read = tiles(
+    [presentation('camera', ['c0', 'c1', 'm']), presentation('screen', ['s0', 's1'])],
+    [
+      layer('c0', 'camera', 160),
+      layer('s0', 'screen', 640, screen),
+      layer('s1', 'screen', 1280, screen),
+      layer('c1', 'camera', 640),
+      track({ id: 'm', kind: 'audio', source: 'microphone', picture_id: null }),
+      // A second screen, which no presentation shows. It came later than its lower layer and ended before it.
+      layer('t0', 'second', 640, screen),
+      layer('t1', 'second', 1280, { ...screen, offset_us: 9_000_000, duration_us: 1_000_000 }),
+    ],
+  );
+  assert.deepEqual(
+    read.map((tile) => [tile.id, tile.playlist, tile.start, tile.end, tile.tracks.map((own) => own.id)]),
+    [
+      ['p', '/p.m3u8?source=camera', 1, 15, ['c0', 'c1', 'm']],
+      ['p/screen', '/p.m3u8?source=screen', 8, 11, ['s0', 's1']],
+      ['p/second', '/t1.m3u8', 8, 11, ['t0', 't1']],
+    ],
+  );
 });
 
 test('nothing to play yet is told from a playlist that was not named', () => {

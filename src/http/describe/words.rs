@@ -7,6 +7,7 @@ use crate::http::analytics::across::{GROUPINGS as VIEW_GROUPINGS, ORDERS as VIEW
 use crate::http::audit::query::GROUPINGS;
 use crate::level::Level;
 use crate::media::{Codec, Kind};
+use crate::playback::room::Subject;
 use crate::recorder::integrity::Grade;
 use crate::session::Source;
 use serde::Serialize;
@@ -84,6 +85,8 @@ words! {
     CodecName = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus].map(|one| json!(one)).into();
     /// What was captured.
     SourceName = [Source::Camera, Source::Microphone, Source::Screen].map(|one| json!(one)).into();
+    /// What a presentation shows.
+    PresentationSource = Subject::ALL.map(|one| json!(one.name())).into();
     /// Why nothing came: off, lost, or not again since a pause of the recording.
     GapCause = [Cause::Off, Cause::Loss, Cause::Pause].map(|one| json!(one)).into();
     /// What is shown where nothing came; `layer`: the pictures of a lower layer.

@@ -111,6 +111,10 @@ async fn the_room_manifest_names_the_description_of_each_participant() {
     assert_eq!(path, app.at(&format!("/stream/manifest.mpd?participant={ada}")));
     assert_eq!(app.get(path, Role::Student).await.status, 200);
     assert!(body["participants"][0]["playlist"].is_null(), "VP8 has no HLS");
+    let told = &body["participants"][0]["presentations"][0];
+    assert!(told["playlist"].is_null() && told["source"] == "camera", "{told}");
+    assert_eq!(told["dash"], format!("{path}&source=camera"));
+    assert_eq!(body["participants"][1]["presentations"], serde_json::json!([]));
     assert!(body["participants"][1]["dash"].is_null(), "nothing of Bob is there");
 }
 

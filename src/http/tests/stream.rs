@@ -118,6 +118,53 @@ async fn the_playlists_lead_to_every_byte_they_name() {
 }
 
 #[tokio::test]
+async fn a_screen_beside_a_camera_is_presented_by_its_name() {
+    let (app, camera) = with_track().await;
+    let body = app.get(&app.at("/manifest.json"), Role::Student).await.json();
+    let ada = body["participants"][0]["id"].as_str().unwrap().to_owned();
+    let stream = |name: &str, rest: &str| app.at(&format!("/stream/{name}?participant={ada}{rest}"));
+    for name in ["playlist.m3u8", "manifest.mpd"] {
+        for wrong in ["microphone", "Screen", "x"] {
+            let bad = app.get(&stream(name, &format!("&source={wrong}")), Role::Student).await;
+            assert_eq!(bad.problem(400, "bad-request")["field"], "source");
+        }
+        app.get(&stream(name, "&source=screen"), Role::Student).await.problem(404, "nothing-yet");
+    }
+    let who = ada.parse().unwrap();
+    let screen = app.fixture.track(who, Codec::H264, "screen", &[(0, 3000, 2000)]).await;
+    let sound = app.fixture.track(who, Codec::Opus, "screen", &[(0, 3000, 2000)]).await;
+    // While it runs and after, when texts are kept.
+    for ended in [false, true] {
+        if ended {
+            app.fixture.finish(5000).await;
+        }
+        for _ in 0..2 {
+            for (source, own, other) in
+                [("", camera, screen), ("camera", camera, screen), ("screen", screen, camera)]
+            {
+                for name in ["playlist.m3u8", "manifest.mpd"] {
+                    let text =
+                        app.get(&stream(name, &format!("&source={source}")), Role::Student).await.text();
+                    let has = |track: TrackId| text.contains(&format!("{track}/"));
+                    assert!(has(own) && !has(other), "{source} {text}");
+                    assert_eq!(has(sound), source == "screen", "{source} {text}");
+                }
+            }
+        }
+        let body = app.get(&app.at("/manifest.json"), Role::Student).await.json();
+        let told = &body["participants"][0]["presentations"];
+        let entry = |source: &str, tracks: &[TrackId]| {
+            let rest = format!("&source={source}");
+            serde_json::json!({
+                "source": source, "playlist": stream("playlist.m3u8", &rest),
+                "dash": stream("manifest.mpd", &rest), "tracks": tracks,
+            })
+        };
+        assert_eq!(told, &serde_json::json!([entry("camera", &[camera]), entry("screen", &[screen, sound])]));
+    }
+}
+
+#[tokio::test]
 async fn names_that_lead_elsewhere_lead_nowhere() {
     let (app, track) = with_track().await;
     for rest in [

@@ -10,11 +10,11 @@ mod periods;
 
 use super::ladder::{self, Layer, Step};
 use super::playlist::QUERY;
-use super::presentation::{choose, measured};
+use super::presentation::{Choice, choose, measured};
 use super::room::{Presented, Room};
 use super::{Error, pieces, support};
 use crate::catalog::{Catalog, Participant, Pause, Segment, Track};
-use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::id::{RecordingId, TrackId};
 use crate::media::dash::mpd::{self, Live, Snapshot};
 use crate::media::segment::Policy;
 use crate::time::WallTime;
@@ -112,32 +112,32 @@ fn hash(what: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The description of a participant's presentation: [`manifest`].
+/// The description of a presentation: [`manifest`].
 ///
 /// # Errors
 /// Those of [`manifest`].
 pub async fn description(
     catalog: &Catalog,
     recording: RecordingId,
-    participant: Option<ParticipantId>,
+    choice: Choice,
 ) -> Result<Description, Error> {
-    let (snapshot, clock) = manifest(catalog, recording, participant, QUERY).await?;
+    let (snapshot, clock) = manifest(catalog, recording, choice, QUERY).await?;
     Ok(Description::new(&snapshot, clock))
 }
 
-/// The presentation of a participant; without one of the first with a picture, else with sound. `query` ends every URI:
-/// empty, or `?token=...`. With the clock that it tells while it grows: `now` stands open.
+/// A presentation. `query` ends every URI: empty, or `?token=...`. With the clock that it tells while it grows: `now` stands
+/// open.
 ///
 /// # Errors
 /// [`Error::NoRecording`], [`Error::NoParticipant`], [`Error::NothingYet`], [`Error::Nothing`].
 pub async fn manifest(
     catalog: &Catalog,
     recording: RecordingId,
-    participant: Option<ParticipantId>,
+    choice: impl Into<Choice>,
     query: &str,
 ) -> Result<(Snapshot, Clock), Error> {
     let room = Room::load(catalog, recording).await?;
-    let (who, presented) = choose(&room, participant, plays)?;
+    let (who, presented) = choose(&room, choice, plays)?;
     let (who, stored) = (who.id, Stored::load(catalog, &room, presented).await?);
     let room = Room::load(catalog, recording).await?;
     let snapshot = snapshot(&room, room.participant(who)?, &stored, query)?;

@@ -1,16 +1,18 @@
 use super::*;
 use crate::catalog::{Cause, Gap, Pause, Shown};
+use crate::id::ParticipantId;
 use crate::media::dash::mpd::{AdaptationSet, Representation};
 use crate::media::fmp4::read;
 use crate::media::{Codec, Container, Kind};
 use crate::playback::fetch::Source;
 use crate::playback::fixture::{Fixture, START};
+use crate::playback::room::Subject;
 use crate::time::Ticks;
 use matroska_demuxer::{Frame, MatroskaFile};
 use std::io::Cursor;
 
-async fn described(it: &Fixture, who: Option<ParticipantId>) -> Result<Snapshot, Error> {
-    manifest(&it.catalog, it.recording, who, "?token=t").await.map(|(snapshot, _)| snapshot)
+async fn described(it: &Fixture, choice: impl Into<Choice>) -> Result<Snapshot, Error> {
+    manifest(&it.catalog, it.recording, choice, "?token=t").await.map(|(snapshot, _)| snapshot)
 }
 
 /// Every span as `first tick + ticks`, with the tick of the period's start.
@@ -307,6 +309,27 @@ async fn vp8_is_presented_as_webm_with_sound_beside_it() {
     assert_eq!(set(&found, 0, Kind::Video).container, Container::WebM);
     assert_eq!(set(&found, 0, Kind::Audio).container, Container::Mp4);
     assert_eq!(only(&found, 0, Kind::Video).codecs, "vp8");
+    keeps_the_rules(&it, &found).await;
+}
+
+#[tokio::test]
+async fn a_screen_in_vp8_is_described_beside_a_camera_in_h264() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::H264, "camera", &[(0, 0, 2000), (0, 2000, 4000)]).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000), (0, 2000, 4000)]).await;
+    let screen = it.track(ada, Codec::Vp8, "screen", &[(0, 2000, 2000), (0, 4000, 1000)]).await;
+    let sound = it.track(ada, Codec::Opus, "screen", &[(0, 2000, 2000), (0, 4000, 500)]).await;
+    it.finish(6000).await;
+    let choice = Choice { participant: Some(ada), subject: Some(Subject::Screen) };
+    let found = described(&it, choice).await.unwrap();
+    // On the participant's clock, black before it, up to its own end.
+    assert_eq!((found.periods.len(), found.duration_micros), (2, 5_000_000));
+    for number in [0, 1] {
+        assert_eq!(set(&found, number, Kind::Video).container, Container::WebM);
+        assert_eq!(place(&only(&found, number, Kind::Video).media).0, screen);
+        assert_eq!(place(&only(&found, number, Kind::Audio).media).0, sound);
+    }
     keeps_the_rules(&it, &found).await;
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// A number that changes with what a file of the same recording looks like: it is part of every tag.
-const VIEW_VERSION: u64 = 2;
+const VIEW_VERSION: u64 = 3;
 /// Tables that are made at once: those of a long recording take some tens of megabytes while they grow.
 const MADE_AT_ONCE: usize = 4;
 

@@ -1,4 +1,4 @@
-//! Two people, one of whom comes late and leaves early.
+//! Two people, one of whom comes late and leaves early, or who share their screens.
 
 use serde_json::Value;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tureen_e2e::readers;
 use tureen_e2e::stage::{Stage, participant, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
-use tureen_sfu::{Dialect, Ledger};
+use tureen_sfu::{Dialect, Fixture, Ledger};
 
 /// How far a track's place on the timeline may be from the truth.
 const TOLERANCE_MICROS: i64 = 40_000;
@@ -122,4 +122,68 @@ async fn watch_in_step(stage: &Stage, id: &str) {
     steps.sort_by(f64::total_cmp);
     assert!(steps[steps.len() / 2] <= 0.045, "in step within a picture: {pairs:?}");
     assert!(steps.iter().all(|step| *step <= 0.2), "none far out of step: {pairs:?}");
+}
+
+/// Beside a camera in H264 one shares a screen in VP9, which plays by HLS and DASH, the other one in VP8, which plays by
+/// DASH alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_beside_a_camera_plays_as_a_presentation_of_its_own() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let ada = stage.publish("ada", Some("h264-baseline.h264"), Some("opus.ogg")).await;
+    let grace = stage.publish("grace", Some("h264-b.h264"), Some("opus-b.ogg")).await;
+    let id = stage.record().await;
+    stage.recorded(&id, &["ada", "grace"], 2_000_000).await;
+    ada.share_screen(Fixture::named("vp9.ivf").unwrap()).await.unwrap();
+    grace.share_screen(Fixture::named("vp8.ivf").unwrap()).await.unwrap();
+    let limit = Duration::from_secs(40);
+    stage
+        .recorder
+        .manifest_until("media of the screens", &id, limit, |manifest| {
+            ["ada", "grace"].iter().all(|peer| {
+                screen(manifest, peer)
+                    .is_some_and(|own| own["duration_us"].as_i64().unwrap_or(0) >= 3_000_000)
+            })
+        })
+        .await;
+    stage.recorder.stop(&id).await;
+
+    let manifest = stage.recorder.manifest(&id).await;
+    let (playlist, description, samples) = of_screen(&manifest, "ada");
+    let playlist = format!("{}{}", stage.recorder.url, playlist.as_str().unwrap());
+    let header = format!("Authorization: Bearer {}\r\n", stage.recorder.token);
+    let probed = readers::ffprobe(&playlist, &["-headers", &header]);
+    assert_eq!(
+        probed["streams"].as_array().map(Vec::len),
+        Some(1),
+        "the microphone is not its sound: {probed}"
+    );
+    assert_eq!(probed["streams"][0]["codec_name"], "vp9", "{probed}");
+    let packets: u64 = probed["streams"][0]["nb_read_packets"].as_str().unwrap().parse().unwrap();
+    assert!(packets >= samples, "all {samples} pictures, behind black ones: {probed}");
+    let text = stage.recorder.get(description.as_str().unwrap()).await;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let of = |track: &Value| text.contains(&format!("{}/", track["id"].as_str().unwrap()));
+    assert!(of(screen(&manifest, "ada").unwrap()), "{text}");
+    assert!(!of(track(&manifest, "ada", "audio")), "{text}");
+
+    let (playlist, description, samples) = of_screen(&manifest, "grace");
+    assert!(playlist.is_null(), "VP8 has no HLS");
+    let description = format!("{}{}", stage.recorder.url, description.as_str().unwrap());
+    let token = stage.recorder.token.as_str();
+    let arguments = ["--player", "shaka", "--playlist", &description, "--token", token, "--patience", "20"];
+    let played = readers::script("play.mjs", &arguments).await;
+    assert_eq!((&played["opened"], &played["ended"]), (&true.into(), &true.into()), "{played}");
+    assert!(played["totalVideoFrames"].as_u64().unwrap() >= samples, "all {samples} pictures: {played}");
+    assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{played}");
+}
+
+fn screen<'a>(manifest: &'a Value, peer: &str) -> Option<&'a Value> {
+    tracks_of(participant(manifest, peer)?).into_iter().find(|track| track["source"] == "screen")
+}
+
+/// Playlist and description of a participant's screen, and how many pictures of it are stored.
+fn of_screen<'a>(manifest: &'a Value, peer: &str) -> (&'a Value, &'a Value, u64) {
+    let all = participant(manifest, peer).unwrap()["presentations"].as_array().unwrap();
+    let own = all.iter().find(|own| own["source"] == "screen").unwrap_or_else(|| panic!("{manifest}"));
+    (&own["playlist"], &own["dash"], screen(manifest, peer).unwrap()["samples"].as_u64().unwrap())
 }
