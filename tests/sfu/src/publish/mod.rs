@@ -139,12 +139,13 @@ pub struct Publisher {
 struct Streams {
     audio: Option<Stream>,
     video: Option<Stream>,
+    screen: Option<Stream>,
     ended: Vec<Ledger>,
 }
 
 impl Streams {
     fn live(&self) -> impl Iterator<Item = &Stream> {
-        self.audio.iter().chain(&self.video)
+        self.audio.iter().chain(&self.video).chain(&self.screen)
     }
 }
 
@@ -172,10 +173,10 @@ impl Room {
         let publisher = Publisher { room: Arc::clone(self), peer, publish, clock, streams };
         let mut streams = publisher.streams.lock().await;
         if let Some(fixture) = audio {
-            streams.audio = Some(publisher.open(&[fixture], clock).await?);
+            streams.audio = Some(publisher.open("audio", &[fixture], clock).await?);
         }
         if !video.is_empty() {
-            streams.video = Some(publisher.open(&video, clock).await?);
+            streams.video = Some(publisher.open("video", &video, clock).await?);
         }
         drop(streams);
         Ok(publisher)
@@ -228,15 +229,23 @@ impl Publisher {
     pub async fn open_video(&self, fixture: Fixture) -> Result<()> {
         let mut streams = self.streams.lock().await;
         ensure!(streams.video.is_none(), "video is sent already");
-        streams.video = Some(self.open(&[fixture], Clock::next_second()).await?);
+        streams.video = Some(self.open("video", &[fixture], Clock::next_second()).await?);
+        Ok(())
+    }
+
+    /// Shares a screen beside what is sent already, from a whole second on.
+    pub async fn share_screen(&self, fixture: Fixture) -> Result<()> {
+        let mut streams = self.streams.lock().await;
+        ensure!(streams.screen.is_none(), "a screen is shared already");
+        streams.screen = Some(self.open("screen", &[fixture], Clock::next_second()).await?);
         Ok(())
     }
 
     /// Leaves the room. Gives the ledgers of all its streams.
     pub async fn leave(&self) -> Vec<Ledger> {
         let mut streams = self.streams.lock().await;
-        let (audio, video) = (streams.audio.take(), streams.video.take());
-        for stream in [audio, video].into_iter().flatten() {
+        let all = [streams.audio.take(), streams.video.take(), streams.screen.take()];
+        for stream in all.into_iter().flatten() {
             let ledgers = stream.stop().await;
             streams.ended.extend(ledgers);
         }
@@ -284,8 +293,7 @@ impl Publisher {
         self.clock.wall_us
     }
 
-    async fn open(&self, fixtures: &[Fixture], clock: Clock) -> Result<Stream> {
-        let source = fixtures.first().map(|fixture| fixture.codec.kind());
+    async fn open(&self, source: &str, fixtures: &[Fixture], clock: Clock) -> Result<Stream> {
         let stream = Stream::start(&self.room, &self.publish, fixtures, clock).await?;
         self.room.published(&self.peer, stream.producer.clone(), json!({"source": source})).await;
         Ok(stream)
