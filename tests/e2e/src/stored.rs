@@ -37,18 +37,24 @@ impl Stored {
         })
     }
 
-    /// When each sample begins, in microseconds of the recording, as its fragment says.
+    /// When each sample begins, in ticks of the recording, as its fragment says.
     #[must_use]
-    pub fn times(&self, codec: Codec) -> Vec<u64> {
-        let mut times = Vec::with_capacity(self.entries.len());
+    pub fn ticks(&self) -> Vec<Ticks> {
+        let mut ticks = Vec::with_capacity(self.entries.len());
         for fragment in read::scan(&self.media).fragments {
             let mut at = fragment.start;
             for sample in fragment.samples {
-                times.push(at.to_micros(codec.timescale()).unsigned_abs());
+                ticks.push(at);
                 at = at + Ticks(sample.duration.into());
             }
         }
-        times
+        ticks
+    }
+
+    /// The same in microseconds.
+    #[must_use]
+    pub fn times(&self, codec: Codec) -> Vec<u64> {
+        self.ticks().into_iter().map(|at| at.to_micros(codec.timescale()).unsigned_abs()).collect()
     }
 
     /// SHA-256 of the bytes of every sample, in hexadecimal.

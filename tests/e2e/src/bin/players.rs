@@ -1,5 +1,6 @@
-//! `make test-players`: records rooms of a real mediasoup, plays each in every player and browser, prints the table and
-//! writes it to `docs/players.md`. Ends with status 1 if something fails that is not listed there, or plays although it is.
+//! `make test-players`: records rooms of a real mediasoup, checks what is served of each, plays it in every player and
+//! browser, prints the table and writes it to `docs/players.md`. Ends with status 1 if a check finds something, or if
+//! something fails that is not listed there, or plays although it is.
 //!
 //! `PLAYERS_DIR` keeps the recordings, and plays them again when they are there. `PLAYERS_ONLY=row,player,browser` leaves
 //! out all cells whose names hold none of these words; the table is not written then.
@@ -8,24 +9,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tureen_e2e::matrix::cells::{BROWSERS, Cell, PLAYERS, play};
+use tureen_e2e::matrix::checks;
 use tureen_e2e::matrix::judge::verdict;
 use tureen_e2e::matrix::rows::{self, Row};
-use tureen_e2e::matrix::table;
+use tureen_e2e::matrix::table::{self, Outcome};
 use tureen_e2e::readers::root;
 use tureen_e2e::recorder::Recorder;
 
 /// A cell that fails is played so often: a starved machine shows as a stall.
 const TRIES: usize = 2;
-
-/// What came of a cell.
-enum Outcome {
-    Plays {
-        tries: usize,
-    },
-    /// The server has nothing for this player.
-    Refused(u16),
-    Fails(String),
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,7 +25,7 @@ async fn main() -> ExitCode {
     let folder = std::env::var_os("PLAYERS_DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     std::fs::create_dir_all(&folder).expect("a folder");
     let recorder = Recorder::start(&folder).await;
-    println!("recording {} rooms into {}", rows::NAMES.len(), folder.display());
+    println!("recording {} rooms into {}, unless they are there", rows::NAMES.len(), folder.display());
     let rows = rows::record(&recorder, &folder).await;
     for row in &rows {
         let drawn = row.pictures.iter().filter(|picture| picture.number.is_some()).count();
@@ -44,8 +36,38 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = words.split(',').filter(|word| !word.is_empty()).collect();
     let text = std::fs::read_to_string(root().join("docs/players.md")).expect("docs/players.md");
     let known = table::known(&text);
+    let faults = check(&recorder, &rows, &words).await;
     let outcomes = all(&recorder, &rows, &words, &known).await;
-    report(&rows, &outcomes, &known, words.is_empty().then_some(&*text))
+    let bad = report(&rows, &outcomes, &known, words.is_empty().then_some(&*text));
+    println!("\n{faults} faults in what is served, {bad} cells are not as docs/players.md lists them");
+    if faults + bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each word is a part of the cell's name.
+fn wanted(cell: &Cell<'_>, words: &[&str]) -> bool {
+    let name = cell.name();
+    words.iter().all(|word| name.split(" | ").any(|part| part == *word))
+}
+
+/// Checks the rows of which a cell is wanted; how many faults there are.
+async fn check(recorder: &Recorder, rows: &[Row], words: &[&str]) -> usize {
+    let mut faults = 0;
+    for row in rows {
+        let of = |browser| PLAYERS.map(|player| Cell { row, player, browser });
+        if !BROWSERS.into_iter().flat_map(of).any(|cell| wanted(&cell, words)) {
+            continue;
+        }
+        let checked = checks::check(recorder, &row.recording).await;
+        println!(
+            "  {}: {} stored pictures, {} playlists of HLS with {} segments checked",
+            row.name, checked.pictures, checked.playlists, checked.segments
+        );
+        for fault in &checked.faults {
+            println!("{}: {fault}", row.name);
+        }
+        faults += checked.faults.len();
+    }
+    faults
 }
 
 async fn all(
@@ -60,24 +82,27 @@ async fn all(
         for row in rows {
             for player in PLAYERS {
                 let cell = Cell { row, player, browser };
-                let name = cell.name();
-                if !words.iter().all(|word| name.split(" | ").any(|part| part == *word)) {
+                if !wanted(&cell, words) {
                     continue;
                 }
                 match cell.refused(recorder).await {
-                    Some(status) => drop(outcomes.insert(name, Outcome::Refused(status))),
+                    Some(status) => drop(outcomes.insert(cell.name(), Outcome::Refused(status))),
                     None => open.push(cell),
                 }
             }
         }
-        for tries in 1..=TRIES {
+        for _ in 0..TRIES {
             let cells: Vec<&Cell<'_>> = open.iter().collect();
             let seen = play(recorder, &cells).await;
             let mut again = Vec::new();
             for (cell, seen) in open.iter().zip(&seen) {
                 let judged = verdict(cell.row, seen);
                 if judged.faults.is_empty() {
-                    outcomes.insert(cell.name(), Outcome::Plays { tries });
+                    let before = match outcomes.remove(&cell.name()) {
+                        Some(Outcome::Fails(why)) => Some(why),
+                        _ => None,
+                    };
+                    outcomes.insert(cell.name(), Outcome::Plays { before });
                 } else {
                     outcomes.insert(cell.name(), Outcome::Fails(judged.tell()));
                     if table::listed(known, &cell.row.name, cell.player, browser).is_none() {
@@ -91,24 +116,17 @@ async fn all(
     outcomes
 }
 
-/// Prints the table, and writes it into `text`, that of `docs/players.md`, if it is whole.
+/// Prints the table, and writes it into `text`, that of `docs/players.md`, if it is whole. How many cells are not as that
+/// lists them.
 fn report(
     rows: &[Row],
     outcomes: &HashMap<String, Outcome>,
     known: &[table::Known],
     text: Option<&str>,
-) -> ExitCode {
+) -> usize {
     let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     let of = |row: &str, player: &str, browser: &str| outcomes.get(&format!("{row} | {player} | {browser}"));
-    let made = table::table(&names, |row, player, browser| {
-        let mark = match of(row, player, browser) {
-            Some(Outcome::Plays { .. }) => "yes",
-            Some(Outcome::Refused(_)) => "–",
-            Some(Outcome::Fails(_)) => "no",
-            None => "?",
-        };
-        mark.to_owned()
-    });
+    let made = table::table(&names, |row, player, browser| table::mark(of(row, player, browser)).to_owned());
     println!("\n{made}");
     let mut bad = 0;
     for row in rows {
@@ -117,9 +135,9 @@ fn report(
                 let listed = table::listed(known, &row.name, player, browser);
                 let name = format!("{} | {player} | {browser}", row.name);
                 let why = match of(&row.name, player, browser) {
-                    Some(Outcome::Plays { tries }) => {
-                        if *tries > 1 {
-                            println!("{name}: plays at the second try");
+                    Some(Outcome::Plays { before }) => {
+                        if let Some(why) = before {
+                            println!("{name}: plays at the second try; at the first: {why}");
                         }
                         if let Some(listed) = listed {
                             println!("{name}: plays, though it is listed: {} (NOT TRUE)", listed.reason);
@@ -145,6 +163,5 @@ fn report(
         let text = table::put(text, &made).expect("markers");
         std::fs::write(root().join("docs/players.md"), text).expect("docs/players.md");
     }
-    println!("\n{bad} cells are not as docs/players.md lists them");
-    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    bad
 }

@@ -34,12 +34,17 @@ impl Cell<'_> {
 
     fn url(&self, recorder: &Recorder) -> String {
         let base = format!("{}/api/v1/recordings/{}", recorder.url, self.row.recording);
-        let query = format!("participant={}&token={}", self.row.participant, recorder.token);
+        let who = format!("participant={}", self.row.participant);
+        let (streamed, file) = match &self.row.screen {
+            Some(track) => (format!("{who}&source=screen"), format!("track={track}")),
+            None => (who.clone(), who),
+        };
+        let token = &recorder.token;
         match self.player {
-            "hls" | "shaka-hls" => format!("{base}/stream/playlist.m3u8?{query}"),
-            "shaka-dash" | "dash" => format!("{base}/stream/manifest.mpd?{query}"),
-            "native-webm" => format!("{base}/download?format=webm&{query}"),
-            _ => format!("{base}/download?format=mp4&{query}"),
+            "hls" | "shaka-hls" => format!("{base}/stream/playlist.m3u8?{streamed}&token={token}"),
+            "shaka-dash" | "dash" => format!("{base}/stream/manifest.mpd?{streamed}&token={token}"),
+            "native-webm" => format!("{base}/download?format=webm&{file}&token={token}"),
+            _ => format!("{base}/download?format=mp4&{file}&token={token}"),
         }
     }
 

@@ -21,15 +21,37 @@ pub struct Picture {
     pub number: Option<u32>,
 }
 
+/// A sample that the playlist of a track lists.
+pub(super) struct Served {
+    /// Ticks from the participant's zero.
+    pub from: i64,
+    /// Where the next one begins.
+    pub to: i64,
+    /// Hashes of its units.
+    pub units: Vec<Hash>,
+}
+
 /// All pictures that the playlist of a track lists, stored ones and fills: counted in what is served, and their numbers
-/// found by comparing their bytes with the fixtures'.
+/// found by comparing their bytes with the fixtures'. That all stored ones are among them, [`super::checks`] sees.
 ///
 /// # Panics
 /// If a segment cannot be fetched.
 pub async fn pictures(recorder: &Recorder, track: &Value, fixtures: &[Fixture]) -> Vec<Picture> {
-    let codec = codec(track);
-    let scale = f64::from(codec.timescale().0);
+    let scale = f64::from(codec(track).timescale().0);
     let numbers = numbers(fixtures);
+    let all = served(recorder, track).await;
+    all.into_iter()
+        .map(|Served { from, to, units }| Picture {
+            from: from as f64 / scale,
+            to: to as f64 / scale,
+            number: numbers.get(&units).copied(),
+        })
+        .collect()
+}
+
+/// All samples that the playlist of a track lists, in its order.
+pub(super) async fn served(recorder: &Recorder, track: &Value) -> Vec<Served> {
+    let codec = codec(track);
     let playlist = track["playlist"].as_str().expect("a track with a playlist");
     let (folder, _) = playlist.rsplit_once('/').unwrap();
     let text = String::from_utf8(recorder.get(playlist).await.to_vec()).unwrap();
@@ -39,19 +61,18 @@ pub async fn pictures(recorder: &Recorder, track: &Value, fixtures: &[Fixture]) 
         for fragment in read::scan(&bytes).fragments {
             let mut at = fragment.start.0;
             for sample in fragment.samples {
-                let from = usize::try_from(sample.offset).unwrap();
-                let units = unit_hashes(codec, &bytes[from..from + sample.size as usize]);
-                let next = at + i64::from(sample.duration);
-                let number = numbers.get(&units).copied();
-                all.push(Picture { from: at as f64 / scale, to: next as f64 / scale, number });
-                at = next;
+                let offset = usize::try_from(sample.offset).unwrap();
+                let units = unit_hashes(codec, &bytes[offset..offset + sample.size as usize]);
+                let to = at + i64::from(sample.duration);
+                all.push(Served { from: at, to, units });
+                at = to;
             }
         }
     }
     all
 }
 
-fn codec(track: &Value) -> Codec {
+pub(super) fn codec(track: &Value) -> Codec {
     match track["codec"].as_str().unwrap_or_default().to_ascii_lowercase().as_str() {
         "h264" => Codec::H264,
         "vp8" => Codec::Vp8,

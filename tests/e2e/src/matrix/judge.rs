@@ -148,6 +148,7 @@ mod tests {
             participant: "p".into(),
             pictures: (0..100).map(picture).collect(),
             switches: false,
+            screen: None,
         }
     }
 

@@ -2,10 +2,11 @@
 //! table in `docs/players.md` that comes of it.
 //!
 //! ```text
-//! rows::record -> Row { what to ask for, expected pictures } -> cells::play -> judge -> table
+//! rows::record -> Row { what to ask for, expected pictures } -> checks -> cells::play -> judge -> table
 //! ```
 
 pub mod cells;
+pub mod checks;
 pub mod expected;
 pub mod judge;
 pub mod rows;

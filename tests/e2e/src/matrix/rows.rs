@@ -30,10 +30,13 @@ pub struct Row {
     pub pictures: Vec<Picture>,
     /// The player is made to switch between layers.
     pub switches: bool,
+    /// The track of the shared screen, if its own presentation is played and not the participant's.
+    #[serde(default)]
+    pub screen: Option<String>,
 }
 
 /// The names of all rows, in the order of the table.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "H264",
     "VP9",
     "AV1",
@@ -44,6 +47,7 @@ pub const NAMES: [&str; 11] = [
     "resolution",
     "late camera",
     "late participant",
+    "screen",
     "simulcast",
 ];
 
@@ -73,12 +77,14 @@ struct Take<'a> {
     name: &'static str,
     room: Arc<Room>,
     id: String,
+    /// Which picture its row shows.
+    source: &'static str,
 }
 
 impl<'a> Take<'a> {
     async fn new(sfu: &'a Sfu, recorder: &'a Recorder, name: &'static str) -> Self {
         let room = sfu.room(&slug(name)).await.expect("a room");
-        Self { sfu, recorder, name, room, id: String::new() }
+        Self { sfu, recorder, name, room, id: String::new(), source: "camera" }
     }
 
     async fn publish(&self, publish: Publish) -> Publisher {
@@ -110,9 +116,7 @@ impl<'a> Take<'a> {
         let of = |manifest: &Value| {
             let tracks = participant(manifest, peer).map(tracks_of).unwrap_or_default();
             let tracks = tracks.into_iter().filter(|track| kind.is_empty() || track["kind"] == kind);
-            tracks
-                .map(|track| track["media_us"].as_i64().or(track["duration_us"].as_i64()).unwrap_or(0))
-                .min()
+            tracks.map(media).min()
         };
         let goal = of(&self.recorder.manifest(&self.id).await).unwrap_or(0) + micros;
         self.until("more media", |manifest| of(manifest).unwrap_or(0) >= goal).await;
@@ -148,18 +152,31 @@ impl<'a> Take<'a> {
         descriptions::keep(self.recorder, &self.id, &slug(self.name)).await;
         let manifest = self.recorder.manifest(&self.id).await;
         let found = participant(&manifest, whose).expect("it was there");
-        let largest = tracks_of(found).into_iter().filter(|track| track["kind"] == "video");
-        let largest = largest.max_by_key(|track| track["layer"].as_u64()).expect("a picture");
+        let shown = picture(found, self.source).expect("a picture");
         let fixtures: Vec<Fixture> = fixtures.iter().map(|name| fixture(name)).collect();
-        let pictures = pictures(self.recorder, largest, &fixtures).await;
+        let pictures = pictures(self.recorder, shown, &fixtures).await;
+        let screen = (self.source == "screen").then(|| shown["id"].as_str().unwrap().to_owned());
         Row {
             name: self.name.to_owned(),
             recording: self.id,
             participant: found["id"].as_str().unwrap().to_owned(),
             pictures,
             switches: self.name == "simulcast",
+            screen,
         }
     }
+}
+
+/// The picture of a participant from that source; of layers the largest.
+fn picture<'a>(participant: &'a Value, source: &str) -> Option<&'a Value> {
+    let tracks = tracks_of(participant).into_iter();
+    let pictures = tracks.filter(|track| track["kind"] == "video" && track["source"] == source);
+    pictures.max_by_key(|track| track["layer"].as_u64())
+}
+
+/// Microseconds of media in a track.
+fn media(track: &Value) -> i64 {
+    track["media_us"].as_i64().or(track["duration_us"].as_i64()).unwrap_or(0)
 }
 
 fn slug(name: &str) -> String {
@@ -246,6 +263,22 @@ async fn late_participant(mut take: Take<'_>) -> Row {
     take.end(&[&grace, &ada], "grace", &["h264-b.h264"]).await
 }
 
+/// A screen that is shared beside a camera from some seconds on, in another codec.
+async fn screen(mut take: Take<'_>) -> Row {
+    let shared = "vp9.ivf";
+    let ada = take.publish(publish("ada", Some("h264-baseline.h264"), "opus.ogg")).await;
+    take.record(false).await;
+    take.more("ada", "", 4_000_000).await;
+    ada.share_screen(fixture(shared)).await.unwrap();
+    take.until("a shared screen", |manifest| {
+        let found = participant(manifest, "ada").and_then(|ada| picture(ada, "screen"));
+        found.is_some_and(|track| media(track) >= 8_000_000)
+    })
+    .await;
+    take.source = "screen";
+    take.end(&[&ada], "ada", &[shared]).await
+}
+
 async fn ladder(mut take: Take<'_>) -> Row {
     let ada = take.publish(simulcast()).await;
     take.record(true).await;
@@ -266,27 +299,33 @@ async fn row(sfu: &Sfu, recorder: &Recorder, name: &'static str) -> Row {
         "resolution" => resolution(take).await,
         "late camera" => late_camera(take).await,
         "late participant" => late_participant(take).await,
+        "screen" => screen(take).await,
         _ => ladder(take).await,
     }
 }
 
-/// Records all rows, or reads those that were recorded into `folder` before.
+/// Records all rows but those that were recorded into `folder` before. In the order of [`NAMES`].
 ///
 /// # Panics
 /// If a recording does not come about.
 pub async fn record(recorder: &Recorder, folder: &Path) -> Vec<Row> {
     let kept = folder.join("rows.json");
-    if let Ok(text) = std::fs::read(&kept) {
-        return serde_json::from_slice(&text).expect("rows as they were written");
+    let mut rows: Vec<Row> = std::fs::read(&kept)
+        .map(|text| serde_json::from_slice(&text).expect("rows as they were written"))
+        .unwrap_or_default();
+    let new: Vec<&'static str> =
+        NAMES.into_iter().filter(|name| rows.iter().all(|row| row.name != *name)).collect();
+    if new.is_empty() {
+        return rows;
     }
     let sfu = Sfu::start(Options::default()).await.expect("the SFU starts");
-    let mut rows = Vec::new();
     // A few at once: it is the machine's time that is short.
-    for names in NAMES.chunks(4) {
+    for names in new.chunks(4) {
         let takes = names.iter().map(|name| row(&sfu, recorder, name));
         rows.extend(futures_of(takes).await);
     }
     sfu.stop().await;
+    rows.sort_by_key(|row| NAMES.iter().position(|name| *name == row.name));
     std::fs::write(kept, serde_json::to_vec(&rows).unwrap()).unwrap();
     rows
 }

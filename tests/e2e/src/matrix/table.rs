@@ -5,6 +5,32 @@ use super::cells::{BROWSERS, PLAYERS};
 const BEGIN: &str = "<!-- table: made by `make test-players` -->";
 const END: &str = "<!-- end of the table -->";
 
+/// What came of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It plays.
+    Plays {
+        /// Why it did not at the first try, if it took a second one.
+        before: Option<String>,
+    },
+    /// The server has nothing for this player, and answers with this status.
+    Refused(u16),
+    /// Why it does not play.
+    Fails(String),
+}
+
+/// What stands in the table; none has not been played.
+#[must_use]
+pub fn mark(outcome: Option<&Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Plays { before: None }) => "yes",
+        Some(Outcome::Plays { before: Some(_) }) => "yes²",
+        Some(Outcome::Refused(_)) => "–",
+        Some(Outcome::Fails(_)) => "no",
+        None => "?",
+    }
+}
+
 /// A line of the list: `| row | player | browser | reason |`, `*` for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -86,6 +112,15 @@ mod tests {
         assert!(
             listed(&known, "VP8", "hls", "chromium").is_none() && listed(&known, "x", "hls", "y").is_none()
         );
+    }
+
+    #[test]
+    fn a_second_try_shows() {
+        let plays = |before: Option<&str>| Outcome::Plays { before: before.map(str::to_owned) };
+        let all =
+            [plays(None), plays(Some("a stall")), Outcome::Refused(404), Outcome::Fails("a stall".into())];
+        assert_eq!(all.each_ref().map(|outcome| mark(Some(outcome))), ["yes", "yes²", "–", "no"]);
+        assert_eq!(mark(None), "?");
     }
 
     #[test]

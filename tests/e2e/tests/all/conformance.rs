@@ -66,13 +66,14 @@ impl Live {
     }
 
     /// Checks while it runs, and begins to watch.
-    async fn running(&mut self, what: &str) {
+    async fn running(&mut self, what: &str) -> Report {
         let report =
             check(&self.url(), Options { low_latency: !self.layers, reloads: 2, ..Options::default() })
                 .await
                 .unwrap();
         good(what, &report);
         self.watch = Some(Watch::new(&self.url()).await.unwrap());
+        report
     }
 
     async fn post(&self, what: &str) {
@@ -136,6 +137,10 @@ async fn a_call_whose_camera_goes_off_and_that_is_paused() {
     live.post("resume").await;
     live.more("audio", 5_000_000).await;
     live.running("paused and resumed").await;
+    // A delta update leaves out what is older than 24 s, but not that the camera went off there.
+    live.more("audio", 14_000_000).await;
+    let report = live.running("long").await;
+    assert!(report.skipped > 0, "{report:?}");
     live.ended("camera off, then paused").await;
 }
 

@@ -24,14 +24,42 @@ pub(super) fn rules(members: &[Member<'_>], found: &mut Findings<'_>) {
         found.want(other.media.target == first.media.target, "target-equal", 0, || {
             format!("{name}: target durations {:?} and {:?}", other.media.target, first.media.target)
         });
-        // They were fetched one after the other: one may have ended meanwhile.
-        if other.media.ended == first.media.ended {
-            found.want(other.media.kind == first.media.kind, "type-equal", 0, || {
-                format!("{name}: types {:?} and {:?}", other.media.kind, first.media.kind)
-            });
-        }
-        breaks(first, other, found);
-        dates(first, other, found);
+        beside(first, other, found);
+    }
+}
+
+/// What a playlist and the measure of it have in common, be it of sound, pictures or I-frames.
+fn beside(first: &Member<'_>, other: &Member<'_>, found: &mut Findings<'_>) {
+    // They were fetched one after the other: one may have ended meanwhile.
+    if other.media.ended == first.media.ended {
+        found.want(other.media.kind == first.media.kind, "type-equal", 0, || {
+            format!("{}: types {:?} and {:?}", other.place, other.media.kind, first.media.kind)
+        });
+    }
+    breaks(first, other, found);
+    dates(first, other, found);
+}
+
+/// An I-frame playlist beside the variant whose pictures it lists: rules `target-equal`, `type-equal`, `discontinuities`,
+/// `dates-apart`, and `iframe-begin`, `iframe-length`: it begins where the variant does, and is as long.
+pub(super) fn iframes(variant: &Member<'_>, own: &Member<'_>, found: &mut Findings<'_>) {
+    let (name, target) = (&own.place, own.media.target);
+    let free = own.media.kind.as_deref() == Some("VOD");
+    found.want(free || target == variant.media.target, "target-equal", 0, || {
+        format!("{name}: target durations {target:?} and {:?}", variant.media.target)
+    });
+    beside(variant, own, found);
+    if let (Some(ours), Some(theirs)) = (variant.begins, own.begins) {
+        found.want((ours - theirs).abs() <= PICTURES_APART, "iframe-begin", 0, || {
+            format!("{name} begins at {theirs:.3} s, {} at {ours:.3}", variant.place)
+        });
+    }
+    if variant.media.ended && own.media.ended {
+        let longest = variant.media.segments.iter().map(|segment| segment.duration).fold(0.0, f64::max);
+        let (ours, theirs) = (variant.media.length(), own.media.length());
+        found.want((ours - theirs).abs() <= longest, "iframe-length", 0, || {
+            format!("{name} lasts {theirs:.3} s, {} {ours:.3}", variant.place)
+        });
     }
 }
 

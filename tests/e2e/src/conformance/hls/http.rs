@@ -2,7 +2,7 @@
 //! rendition reports (RFC 8216bis 6.2.5).
 
 use super::playlist::Media;
-use super::site::{Playlist, Role, Shown, Site, place, resolve};
+use super::site::{Playlist, Role, Shown, Site, bare, place, resolve};
 use super::{Findings, Options, Violation, low_latency};
 use anyhow::Result;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
@@ -14,13 +14,15 @@ use tokio::time::Instant;
 /// nature only where there is one to come.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
+/// How many segments delta updates left out.
 pub(super) async fn rules(
     site: &Site,
     url: &str,
     shown: &Shown,
     options: &Options,
     into: &mut Vec<Violation>,
-) -> Result<()> {
+) -> Result<u64> {
+    let mut skipped = 0;
     playlist(site, url, options, &mut Findings::new(&place(url), into)).await?;
     for own in shown.playlists.values() {
         let found = &mut Findings::new(&own.place, into);
@@ -29,10 +31,11 @@ pub(super) async fn rules(
             segment_answers(site, &resolve(&own.url, &segment.uri)?, segment.line, found).await?;
         }
         if own.role != Role::Iframes {
-            reloads(site, own, options, found).await?;
+            skipped += reloads(site, own, options, found).await?;
         }
     }
-    reports(site, shown, into).await
+    reports(site, shown, into).await?;
+    Ok(skipped)
 }
 
 /// Rules `content-type`, `gzip`, `head`, `etag`.
@@ -92,15 +95,16 @@ fn with(url: &str, arguments: &[(&str, u64)]) -> Result<String> {
     Ok(url.to_string())
 }
 
-/// Rules `block-part`, `block-segment`, `block-far`, `block-end`, `delta`.
-async fn reloads(site: &Site, own: &Playlist, options: &Options, found: &mut Findings<'_>) -> Result<()> {
+/// Rules `block-part`, `block-segment`, `block-far`, `block-end`, `delta`. How many segments a delta update left out.
+async fn reloads(site: &Site, own: &Playlist, options: &Options, found: &mut Findings<'_>) -> Result<u64> {
     let able = own.media.control.as_ref().is_some_and(|control| control.yes("CAN-BLOCK-RELOAD"));
     if own.media.ended {
-        return at_once(site, &own.url, &own.media, found).await;
+        at_once(site, &own.url, &own.media, found).await?;
+        return Ok(0);
     }
     if !able {
         found.want(!options.low_latency, "server-control", 0, || "no CAN-BLOCK-RELOAD".to_owned());
-        return Ok(());
+        return Ok(0);
     }
     let now = site.media(&own.url).await?;
     let open = now.sequence + now.segments.len() as u64;
@@ -141,10 +145,10 @@ async fn at_once(site: &Site, url: &str, media: &Media, found: &mut Findings<'_>
     Ok(())
 }
 
-async fn skips(site: &Site, own: &Playlist, found: &mut Findings<'_>) -> Result<()> {
+async fn skips(site: &Site, own: &Playlist, found: &mut Findings<'_>) -> Result<u64> {
     let full = site.media(&own.url).await?;
     let until = full.control.as_ref().and_then(|control| control.float("CAN-SKIP-UNTIL"));
-    let Some(until) = until else { return Ok(()) };
+    let Some(until) = until else { return Ok(0) };
     let mut url = Url::parse(&own.url)?;
     url.query_pairs_mut().append_pair("_HLS_skip", "YES");
     let text = site.text(url.as_str()).await?;
@@ -153,7 +157,7 @@ async fn skips(site: &Site, own: &Playlist, found: &mut Findings<'_>) -> Result<
     if short.skipped.is_some() || full.length() > until + full.target.unwrap_or(0) as f64 {
         low_latency::delta(&full, &short, found);
     }
-    Ok(())
+    Ok(short.skipped.unwrap_or(0))
 }
 
 async fn reports(site: &Site, shown: &Shown, into: &mut Vec<Violation>) -> Result<()> {
@@ -176,9 +180,4 @@ async fn reports(site: &Site, shown: &Shown, into: &mut Vec<Violation>) -> Resul
         }
     }
     Ok(())
-}
-
-/// Without its query.
-fn bare(url: &str) -> String {
-    url.split('?').next().unwrap_or(url).to_owned()
 }

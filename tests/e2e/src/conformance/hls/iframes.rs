@@ -4,8 +4,8 @@ use super::Findings;
 use super::playlist::Media;
 use super::segments::Bytes;
 
-/// Rules `iframes-only`, `iframe-range`, `iframe-clock`. `picture` is the length of the picture's own playlist.
-pub(super) fn rules(media: &Media, bytes: &Bytes, picture: Option<f64>, found: &mut Findings<'_>) {
+/// Rules `iframes-only`, `iframe-range`, `iframe-clock`.
+pub(super) fn rules(media: &Media, bytes: &Bytes, found: &mut Findings<'_>) {
     found.want(media.iframes_only, "iframes-only", 0, || "no EXT-X-I-FRAMES-ONLY".to_owned());
     let mut listed: Option<f64> = None;
     for (segment, content) in media.segments.iter().zip(&bytes.segments) {
@@ -32,11 +32,5 @@ pub(super) fn rules(media: &Media, bytes: &Bytes, picture: Option<f64>, found: &
             format!("lies at {starts:.3} s, the durations before it say {due:.3}")
         });
         listed = Some(due + segment.duration);
-    }
-    if let Some(picture) = picture.filter(|_| media.ended) {
-        let (sum, target) = (media.length(), media.target.unwrap_or(0) as f64);
-        found.want((sum - picture).abs() <= target, "iframe-clock", 0, || {
-            format!("lasts {sum:.3} s, the picture {picture:.3}")
-        });
     }
 }

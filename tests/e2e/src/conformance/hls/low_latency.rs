@@ -127,7 +127,7 @@ pub(super) fn last(media: &Media) -> (u64, u64) {
     media.parts().last().map_or((0, 0), |(msn, part, _)| (*msn, *part))
 }
 
-/// Rule `delta`: what is skipped and what is left are the whole (4.4.5.2).
+/// Rule `delta`: what is skipped and what is left are the whole (4.4.5.2), and of date ranges nothing is skipped.
 pub(super) fn delta(full: &Media, delta: &Media, found: &mut Findings<'_>) {
     let Some(skipped) = delta.skipped else {
         return found.add("delta", 0, "_HLS_skip=YES is answered without EXT-X-SKIP");
@@ -146,4 +146,9 @@ pub(super) fn delta(full: &Media, delta: &Media, found: &mut Findings<'_>) {
     found.want(left + target >= until, "delta", 0, || {
         format!("what is skipped ends {left:.1} s before the end, CAN-SKIP-UNTIL is {until}")
     });
+    // Only `_HLS_skip=v2`, which nobody asks for here, may leave them out (6.2.5.1).
+    for range in full.date_ranges() {
+        let told = delta.date_ranges().any(|own| own == range);
+        found.want(told, "delta", 0, || format!("EXT-X-DATERANGE:{range} is left out"));
+    }
 }

@@ -52,7 +52,7 @@ fn maps(media: &Media, found: &mut Findings<'_>) {
 
 /// Rules `date`, `date-sum`: dates go on with the durations but at a discontinuity, where they may only jump ahead.
 fn dates(media: &Media, found: &mut Findings<'_>) {
-    if media.iframes_only || media.skipped.is_some() {
+    if media.skipped.is_some() {
         return;
     }
     let Some(first) = media.segments.first() else { return };

@@ -3,7 +3,7 @@
 //! ```text
 //! Site (fetches, keeps) -> text rules: media, multivariant        one playlist by its text
 //!                       -> group                                  playlists beside each other
-//!                       -> segments, iframes, bandwidth           playlists beside their bytes
+//!                       -> segments, iframes, codecs, bandwidth   playlists beside their bytes
 //!                       -> reload                                 a playlist beside itself, later
 //!                       -> low_latency, http                      parts; how the server answers
 //! ```
@@ -13,6 +13,7 @@
 
 mod bandwidth;
 mod boxes;
+mod codecs;
 mod group;
 mod http;
 mod iframes;
@@ -73,6 +74,8 @@ pub struct Report {
     pub parts: usize,
     /// I-frame playlists that were read.
     pub iframe_playlists: usize,
+    /// Segments that delta updates left out.
+    pub skipped: u64,
 }
 
 impl Report {
@@ -127,6 +130,6 @@ pub async fn check(url: &str, options: Options) -> anyhow::Result<Report> {
     if options.reloads > 0 {
         site.again(url, &shown, &options, &mut report).await?;
     }
-    http::rules(&site, url, &shown, &options, &mut report.violations).await?;
+    report.skipped = http::rules(&site, url, &shown, &options, &mut report.violations).await?;
     Ok(report)
 }

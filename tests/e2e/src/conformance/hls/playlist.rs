@@ -258,6 +258,14 @@ impl Media {
         Ok(())
     }
 
+    /// What each `EXT-X-DATERANGE` says.
+    pub fn date_ranges(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Tag(tag) if tag.name == "EXT-X-DATERANGE" => Some(tag.value.as_str()),
+            _ => None,
+        })
+    }
+
     /// Sum of the durations of all segments.
     pub fn length(&self) -> f64 {
         self.segments.iter().map(|segment| segment.duration).sum()

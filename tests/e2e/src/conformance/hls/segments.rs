@@ -1,13 +1,13 @@
 //! A media playlist beside the bytes that it lists.
 
-use super::Findings;
 use super::boxes::{Content, Init};
 use super::playlist::{Attributes, Media, Segment};
+use super::{Findings, codecs};
 use std::collections::HashMap;
 
 /// The largest hole between segments that players pass, in seconds (hls.js: `maxBufferHole` and a picture).
 const LARGEST_HOLE: f64 = 0.25;
-/// The init segment of pictures that stand in where there are none. Its size and its kind are no property of the media.
+/// The init segment of pictures that stand in where there are none. Its size is no property of the media.
 const STAND_IN: &str = "black.mp4";
 
 /// What was read for a media playlist.
@@ -139,31 +139,10 @@ fn parts(media: &Media, bytes: &Bytes, found: &mut Findings<'_>) {
 
 /// Rules `codecs`, `resolution`, `frame-rate`: what a variant declares of this playlist.
 pub(super) fn declared(of: &Attributes, media: &Media, bytes: &Bytes, found: &mut Findings<'_>) {
-    // Hexadecimal digits of H264 are of either case (RFC 6381 3.4).
-    let codecs = of.text("CODECS").unwrap_or_default().to_ascii_lowercase();
-    let codecs: Vec<&str> = codecs.split(',').collect();
-    let own = || {
-        bytes
-            .inits
-            .iter()
-            .filter(|(uri, _)| !uri.contains(STAND_IN))
-            .filter_map(|(_, init)| init.as_ref().ok())
-    };
-    let Some(largest) = own().max_by_key(|init| init.width * init.height) else { return };
-    let wanted = largest.codec.to_ascii_lowercase();
-    // `codecs` of VP9 and AV1 may go on with optional fields.
-    let same = |listed: &&str| **listed == wanted || listed.starts_with(&format!("{wanted}."));
-    found.want(codecs.iter().any(same), "codecs", of.line, || {
-        format!("{} of the init segment is not in {codecs:?}", largest.codec)
-    });
-    let family = |text: &str| text.get(..4).unwrap_or(text).to_owned();
-    for init in bytes.inits.values().flatten() {
-        let kin = codecs.iter().any(|listed| family(listed) == family(&init.codec));
-        found.want(kin, "codecs", of.line, || format!("{} is of no listed kind: {codecs:?}", init.codec));
-    }
-    if largest.width == 0 {
-        return;
-    }
+    codecs::rules(of, bytes.inits.values().flatten().map(|init| init.codec.as_str()), found);
+    let own = bytes.inits.iter().filter(|(uri, _)| !uri.contains(STAND_IN));
+    let largest = own.filter_map(|(_, init)| init.as_ref().ok()).max_by_key(|init| init.width * init.height);
+    let Some(largest) = largest.filter(|largest| largest.width > 0) else { return };
     let size = format!("{}x{}", largest.width, largest.height);
     found.want(of.raw("RESOLUTION") == Some(&size), "resolution", of.line, || {
         format!("RESOLUTION is {:?}, the pictures are {size}", of.raw("RESOLUTION"))

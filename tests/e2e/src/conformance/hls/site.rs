@@ -10,7 +10,7 @@ use super::{
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes as Body;
 use reqwest::{Client, Method, Response, Url};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -47,6 +47,23 @@ pub(super) struct Playlist {
     pub bytes: Bytes,
 }
 
+impl Playlist {
+    fn member(&self) -> Member<'_> {
+        Member {
+            place: self.place.clone(),
+            media: &self.media,
+            video: self.bytes.video(),
+            begins: self.bytes.begins(&self.media),
+        }
+    }
+
+    /// What its segments are, or are parts of.
+    fn resources(&self) -> HashSet<String> {
+        let all = self.media.segments.iter().filter_map(|segment| resolve(&self.url, &segment.uri).ok());
+        all.map(|url| bare(&url)).collect()
+    }
+}
+
 /// All that a multivariant playlist leads to.
 pub(super) struct Shown {
     pub url: String,
@@ -62,6 +79,11 @@ pub(super) fn place(url: &str) -> String {
     let mut parts: Vec<&str> = path.rsplit('/').take(2).collect();
     parts.reverse();
     parts.join("/")
+}
+
+/// Without its query.
+pub(super) fn bare(url: &str) -> String {
+    url.split('?').next().unwrap_or(url).to_owned()
 }
 
 pub(super) fn resolve(base: &str, uri: &str) -> Result<String> {
@@ -291,9 +313,11 @@ impl Shown {
             let mut found = Findings::new(&own.place, into);
             media::rules(&own.text, &own.media, &mut found);
             if own.role == Role::Iframes {
-                let others = self.playlists.values().filter(|other| other.role != Role::Iframes);
-                let picture = others.filter(|other| other.bytes.video()).map(|other| other.media.length());
-                iframes::rules(&own.media, &own.bytes, picture.max_by(f64::total_cmp), &mut found);
+                iframes::rules(&own.media, &own.bytes, &mut found);
+                match self.variant_of(own) {
+                    Some(variant) => group::iframes(&variant.member(), &own.member(), &mut found),
+                    None => found.add("iframe-variant", 0, "no variant lists what it does"),
+                }
                 report.iframe_playlists += 1;
             } else {
                 segments::rules(&own.media, &own.bytes, &mut found);
@@ -310,15 +334,16 @@ impl Shown {
 
     fn members(&self) -> Vec<Member<'_>> {
         let of = |role: Role| self.playlists.values().filter(move |own| own.role == role);
-        of(Role::Variant)
-            .chain(of(Role::Rendition))
-            .map(|own| Member {
-                place: own.place.clone(),
-                media: &own.media,
-                video: own.bytes.video(),
-                begins: own.bytes.begins(&own.media),
-            })
-            .collect()
+        of(Role::Variant).chain(of(Role::Rendition)).map(Playlist::member).collect()
+    }
+
+    /// The variant that an I-frame playlist is of: the one with which it shares most.
+    fn variant_of(&self, iframes: &Playlist) -> Option<&Playlist> {
+        let listed = iframes.resources();
+        let variants = self.playlists.values().filter(|own| own.role == Role::Variant);
+        let shared = variants.map(|own| (own.resources().intersection(&listed).count(), own));
+        let most = shared.filter(|(count, _)| *count > 0).max_by_key(|(count, _)| *count);
+        most.map(|(_, own)| own)
     }
 
     /// What the multivariant playlist says of its media playlists.
@@ -342,6 +367,10 @@ impl Shown {
             let average = heaviest(|rates| rates.average);
             let rates = [bandwidth::of(&own.media, &own.bytes), bandwidth::Rates { peak, average }];
             bandwidth::rules(&variant.attributes, &rates, found);
+        }
+        for iframes in &self.list.iframes {
+            let Some(own) = iframes.text("URI").and_then(at) else { continue };
+            segments::declared(iframes, &own.media, &own.bytes, found);
         }
         let independent = self.list.independent;
         let all = self.playlists.values().filter(|own| own.role != Role::Iframes);

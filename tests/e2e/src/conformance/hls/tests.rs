@@ -5,7 +5,8 @@ use super::group::{self, Member};
 use super::playlist::{Attributes, Line, Media, Multivariant};
 use super::segments::Bytes;
 use super::{
-    Findings, Options, Violation, bandwidth, iframes, low_latency, media, multivariant, reload, segments,
+    Findings, Options, Violation, bandwidth, codecs, iframes, low_latency, media, multivariant, reload,
+    segments,
 };
 use std::collections::HashMap;
 
@@ -123,6 +124,19 @@ fn rules_on_a_media_playlist_can_fail() {
     );
     let moved = MEDIA.replacen("#EXT-X-MAP", "#EXT-X-DISCONTINUITY-SEQUENCE:2\n#EXT-X-MAP", 1);
     assert!(of_media(&moved).contains(&"discontinuity-sequence"));
+    each(
+        &iframes_of(MEDIA),
+        of_media,
+        &[
+            ("date", "#EXT-X-PROGRAM-DATE-TIME:2026-10-14T17:46:40.000Z\n", ""),
+            ("date-sum", "46:42.000Z", "46:42.002Z"),
+        ],
+    );
+}
+
+/// Its I-frame playlist, where each segment has one key frame.
+fn iframes_of(text: &str) -> String {
+    text.replacen("#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-I-FRAMES-ONLY", 1)
 }
 
 #[test]
@@ -227,6 +241,24 @@ fn delta_updates_and_reports_can_fail() {
     assert_eq!(of(&short(28, 28)), ["delta"], "more than may be skipped");
     assert_eq!(of(&full), ["delta"], "nothing skipped");
 
+    let range = |end: &str| {
+        format!(
+            "#EXT-X-DATERANGE:ID=\"gap\",START-DATE=\"2026-10-14T17:46:40.000Z\"{end}\n#EXTINF:2,\n2.m4s\n"
+        )
+    };
+    let told = |end: &str| long.replacen("#EXTINF:2,\n2.m4s\n", &range(end), 1);
+    let full = Media::parse(&format!("{head}{}", told("")));
+    let rest: String = (18..30).map(|n| format!("#EXTINF:2,\n{n}.m4s\n")).collect();
+    let of = |ranges: &str| {
+        let delta = Media::parse(&format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS=18\n{ranges}{rest}"));
+        rules(|found| low_latency::delta(&full, &delta, found))
+    };
+    let (own, ended) = (range(""), range(",DURATION=2"));
+    let own = own.lines().next().unwrap();
+    assert_eq!(of(&format!("{own}\n")), [""; 0]);
+    assert_eq!(of(""), ["delta"], "a date range left out");
+    assert_eq!(of(&format!("{}\n", ended.lines().next().unwrap())), ["delta"], "another one in its place");
+
     let live = Media::parse(LIVE);
     let others = |url: &str, after: &Media| {
         let list = [(url.to_owned(), live.clone(), after.clone())];
@@ -310,6 +342,36 @@ fn rules_on_declarations_can_fail() {
 }
 
 #[test]
+fn every_format_is_declared_and_nothing_more() {
+    let of = |listed: &str, formats: &[&str]| {
+        let text = MASTER.replacen("avc1.42c01f,opus", listed, 1);
+        let variant = Multivariant::parse(&text).variants.remove(0).attributes;
+        rules(|found| codecs::rules(&variant, formats.iter().copied(), found)).is_empty()
+    };
+    for (listed, formats, good) in [
+        ("avc1.42C01F,opus", &["avc1.42c01f"][..], true),
+        ("avc1.42c01f,opus", &["avc1.42c01f", "avc1.42c00c", "opus"], true),
+        ("avc1.42c01f", &["avc1.42c01f", "avc1.42c028"], false),
+        ("avc1.42c01f", &["avc1.42c01f", "avc1.64001f"], false),
+        ("avc1.42c01f", &["avc1.42001f"], false),
+        ("avc1.64001f", &["avc1.42c01f", "avc1.64001e"], true),
+        ("avc1.640028", &["avc1.42c01f", "avc1.64001e"], false),
+        ("avc1.42c01f,avc1.64001e", &["avc1.42c01f", "avc1.64001e"], true),
+        ("avc1.42c01f", &["avc1.42c01f", "vp09.00.10.08"], false),
+        ("vp09.00.20.08.01.01.01.01.00,opus", &["vp09.00.20.08", "vp09.00.11.08"], true),
+        ("vp09.00.20.08", &["vp09.02.20.10"], false),
+        ("vp09.00.21.08", &["vp09.00.20.08"], false),
+        ("av01.0.04M.08", &["av01.0.04M.08", "av01.0.00M.08"], true),
+        ("av01.0.04M.08", &["av01.0.04H.08"], false),
+        ("av01.0.04M.08", &["av01.0.05M.08"], false),
+        ("av01.0.04M.08", &["av01.1.04M.10"], false),
+        ("vp09.zero", &["vp09.00.20.08"], false),
+    ] {
+        assert_eq!(of(listed, formats), good, "{listed} for {formats:?}");
+    }
+}
+
+#[test]
 fn a_peak_is_that_of_a_stretch_of_half_to_one_and_a_half_targets() {
     let rates = bandwidth::measure(&[(1000, 2.0), (9000, 2.0), (300, 0.1)], 4.0);
     assert_eq!(rates.peak, 9000.0 * 8.0 / 2.0, "the short last one does not count alone");
@@ -337,23 +399,44 @@ fn rules_on_playlists_beside_each_other_can_fail() {
 }
 
 #[test]
+fn rules_on_iframes_beside_their_variant_can_fail() {
+    let variant = Media::parse(MEDIA);
+    let of = |text: &str, begins: f64| {
+        let own = Media::parse(&iframes_of(text));
+        let member =
+            |media, begins| Member { place: "p".to_owned(), media, video: true, begins: Some(begins) };
+        rules(|found| group::iframes(&member(&variant, 0.0), &member(&own, begins), found))
+    };
+    assert_eq!(of(MEDIA, 0.0), [""; 0]);
+    assert_eq!(of(MEDIA, 0.5), ["iframe-begin"]);
+    let lead = "#EXT-X-PROGRAM-DATE-TIME:2026-10-14T17:46:40.000Z\n#EXTINF:2.000000,\n0.m4s\n";
+    assert_eq!(of(&MEDIA.replacen(lead, "", 1), 2.0), ["discontinuities", "iframe-begin"]);
+    assert_eq!(of(&MEDIA.replacen("#EXT-X-DISCONTINUITY\n", "", 1), 0.0), ["discontinuities"]);
+    assert_eq!(of(&MEDIA.replacen("2.000000", "3.000000", 1), 0.0), ["discontinuities"]);
+    assert_eq!(of(&MEDIA.replacen("4.000000", "8.500000", 1), 0.0), ["iframe-length"]);
+    assert_eq!(of(&MEDIA.replacen("46:40.000Z", "46:40.100Z", 1), 0.0), ["dates-apart"]);
+    let other = MEDIA.replacen("TARGETDURATION:4", "TARGETDURATION:9", 1);
+    assert_eq!(of(&other, 0.0), [""; 0], "of VOD it may be another");
+    assert_eq!(of(&other.replacen("VOD", "EVENT", 1), 0.0), ["target-equal", "type-equal"]);
+}
+
+#[test]
 fn rules_on_iframes_can_fail() {
     let text = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:4\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"init-0.mp4\"\n\
                 #EXTINF:2,\n#EXT-X-BYTERANGE:1000@0\n0.m4s\n#EXTINF:2,\n#EXT-X-BYTERANGE:1000@0\n1.m4s\n#EXT-X-ENDLIST\n";
     let one =
         |start: u64, sync: bool| content(start, sync, 1).map(|content| Content { size: 1000, ..content });
-    let of = |text: &str, segments: Vec<Result<Content, String>>, picture: f64| {
+    let of = |text: &str, segments: Vec<Result<Content, String>>| {
         let bytes = Bytes { inits: bytes().inits, segments, parts: Vec::new(), unequal: Vec::new() };
-        rules(|found| iframes::rules(&Media::parse(text), &bytes, Some(picture), found))
+        rules(|found| iframes::rules(&Media::parse(text), &bytes, found))
     };
     let good = || vec![one(0, true), one(180_000, true)];
-    assert_eq!(of(text, good(), 4.0), [""; 0]);
-    assert_eq!(of(&text.replacen("#EXT-X-I-FRAMES-ONLY\n", "", 1), good(), 4.0), ["iframes-only"]);
-    assert_eq!(of(text, vec![one(0, false), one(180_000, true)], 4.0), ["iframe-range"]);
+    assert_eq!(of(text, good()), [""; 0]);
+    assert_eq!(of(&text.replacen("#EXT-X-I-FRAMES-ONLY\n", "", 1), good()), ["iframes-only"]);
+    assert_eq!(of(text, vec![one(0, false), one(180_000, true)]), ["iframe-range"]);
     let long = one(0, true).map(|content| Content { size: 1200, ..content });
-    assert_eq!(of(text, vec![long, one(180_000, true)], 4.0), ["iframe-range"]);
-    assert_eq!(of(text, vec![one(0, true), one(270_000, true)], 4.0), ["iframe-clock"]);
-    assert_eq!(of(text, good(), 9.0), ["iframe-clock"]);
+    assert_eq!(of(text, vec![long, one(180_000, true)]), ["iframe-range"]);
+    assert_eq!(of(text, vec![one(0, true), one(270_000, true)]), ["iframe-clock"]);
 }
 
 #[test]
