@@ -109,18 +109,24 @@ impl Catalog {
     }
 
     /// The first pending delivery of each target and recording, unless another process tries it, the most urgent first:
-    /// only these may be tried.
+    /// only these may be tried. At most `limit`, and of each target `per_target`, so that one for which much waits hides
+    /// no other.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn next_deliveries(&self, limit: u32) -> Result<Vec<Delivery>, Error> {
+    pub async fn next_deliveries(&self, limit: u32, per_target: u32) -> Result<Vec<Delivery>, Error> {
         let mut select = sql(COLUMNS);
         select.push(
-            "WHERE d.id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
-                            GROUP BY target_id, recording_id)
-                   AND (d.claimed_by IS NULL OR d.claimed_by NOT IN (SELECT id FROM recorders) OR d.claimed_by = ",
+            "WHERE d.id IN
+                (SELECT id FROM
+                    (SELECT id, ROW_NUMBER() OVER (PARTITION BY target_id ORDER BY due_at, id) AS place
+                     FROM webhook_deliveries
+                     WHERE id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
+                                  GROUP BY target_id, recording_id)
+                           AND (claimed_by IS NULL OR claimed_by NOT IN (SELECT id FROM recorders) OR claimed_by = ",
         );
-        select.push_bind(self.recorder()).push(") ORDER BY d.due_at, d.id LIMIT ");
+        select.push_bind(self.recorder()).push(")) AS lanes WHERE place <= ");
+        select.push_bind(i64::from(per_target)).push(") ORDER BY d.due_at, d.id LIMIT ");
         select.push_bind(i64::from(limit));
         let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(delivery).collect()
