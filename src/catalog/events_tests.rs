@@ -9,6 +9,7 @@ on_both![
     failure_31_every_end_is_queued_for_every_target_with_the_end_itself,
     what_fails_holds_up_its_own_recording_and_target_only,
     what_waits_for_one_target_hides_no_other,
+    a_recordings_own_targets_are_known_again,
     a_target_that_is_gone_is_told_nothing_until_somebody_redelivers,
     a_replay_goes_behind_what_waits,
     events_of_a_removed_recording_go_when_nobody_waits_for_them,
@@ -187,6 +188,32 @@ async fn what_waits_for_one_target_hides_no_other(database: Database) {
         next[0].id,
         "what this process tries counts"
     );
+}
+
+async fn a_recordings_own_targets_are_known_again(database: Database) {
+    let catalog = database.open().await;
+    catalog.configure_webhook(Some("http://all.example/")).await.unwrap();
+    let secret = NewTarget { secret: Some("whsec_a".to_owned()), ..target("http://a.example/", &[]) };
+    let ends = target("http://a.example/", &[EventKind::RecordingCompleted, EventKind::RecordingFailed]);
+    let recording = begin(&catalog, "one", &[secret.clone(), ends.clone()]).await;
+    let bare = begin(&catalog, "two", &[]).await;
+    for (of, wanted, same) in [
+        (recording, vec![secret.clone(), ends.clone()], true),
+        (recording, vec![ends.clone(), secret.clone()], true),
+        (recording, vec![secret.clone()], false),
+        (recording, vec![secret.clone(), ends.clone(), ends.clone()], false),
+        (
+            recording,
+            vec![NewTarget { secret: Some("whsec_b".to_owned()), ..secret.clone() }, ends.clone()],
+            false,
+        ),
+        (recording, vec![secret.clone(), target("http://a.example/", &[])], false),
+        (recording, vec![secret.clone(), NewTarget { url: "http://b.example/".to_owned(), ..ends }], false),
+        (bare, Vec::new(), true),
+        (bare, vec![secret], false),
+    ] {
+        assert_eq!(catalog.has_targets(of, &wanted).await.unwrap(), same, "{wanted:?}");
+    }
 }
 
 async fn a_target_that_is_gone_is_told_nothing_until_somebody_redelivers(database: Database) {

@@ -84,6 +84,26 @@ fn types(kinds: &[EventKind]) -> Option<String> {
 }
 
 impl Catalog {
+    /// A recording's own targets are these, in any order.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn has_targets(&self, recording: RecordingId, wanted: &[NewTarget]) -> Result<bool, Error> {
+        let rows = sql("SELECT url, secret, types FROM webhook_targets WHERE recording_id = $1")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
+        let mut kept: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+        for row in &rows {
+            kept.push((row.try_get("url")?, row.try_get("secret")?, row.try_get("types")?));
+        }
+        let mut wanted: Vec<_> =
+            wanted.iter().map(|one| (one.url.clone(), one.secret.clone(), types(&one.kinds))).collect();
+        kept.sort_unstable();
+        wanted.sort_unstable();
+        Ok(kept == wanted)
+    }
+
     /// The target of the configuration, which is told of every recording; `None` when there is none any more. What it
     /// has not been told yet stays.
     ///

@@ -314,9 +314,15 @@ async fn whoever_is_excluded_is_never_consumed_and_consent_taken_back_holds_at_o
 async fn a_start_asked_for_twice_is_one_recording() {
     let stage = Stage::new(Dialect::Old).await;
     let client = reqwest::Client::new();
-    let start = |key: &'static str, title: &'static str, parallel: bool| {
-        let body = json!({"room_id": ROOM, "title": title, "allow_parallel": parallel,
-            "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}});
+    let told = |secret: &str| {
+        let secret = format!("whsec_{}", secret.repeat(32));
+        json!([{"url": "http://127.0.0.1:9/", "secret": secret, "events": ["recording.completed"]}])
+    };
+    let asked = |title: &str, parallel: bool| {
+        json!({"room_id": ROOM, "title": title, "allow_parallel": parallel, "webhooks": told("a"),
+            "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}})
+    };
+    let start = |key: &'static str, body: Value| {
         let request = client.post(format!("{}/api/v1/recordings/start", stage.recorder.url));
         let request = request.bearer_auth(&stage.recorder.token).header("Idempotency-Key", key).json(&body);
         async move {
@@ -324,21 +330,28 @@ async fn a_start_asked_for_twice_is_one_recording() {
             (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
         }
     };
-    let (status, first) = start("one", "t", false).await;
+    let (status, first) = start("one", asked("t", false)).await;
     assert_eq!(status, 201, "{first}");
-    let (status, again) = start("one", "t", false).await;
+    let (status, again) = start("one", asked("t", false)).await;
     assert_eq!((status, &again["recording_id"]), (200, &first["recording_id"]), "{again}");
-    let (status, other) = start("one", "another title", false).await;
-    assert_eq!(status, 422, "{other}");
-    let (status, busy) = start("two", "t", false).await;
+    let mut others = vec![asked("another title", false)];
+    for webhooks in [json!([]), told("b")] {
+        others.push(asked("t", false));
+        others.last_mut().unwrap()["webhooks"] = webhooks;
+    }
+    for other in others {
+        let (status, answer) = start("one", other).await;
+        assert_eq!(status, 422, "{answer}");
+    }
+    let (status, busy) = start("two", asked("t", false)).await;
     assert_eq!((status, &busy["recording_id"]), (409, &first["recording_id"]), "{busy}");
-    let (status, beside) = start("three", "t", true).await;
+    let (status, beside) = start("three", asked("t", true)).await;
     assert_eq!(status, 201, "{beside}");
     assert_ne!(beside["recording_id"], first["recording_id"]);
     for started in [&first, &beside] {
         stage.recorder.stop(started["recording_id"].as_str().unwrap()).await;
     }
-    let (status, ended) = start("one", "t", false).await;
+    let (status, ended) = start("one", asked("t", false)).await;
     assert_eq!(
         (status, &ended["recording_id"]),
         (200, &first["recording_id"]),
