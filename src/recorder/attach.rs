@@ -125,8 +125,7 @@ impl Way {
             site,
             origin: origin.clone(),
             room_id: self.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{}", self.recording),
+            peer_id: sfu::recorder_name(self.recording),
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
         };
         let room: Box<dyn Room> = match &self.source {
@@ -145,7 +144,7 @@ impl Way {
 
     /// The room that an application has attached. It says where its media is, which may be around where it came from.
     async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
-        let name = format!("tureen-{}", self.recording);
+        let name = sfu::recorder_name(self.recording);
         let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
         let (room, from) = room.map_err(from_sfu)?;
         let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));

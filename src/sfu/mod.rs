@@ -19,7 +19,7 @@ mod line;
 pub mod protoo;
 mod socket;
 
-pub use event::{Event, Offer, PeerInfo, Reason};
+pub use event::{Event, Offer, PeerInfo, Reason, recorder_name};
 
 use crate::reach::Site;
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};

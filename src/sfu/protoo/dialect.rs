@@ -10,6 +10,9 @@ use crate::session::{Consumer, ConsumerType, RtpCapabilities, RtpParameters, Sou
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// By this `device.flag`, recorders know each other, whatever names they have.
+const FLAG: &str = "tureen";
+
 /// Who wrote the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -50,7 +53,7 @@ pub(super) fn ice_parameters(mut data: Value) -> Value {
 pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities) -> Value {
     json!({
         "displayName": display_name,
-        "device": { "flag": "tureen", "name": "Tureen", "version": env!("CARGO_PKG_VERSION") },
+        "device": { "flag": FLAG, "name": "Tureen", "version": env!("CARGO_PKG_VERSION") },
         "rtpCapabilities": capabilities,
     })
 }
@@ -133,12 +136,15 @@ fn score(data: &Value) -> Option<Event> {
     })
 }
 
+/// Another recorder is nobody: two that took each other for company would never leave.
 fn peer(data: &Value) -> Option<PeerInfo> {
-    Some(PeerInfo {
+    let peer = PeerInfo {
         id: text(data, "peerId").or_else(|| text(data, "id"))?,
         display_name: text(data, "displayName").unwrap_or_default(),
         user_id: None,
-    })
+    };
+    let flag = data.get("device").and_then(|device| text(device, "flag"));
+    (flag.as_deref() != Some(FLAG) && !peer.is_recorder()).then_some(peer)
 }
 
 fn text(data: &Value, name: &str) -> Option<String> {
@@ -187,6 +193,17 @@ mod tests {
         let ids: Vec<_> = joined(&data).into_iter().map(|peer| peer.id).collect();
         assert_eq!(ids, ["a", "b"]);
         assert!(joined(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn recorders_are_nobody_by_their_device_or_their_name() {
+        let name = crate::sfu::recorder_name(crate::id::RecordingId::new());
+        let device = json!({"flag":"tureen","name":"Tureen"});
+        let data = json!({"peers":[{"id":"recorder","device":device},{"peerId":name},{"id":"tureen-fan","device":{}}]});
+        let ids: Vec<_> = joined(&data).into_iter().map(|peer| peer.id).collect();
+        assert_eq!(ids, ["tureen-fan"]);
+        assert_eq!(event("newPeer", &json!({"id":"recorder","device":device})), None);
+        assert_eq!(event("newPeer", &json!({"peer":{"peerId":name,"device":{}}})), None);
     }
 
     #[test]

@@ -204,24 +204,52 @@ async fn ended(recorder: &Recorder, id: &str, by: &str) -> (Value, Value) {
     (row, last)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recorder_that_is_alone_or_hears_nothing_leaves_and_tells_by_which_limit() {
-    let stage = Stage::new(Dialect::Old).await;
+/// Two of them, one by a name of its own, that do not take each other for company.
+async fn recorders_leave_when_they_are_alone(dialect: Dialect) {
+    let stage = Stage::new(dialect).await;
     let recorder = &stage.recorder;
     let ada = stage.publish("ada", None, Some("opus.ogg")).await;
-    let alone = limited(&stage, ROOM, json!({"alone_timeout": 1})).await;
-    let row = recorder.json(&format!("/api/v1/recordings/{alone}")).await;
-    assert!(row["ended_by"].is_null(), "it runs: {row}");
-    stage.recorded(&alone, &["ada"], 3_000_000).await;
+    let named = format!("{}&peerId=scribe", stage.sfu.url(ROOM));
+    let limits = json!({"alone_timeout": 1, "allow_parallel": true});
+    let mut alone = Vec::new();
+    for url in [stage.sfu.url(ROOM), named] {
+        let mut limits = limits.clone();
+        limits["source"] = json!({"mode": "protoo", "url": url});
+        alone.push(limited(&stage, ROOM, limits).await);
+    }
+    for id in &alone {
+        stage.recorded(id, &["ada"], 3_000_000).await;
+        let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+        assert!(row["ended_by"].is_null(), "it runs: {row}");
+    }
+    assert_eq!(stage.room.peer_ids().len(), 3);
     ada.leave().await;
-    let (row, last) = ended(recorder, &alone, "alone_timeout").await;
-    assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
-    assert!(row["error_message"].is_null() && last["data"]["error"].is_null(), "{row}");
+    for id in &alone {
+        let (row, last) = ended(recorder, id, "alone_timeout").await;
+        assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
+        assert!(row["error_message"].is_null() && last["data"]["error"].is_null(), "{row}");
+        let manifest = recorder.manifest(id).await;
+        assert_eq!(manifest["participants"].as_array().unwrap().len(), 1, "{manifest}");
+    }
     wait::until("the room is empty", Duration::from_secs(5), || async {
         stage.room.peer_ids().is_empty().then_some(())
     })
     .await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn recorders_that_are_alone_leave_in_the_older_dialect() {
+    recorders_leave_when_they_are_alone(Dialect::Old).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorders_that_are_alone_leave_in_the_newer_dialect() {
+    recorders_leave_when_they_are_alone(Dialect::Ts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_that_hears_nothing_leaves_and_tells_by_which_limit() {
+    let stage = Stage::new(Dialect::Old).await;
     // Somebody is there, and sends nothing.
     let quiet = stage.sfu.room("quiet").await.unwrap();
     let _bob = quiet
@@ -229,7 +257,7 @@ async fn a_recorder_that_is_alone_or_hears_nothing_leaves_and_tells_by_which_lim
         .await
         .unwrap();
     let idle = limited(&stage, "quiet", json!({"alone_timeout": 1, "idle_timeout": 2})).await;
-    let (row, _) = ended(recorder, &idle, "idle_timeout").await;
+    let (row, _) = ended(&stage.recorder, &idle, "idle_timeout").await;
     assert!(row["duration_us"].as_i64().unwrap() >= 2_000_000, "{row}");
 }
 
