@@ -8,6 +8,7 @@ use crate::session::{self, Layers};
 use crate::sfu::bridge::{self, Lobby};
 use crate::sfu::{self, Room, http, protoo};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use url::Url;
@@ -29,6 +30,9 @@ pub enum SourceSpec {
         /// The name other participants see.
         #[serde(default)]
         display_name: Option<String>,
+        /// Members that `join` has besides ours: [`protoo::check_join`].
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        join: Map<String, Value>,
     },
     /// An SFU service with a REST API.
     Http {
@@ -120,23 +124,26 @@ impl Way {
         // Each time anew: a name may have moved.
         let site = self.peer.reach.resolve(&url).await?;
         let reach = site.surroundings();
-        let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
+        let source = |display_name: &Option<String>| sfu::Source {
             url,
             site,
-            origin: origin.clone(),
+            origin: None,
             room_id: self.room_id.clone(),
             peer_id: sfu::recorder_name(self.recording),
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+            join: Map::new(),
         };
         let room: Box<dyn Room> = match &self.source {
-            SourceSpec::Protoo { origin, display_name, .. } => {
-                Box::new(protoo::connect(&source(origin, display_name)).await.map_err(from_sfu)?)
+            SourceSpec::Protoo { origin, display_name, join, .. } => {
+                let (origin, join) = (origin.clone(), join.clone());
+                let source = sfu::Source { origin, join, ..source(display_name) };
+                Box::new(protoo::connect(&source).await.map_err(from_sfu)?)
             }
             SourceSpec::Http { display_name, .. } => {
-                Box::new(http::connect(&source(&None, display_name)).map_err(from_sfu)?)
+                Box::new(http::connect(&source(display_name)).map_err(from_sfu)?)
             }
             SourceSpec::Bridge { .. } => {
-                Box::new(bridge::connect(&source(&None, &None), self.layers).await.map_err(from_sfu)?)
+                Box::new(bridge::connect(&source(&None), self.layers).await.map_err(from_sfu)?)
             }
         };
         Ok((room, reach))

@@ -8,8 +8,10 @@ use super::super::{Event, PeerInfo};
 use crate::media::Kind;
 use crate::session::{Consumer, ConsumerType, RtpCapabilities, RtpParameters, Source};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+/// Members of `join` that are ours to say.
+pub(super) const OWN: [&str; 3] = ["displayName", "device", "rtpCapabilities"];
 /// By this `device.flag`, recorders know each other, whatever names they have.
 const FLAG: &str = "tureen";
 
@@ -49,13 +51,13 @@ pub(super) fn ice_parameters(mut data: Value) -> Value {
     data.get_mut("iceParameters").map(Value::take).unwrap_or(data)
 }
 
-/// The body of `join`, equal in both.
-pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities) -> Value {
-    json!({
-        "displayName": display_name,
-        "device": { "flag": FLAG, "name": "Tureen", "version": env!("CARGO_PKG_VERSION") },
-        "rtpCapabilities": capabilities,
-    })
+/// The body of `join`, equal in both, and what else this server understands.
+pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities, more: &Map<String, Value>) -> Value {
+    let device = json!({ "flag": FLAG, "name": "Tureen", "version": env!("CARGO_PKG_VERSION") });
+    let mut data = more.clone();
+    let own = [json!(display_name), device, json!(capabilities)];
+    data.extend(OWN.map(str::to_owned).into_iter().zip(own));
+    Value::Object(data)
 }
 
 /// Those who were there before us, from the answer to `join`.
@@ -204,6 +206,17 @@ mod tests {
         assert_eq!(ids, ["tureen-fan"]);
         assert_eq!(event("newPeer", &json!({"id":"recorder","device":device})), None);
         assert_eq!(event("newPeer", &json!({"peer":{"peerId":name,"device":{}}})), None);
+    }
+
+    #[test]
+    fn what_is_added_to_join_takes_the_place_of_nothing_of_ours() {
+        let capabilities: RtpCapabilities =
+            serde_json::from_value(json!({"codecs": [], "headerExtensions": []})).unwrap();
+        let more = json!({"hidden": true, "device": {"flag": "x"}, "displayName": "x"});
+        let data = join("Recorder", &capabilities, more.as_object().unwrap());
+        assert_eq!((&data["hidden"], &data["displayName"]), (&json!(true), &json!("Recorder")));
+        assert_eq!((&data["device"]["flag"], &data["rtpCapabilities"]), (&json!(FLAG), &json!(capabilities)));
+        assert_eq!(join("Recorder", &capabilities, &Map::new()).as_object().unwrap().len(), OWN.len());
     }
 
     #[test]
