@@ -168,3 +168,33 @@ fn from_sfu(error: sfu::Error) -> Error {
         _ => Error::SfuUnreachable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn an_sfu_whose_name_has_moved_is_looked_for_where_it_is() {
+        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let reach = Reach::anywhere();
+        let way = Way {
+            recording: RecordingId::new(),
+            room_id: "r".to_owned(),
+            source: SourceSpec::Http { url: format!("http://sfu.test:{port}/"), display_name: None },
+            layers: Layers::Max,
+            peer: peer::Config { reach: reach.clone(), ..peer::Config::default() },
+            lobby: Lobby::default(),
+        };
+        for (ip, listener) in [([127, 0, 0, 1], &first), ([127, 0, 0, 2], &second)] {
+            reach.name_is_at("sfu.test", ip);
+            // It is found, and hangs up.
+            let hung_up = async { drop(listener.accept().await.unwrap()) };
+            let (joined, found) = tokio::join!(way.join(), timeout(PATIENCE, hung_up));
+            assert!(joined.is_err() && found.is_ok(), "{ip:?}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use tureen::media::Codec;
 use tureen_e2e::compare::{holes, places};
@@ -136,9 +137,11 @@ async fn a_protoo_socket_that_breaks_is_one_timeline_in_the_newer_dialect() {
     a_broken_connection_is_made_again(Dialect::Ts).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
-    let stage = Stage::new(Dialect::Ts).await;
+/// The SFU is killed and started again, with its media at this address.
+async fn an_sfu_comes_back(dialect: Dialect, media: Ipv4Addr) {
+    let listed = format!("127.0.0.1,{media}");
+    let options = Options { dialect, ..Options::default() };
+    let stage = Stage::in_environment(options.clone(), &[("SFU_ALLOW", listed.as_ref())]).await;
     let ada = stage.room.publish(publish("ada")).await.unwrap();
     let id = stage.record().await;
     reaches(&stage.recorder, &id, "ada", 4_000_000).await;
@@ -146,13 +149,12 @@ async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
     let port = reqwest::Url::parse(&sfu.http_url()).unwrap().port();
     sfu.crash().await;
     drop((ada, room));
-    recorder.manifest_until("it is noticed", &id, Duration::from_secs(10), |_| true).await;
     wait::until("it is detached", Duration::from_secs(10), || async {
         let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
         (row["attached"] == false && row["status"] == "recording").then_some(())
     })
     .await;
-    let sfu = Sfu::start(Options { dialect: Dialect::Ts, port, ..Options::default() }).await.unwrap();
+    let sfu = Sfu::start(Options { port, media, ..options }).await.unwrap();
     let room = sfu.room(ROOM).await.unwrap();
     let ada = room.publish(publish("ada")).await.unwrap();
     sends(&ada).await;
@@ -168,6 +170,16 @@ async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
         assert!(!told.is_empty(), "{manifest}");
     }
     plays_in_one_go(&recorder, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
+    an_sfu_comes_back(Dialect::Ts, Ipv4Addr::LOCALHOST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_that_comes_back_with_its_media_at_another_address_is_one_timeline() {
+    an_sfu_comes_back(Dialect::Old, Ipv4Addr::new(127, 0, 0, 2)).await;
 }
 
 /// Starts a recording with limits; its id.
