@@ -8,6 +8,8 @@ on_both![
     each_recording_counts_from_one_and_the_log_has_one_order,
     failure_31_every_end_is_queued_for_every_target_with_the_end_itself,
     what_fails_holds_up_its_own_recording_and_target_only,
+    what_waits_for_one_target_hides_no_other,
+    a_recordings_own_targets_are_known_again,
     a_target_that_is_gone_is_told_nothing_until_somebody_redelivers,
     a_replay_goes_behind_what_waits,
     events_of_a_removed_recording_go_when_nobody_waits_for_them,
@@ -114,7 +116,7 @@ async fn failure_31_every_end_is_queued_for_every_target_with_the_end_itself(dat
     assert_eq!(catalog.delivery_counts().await.unwrap(), (10, 0));
     let mut ended = 0;
     loop {
-        let first = catalog.next_deliveries(100).await.unwrap();
+        let first = catalog.next_deliveries(100, 100).await.unwrap();
         let Some(next) = first.first() else { break };
         ended += u32::from(ends.contains(&next.event.kind));
         catalog.delivered(next.id, 204, WallTime(1)).await.unwrap();
@@ -127,7 +129,7 @@ async fn what_fails_holds_up_its_own_recording_and_target_only(database: Databas
     let wanted = [target("http://a.example/", &[]), target("http://b.example/", &[])];
     let (one, two) = (begin(&catalog, "one", &wanted).await, begin(&catalog, "two", &wanted[..1]).await);
     happen(&catalog, one, EventKind::TrackStarted, 0).await;
-    let first = catalog.next_deliveries(100).await.unwrap();
+    let first = catalog.next_deliveries(100, 100).await.unwrap();
     assert_eq!(first.len(), 3, "one of each: {:?}", first.iter().map(|one| one.id).collect::<Vec<_>>());
     assert!(first.iter().all(|next| next.event.sequence == 1));
     let failing = first.iter().find(|next| next.event.recording == one && next.url.contains("a.")).unwrap();
@@ -136,7 +138,7 @@ async fn what_fails_holds_up_its_own_recording_and_target_only(database: Databas
     catalog.not_delivered(failing.id, &failure, failing.due_at, Some(later)).await.unwrap();
     let other = first.iter().find(|next| next.event.recording == one && next.url.contains("b.")).unwrap();
     catalog.delivered(other.id, 200, WallTime(1)).await.unwrap();
-    let second = catalog.next_deliveries(100).await.unwrap();
+    let second = catalog.next_deliveries(100, 100).await.unwrap();
     let of = |address: &str, recording| {
         let found =
             second.iter().find(|next| next.url.contains(address) && next.event.recording == recording);
@@ -146,7 +148,7 @@ async fn what_fails_holds_up_its_own_recording_and_target_only(database: Databas
     assert_eq!(second.last().unwrap().id, failing.id, "the most urgent come first");
     // Given up, it lets the next one go.
     catalog.not_delivered(failing.id, &failure, later, None).await.unwrap();
-    let third = catalog.next_deliveries(100).await.unwrap();
+    let third = catalog.next_deliveries(100, 100).await.unwrap();
     let freed = third.iter().find(|next| next.url.contains("a.") && next.event.recording == one).unwrap();
     assert_eq!(freed.event.sequence, 2);
     let dead = catalog.dead_deliveries(&DeadFilter::default(), 10).await.unwrap();
@@ -163,16 +165,62 @@ async fn what_fails_holds_up_its_own_recording_and_target_only(database: Databas
         catalog.redeliver(&DeadFilter { recording: Some(one), ..DeadFilter::default() }).await.unwrap(),
         1
     );
-    let fourth = catalog.next_deliveries(100).await.unwrap();
+    let fourth = catalog.next_deliveries(100, 100).await.unwrap();
     let back = fourth.iter().find(|next| next.url.contains("a.") && next.event.recording == one).unwrap();
     assert_eq!((back.event.sequence, back.attempts), (1, 0));
+}
+
+async fn what_waits_for_one_target_hides_no_other(database: Database) {
+    let catalog = database.open().await;
+    catalog.configure_webhook(Some("http://all.example/")).await.unwrap();
+    let mut begun = Vec::new();
+    for room in ["one", "two", "three", "four"] {
+        begun.push(begin(&catalog, room, &[]).await);
+    }
+    begun.push(begin(&catalog, "five", &[target("http://a.example/", &[])]).await);
+    let next = catalog.next_deliveries(4, 2).await.unwrap();
+    let found: Vec<_> = next.iter().map(|next| (next.url.as_str(), next.event.recording)).collect();
+    let all = "http://all.example/";
+    assert_eq!(found, [(all, begun[0]), (all, begun[1]), ("http://a.example/", begun[4])]);
+    assert!(catalog.claim_delivery(next[0].id).await.unwrap());
+    assert_eq!(
+        catalog.next_deliveries(1, 1).await.unwrap()[0].id,
+        next[0].id,
+        "what this process tries counts"
+    );
+}
+
+async fn a_recordings_own_targets_are_known_again(database: Database) {
+    let catalog = database.open().await;
+    catalog.configure_webhook(Some("http://all.example/")).await.unwrap();
+    let secret = NewTarget { secret: Some("whsec_a".to_owned()), ..target("http://a.example/", &[]) };
+    let ends = target("http://a.example/", &[EventKind::RecordingCompleted, EventKind::RecordingFailed]);
+    let recording = begin(&catalog, "one", &[secret.clone(), ends.clone()]).await;
+    let bare = begin(&catalog, "two", &[]).await;
+    for (of, wanted, same) in [
+        (recording, vec![secret.clone(), ends.clone()], true),
+        (recording, vec![ends.clone(), secret.clone()], true),
+        (recording, vec![secret.clone()], false),
+        (recording, vec![secret.clone(), ends.clone(), ends.clone()], false),
+        (
+            recording,
+            vec![NewTarget { secret: Some("whsec_b".to_owned()), ..secret.clone() }, ends.clone()],
+            false,
+        ),
+        (recording, vec![secret.clone(), target("http://a.example/", &[])], false),
+        (recording, vec![secret.clone(), NewTarget { url: "http://b.example/".to_owned(), ..ends }], false),
+        (bare, Vec::new(), true),
+        (bare, vec![secret], false),
+    ] {
+        assert_eq!(catalog.has_targets(of, &wanted).await.unwrap(), same, "{wanted:?}");
+    }
 }
 
 async fn a_target_that_is_gone_is_told_nothing_until_somebody_redelivers(database: Database) {
     let catalog = database.open().await;
     let recording = begin(&catalog, "one", &[target("http://a.example/", &[])]).await;
     happen(&catalog, recording, EventKind::TrackStarted, 0).await;
-    let next = catalog.next_deliveries(1).await.unwrap().remove(0);
+    let next = catalog.next_deliveries(1, 1).await.unwrap().remove(0);
     let gone = Failure { status: Some(410), error: "gone".to_owned() };
     assert_eq!(catalog.end_target(next.target, &gone, WallTime(5)).await.unwrap(), 2);
     happen(&catalog, recording, EventKind::TrackStalled, 0).await;
@@ -204,11 +252,14 @@ async fn a_replay_goes_behind_what_waits(database: Database) {
     let events = catalog.events(recording, 0, &[], 10).await.unwrap();
     let by_id = Replay { events: vec![events[2].id], ..Replay::default() };
     assert_eq!(catalog.replay(&by_id, 100).await.unwrap(), 2);
-    let never = Replay { to: Some(WallTime(1)), from: Some(WallTime(0)), ..Replay::default() };
-    assert_eq!(catalog.replay(&never, 100).await.unwrap(), 0);
+    let at = Some(events[2].at);
+    for (from, to) in [(Some(WallTime(0)), Some(WallTime(1))), (at, at)] {
+        let never = Replay { from, to, ..Replay::default() };
+        assert_eq!(catalog.replay(&never, 100).await.unwrap(), 0, "`to` is not included");
+    }
     let mut order = Vec::new();
     while let Some(next) =
-        catalog.next_deliveries(10).await.unwrap().into_iter().find(|next| next.url.contains("//a."))
+        catalog.next_deliveries(10, 10).await.unwrap().into_iter().find(|next| next.url.contains("//a."))
     {
         order.push(next.event.sequence);
         catalog.delivered(next.id, 200, WallTime(1)).await.unwrap();
@@ -226,7 +277,7 @@ async fn events_of_a_removed_recording_go_when_nobody_waits_for_them(database: D
         assert_eq!(catalog.delivery_counts().await.unwrap().0, left);
         catalog.sweep_events().await.unwrap();
         assert_eq!(catalog.events(recording, 0, &[], 10).await.unwrap().len(), 2);
-        let next = catalog.next_deliveries(10).await.unwrap().remove(0);
+        let next = catalog.next_deliveries(10, 10).await.unwrap().remove(0);
         catalog.delivered(next.id, 200, WallTime(i64::MAX)).await.unwrap();
     }
     assert_eq!(catalog.sweep_events().await.unwrap(), 2);
@@ -239,7 +290,7 @@ async fn the_configured_target_may_move_and_end(database: Database) {
     catalog.configure_webhook(Some("http://old.example/")).await.unwrap();
     let recording = begin(&catalog, "one", &[]).await;
     catalog.configure_webhook(Some("http://new.example/")).await.unwrap();
-    let next = catalog.next_deliveries(10).await.unwrap();
+    let next = catalog.next_deliveries(10, 10).await.unwrap();
     assert_eq!((next.len(), next[0].url.as_str()), (1, "http://new.example/"), "what waits moves too");
     catalog.configure_webhook(None).await.unwrap();
     happen(&catalog, recording, EventKind::TrackStarted, 0).await;

@@ -90,15 +90,15 @@ async fn a_delivery_is_claimed_by_one_process() {
         ..new("room", 100)
     };
     one.create_recording(&made).await.unwrap();
-    let next = two.next_deliveries(10).await.unwrap().remove(0);
+    let next = two.next_deliveries(10, 10).await.unwrap().remove(0);
     assert!(one.claim_delivery(next.id).await.unwrap());
     assert!(one.claim_delivery(next.id).await.unwrap(), "it is its own");
     assert!(!two.claim_delivery(next.id).await.unwrap());
-    assert!(two.next_deliveries(10).await.unwrap().is_empty(), "nor is it looked at");
-    assert_eq!(one.next_deliveries(10).await.unwrap().len(), 1);
+    assert!(two.next_deliveries(10, 10).await.unwrap().is_empty(), "nor is it looked at");
+    assert_eq!(one.next_deliveries(10, 10).await.unwrap().len(), 1);
     // Of a process that is gone it is free again, and after a failure too.
     one.retire().await.unwrap();
-    assert_eq!(two.next_deliveries(10).await.unwrap().len(), 1);
+    assert_eq!(two.next_deliveries(10, 10).await.unwrap().len(), 1);
     assert!(two.claim_delivery(next.id).await.unwrap());
     let failure = Failure { status: Some(500), error: "no".to_owned() };
     two.not_delivered(next.id, &failure, WallTime(1), Some(WallTime(2))).await.unwrap();

@@ -84,6 +84,26 @@ fn types(kinds: &[EventKind]) -> Option<String> {
 }
 
 impl Catalog {
+    /// A recording's own targets are these, in any order.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn has_targets(&self, recording: RecordingId, wanted: &[NewTarget]) -> Result<bool, Error> {
+        let rows = sql("SELECT url, secret, types FROM webhook_targets WHERE recording_id = $1")
+            .bind(recording.to_string())
+            .fetch_all(&self.reader)
+            .await?;
+        let mut kept: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+        for row in &rows {
+            kept.push((row.try_get("url")?, row.try_get("secret")?, row.try_get("types")?));
+        }
+        let mut wanted: Vec<_> =
+            wanted.iter().map(|one| (one.url.clone(), one.secret.clone(), types(&one.kinds))).collect();
+        kept.sort_unstable();
+        wanted.sort_unstable();
+        Ok(kept == wanted)
+    }
+
     /// The target of the configuration, which is told of every recording; `None` when there is none any more. What it
     /// has not been told yet stays.
     ///
@@ -109,18 +129,24 @@ impl Catalog {
     }
 
     /// The first pending delivery of each target and recording, unless another process tries it, the most urgent first:
-    /// only these may be tried.
+    /// only these may be tried. At most `limit`, and of each target `per_target`, so that one for which much waits hides
+    /// no other.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn next_deliveries(&self, limit: u32) -> Result<Vec<Delivery>, Error> {
+    pub async fn next_deliveries(&self, limit: u32, per_target: u32) -> Result<Vec<Delivery>, Error> {
         let mut select = sql(COLUMNS);
         select.push(
-            "WHERE d.id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
-                            GROUP BY target_id, recording_id)
-                   AND (d.claimed_by IS NULL OR d.claimed_by NOT IN (SELECT id FROM recorders) OR d.claimed_by = ",
+            "WHERE d.id IN
+                (SELECT id FROM
+                    (SELECT id, ROW_NUMBER() OVER (PARTITION BY target_id ORDER BY due_at, id) AS place
+                     FROM webhook_deliveries
+                     WHERE id IN (SELECT MIN(id) FROM webhook_deliveries WHERE state = 'pending'
+                                  GROUP BY target_id, recording_id)
+                           AND (claimed_by IS NULL OR claimed_by NOT IN (SELECT id FROM recorders) OR claimed_by = ",
         );
-        select.push_bind(self.recorder()).push(") ORDER BY d.due_at, d.id LIMIT ");
+        select.push_bind(self.recorder()).push(")) AS lanes WHERE place <= ");
+        select.push_bind(i64::from(per_target)).push(") ORDER BY d.due_at, d.id LIMIT ");
         select.push_bind(i64::from(limit));
         let rows = select.fetch_all(&self.reader).await?;
         rows.iter().map(delivery).collect()

@@ -6,7 +6,9 @@ use crate::reach::Reach;
 use crate::recorder::progress::Progress;
 use crate::recorder::{SourceSpec, record};
 use crate::session::Layers;
+use crate::sfu::protoo;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ pub(super) struct Options {
     /// The HTTP Origin to send
     #[arg(long)]
     origin: Option<String>,
+    /// What else to tell the server when joining (protoo only), such as '{"hidden": true}'
+    #[arg(long, value_name = "JSON", value_parser = join)]
+    join: Option<Map<String, Value>>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -50,6 +55,12 @@ enum Mode {
 
 fn layers(text: &str) -> Result<Layers, String> {
     Layers::from_name(text).ok_or_else(|| "neither max nor all".to_owned())
+}
+
+fn join(text: &str) -> Result<Map<String, Value>, String> {
+    let more = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    protoo::check_join(&more)?;
+    Ok(more)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -75,7 +86,12 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     bar.set_message("joining");
     let out = options.out.clone();
     let source = match options.mode {
-        Mode::Protoo => SourceSpec::Protoo { url: options.url, origin: options.origin, display_name: None },
+        Mode::Protoo => SourceSpec::Protoo {
+            url: options.url,
+            origin: options.origin,
+            display_name: None,
+            join: options.join.unwrap_or_default(),
+        },
         Mode::Bridge => SourceSpec::Bridge { url: Some(options.url) },
         Mode::Http => SourceSpec::Http { url: options.url, display_name: None },
     };
@@ -140,6 +156,14 @@ mod tests {
             line(&progress),
             "01:02:03  0 B  2 participants  0/0 tracks  0 packets, 0 lost, 0 recovered"
         );
+    }
+
+    #[test]
+    fn what_join_says_besides_is_an_object_without_what_is_ours() {
+        assert_eq!(join("{\"hidden\": true}").map(|more| more["hidden"].clone()), Ok(Value::Bool(true)));
+        for text in ["", "true", "[]", "{\"device\": {}}"] {
+            assert!(join(text).is_err(), "{text}");
+        }
     }
 
     #[test]

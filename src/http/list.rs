@@ -35,7 +35,7 @@ pub(super) struct List {
     /// Started then or later: a time of RFC 3339, or a day, which begins in UTC.
     #[param(required = false, example = "2026-01-31T12:00:00Z")]
     from: String,
-    /// Started then or before.
+    /// Started before that.
     #[param(required = false, example = "2026-02-01")]
     to: String,
     /// In title, description or room.

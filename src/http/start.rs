@@ -19,6 +19,7 @@ use crate::media::Kind;
 use crate::recorder::rules::{Limits, Rules};
 use crate::recorder::{self, SourceSpec, StartRequest};
 use crate::session::{self, Layers};
+use crate::sfu::protoo;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -129,6 +130,11 @@ struct Source {
     /// The recorder's name in the room.
     #[serde(default)]
     display_name: Option<String>,
+    /// For `protoo`: members that the `join` request has besides the recorder's own, such as a flag by which the server
+    /// hides it. Up to 4096 bytes, without `displayName`, `device` and `rtpCapabilities`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    join: Option<Map<String, Value>>,
 }
 
 /// It runs.
@@ -329,6 +335,9 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
         let url = mediasoup.ok_or_else(|| Problem::field("source", "is required without MEDIASOUP_URL"))?;
         return Ok(SourceSpec::Http { url: url.to_string(), display_name: None });
     };
+    if source.join.is_some() && source.mode != "protoo" {
+        return Err(Problem::field("source.join", "is for protoo"));
+    }
     let schemes = match source.mode.as_str() {
         "bridge" if source.url.is_none() => return Ok(SourceSpec::Bridge { url: None }),
         "protoo" | "bridge" => ["ws", "wss"],
@@ -343,10 +352,11 @@ fn source(source: Option<Source>, mediasoup: Option<&Url>) -> Result<SourceSpec,
         let [plain, secure] = schemes;
         return Err(Problem::field("source.url", format!("must be a {plain}: or {secure}: URL")));
     }
-    let (origin, display_name) = (source.origin, source.display_name);
+    let (origin, display_name, join) = (source.origin, source.display_name, source.join.unwrap_or_default());
+    protoo::check_join(&join).map_err(|error| Problem::field("source.join", error))?;
     Ok(match source.mode.as_str() {
         "bridge" => SourceSpec::Bridge { url: Some(url) },
         "http" => SourceSpec::Http { url, display_name },
-        _ => SourceSpec::Protoo { url, origin, display_name },
+        _ => SourceSpec::Protoo { url, origin, display_name, join },
     })
 }

@@ -101,7 +101,7 @@ pub(super) struct Again {
     /// Written then or later: a time of RFC 3339, or a day, which begins in UTC.
     #[serde(default)]
     from: Option<String>,
-    /// Written then or before.
+    /// Written before that.
     #[serde(default)]
     to: Option<String>,
 }

@@ -8,6 +8,7 @@ use crate::session::{self, Layers};
 use crate::sfu::bridge::{self, Lobby};
 use crate::sfu::{self, Room, http, protoo};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use url::Url;
@@ -29,6 +30,9 @@ pub enum SourceSpec {
         /// The name other participants see.
         #[serde(default)]
         display_name: Option<String>,
+        /// Members that `join` has besides ours: [`protoo::check_join`].
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        join: Map<String, Value>,
     },
     /// An SFU service with a REST API.
     Http {
@@ -120,24 +124,26 @@ impl Way {
         // Each time anew: a name may have moved.
         let site = self.peer.reach.resolve(&url).await?;
         let reach = site.surroundings();
-        let source = |origin: &Option<String>, display_name: &Option<String>| sfu::Source {
+        let source = |display_name: &Option<String>| sfu::Source {
             url,
             site,
-            origin: origin.clone(),
+            origin: None,
             room_id: self.room_id.clone(),
-            // Unique, so that two recorders of one room do not push each other out.
-            peer_id: format!("tureen-{}", self.recording),
+            peer_id: sfu::recorder_name(self.recording),
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
+            join: Map::new(),
         };
         let room: Box<dyn Room> = match &self.source {
-            SourceSpec::Protoo { origin, display_name, .. } => {
-                Box::new(protoo::connect(&source(origin, display_name)).await.map_err(from_sfu)?)
+            SourceSpec::Protoo { origin, display_name, join, .. } => {
+                let (origin, join) = (origin.clone(), join.clone());
+                let source = sfu::Source { origin, join, ..source(display_name) };
+                Box::new(protoo::connect(&source).await.map_err(from_sfu)?)
             }
             SourceSpec::Http { display_name, .. } => {
-                Box::new(http::connect(&source(&None, display_name)).map_err(from_sfu)?)
+                Box::new(http::connect(&source(display_name)).map_err(from_sfu)?)
             }
             SourceSpec::Bridge { .. } => {
-                Box::new(bridge::connect(&source(&None, &None), self.layers).await.map_err(from_sfu)?)
+                Box::new(bridge::connect(&source(&None), self.layers).await.map_err(from_sfu)?)
             }
         };
         Ok((room, reach))
@@ -145,7 +151,7 @@ impl Way {
 
     /// The room that an application has attached. It says where its media is, which may be around where it came from.
     async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
-        let name = format!("tureen-{}", self.recording);
+        let name = sfu::recorder_name(self.recording);
         let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
         let (room, from) = room.map_err(from_sfu)?;
         let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));
@@ -160,5 +166,35 @@ fn from_sfu(error: sfu::Error) -> Error {
         sfu::Error::NotAttached => Error::NotAttached,
         sfu::Error::Refused { .. } => Error::SfuRefused(error.to_string()),
         _ => Error::SfuUnreachable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn an_sfu_whose_name_has_moved_is_looked_for_where_it_is() {
+        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let reach = Reach::anywhere();
+        let way = Way {
+            recording: RecordingId::new(),
+            room_id: "r".to_owned(),
+            source: SourceSpec::Http { url: format!("http://sfu.test:{port}/"), display_name: None },
+            layers: Layers::Max,
+            peer: peer::Config { reach: reach.clone(), ..peer::Config::default() },
+            lobby: Lobby::default(),
+        };
+        for (ip, listener) in [([127, 0, 0, 1], &first), ([127, 0, 0, 2], &second)] {
+            reach.name_is_at("sfu.test", ip);
+            // It is found, and hangs up.
+            let hung_up = async { drop(listener.accept().await.unwrap()) };
+            let (joined, found) = tokio::join!(way.join(), timeout(PATIENCE, hung_up));
+            assert!(joined.is_err() && found.is_ok(), "{ip:?}");
+        }
     }
 }

@@ -117,7 +117,12 @@ mod tests {
             title: "t".to_owned(),
             description: None,
             started_by: "u".to_owned(),
-            source: SourceSpec::Protoo { url: "ws://h/".to_owned(), origin: None, display_name: None },
+            source: SourceSpec::Protoo {
+                url: "ws://h/".to_owned(),
+                origin: None,
+                display_name: None,
+                join: serde_json::Map::from_iter([("hidden".to_owned(), json!(true))]),
+            },
             layers: Layers::Max,
             rules: Rules { exclude: ["ann".to_owned()].into(), ..Rules::default() },
             limits: Limits { alone: Some(Duration::from_secs(9)), ..Limits::default() },
@@ -134,6 +139,9 @@ mod tests {
         let row = asked.row(RecordingId::new(), WallTime(1), Policy::default());
         assert_eq!((&row.source["mode"], &row.source["layers"]), (&json!("protoo"), &json!("max")));
         assert_eq!(row.source["rules"]["exclude"], json!(["ann"]));
+        assert_eq!(row.source["join"], json!({"hidden": true}));
+        let kept: Kept = serde_json::from_value(row.source.clone()).unwrap();
+        assert_eq!(kept.source, asked.source);
         assert!(asked.is_kept_as(&row.source));
         let mut changed = row.source.clone();
         changed["rules"]["exclude"] = json!(["ann", "bob"]);
@@ -144,5 +152,7 @@ mod tests {
         let old = json!({ "mode": "protoo", "url": "ws://h/", "layers": "max" });
         let kept: Kept = serde_json::from_value(old).unwrap();
         assert_eq!((kept.rules, kept.limits), (Rules::default(), Limits::default()));
+        let SourceSpec::Protoo { join, .. } = kept.source else { panic!() };
+        assert!(join.is_empty());
     }
 }

@@ -179,7 +179,8 @@ impl Supervisor {
         };
         let same = (&row.room_id, &row.title, &row.description, &row.metadata)
             == (&request.room_id, &request.title, &request.description, &request.metadata)
-            && request.is_kept_as(&row.source);
+            && request.is_kept_as(&row.source)
+            && self.0.means.catalog.has_targets(row.id, &request.webhooks).await?;
         let started = Started { recording_id: row.id, started_at: row.started_at, repeated: true };
         if same { Ok(Some(started)) } else { Err(Error::KeyReused) }
     }

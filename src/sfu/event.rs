@@ -1,6 +1,12 @@
 //! What happens in a room, as all signallings tell it.
 
+use crate::id::RecordingId;
 use crate::session::Consumer;
+
+/// What a recorder's name in a room begins with.
+const RECORDER: &str = "tureen-";
+/// The recording's id behind it, in characters.
+const ID_LENGTH: usize = 36;
 
 /// A participant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +17,21 @@ pub struct PeerInfo {
     pub display_name: String,
     /// The application's name of the user behind it, where its signalling tells.
     pub user_id: Option<String>,
+}
+
+impl PeerInfo {
+    /// It has a recorder's name: of this process or another, whatever a driver has put behind it.
+    #[must_use]
+    pub fn is_recorder(&self) -> bool {
+        let id = self.id.strip_prefix(RECORDER).and_then(|rest| rest.get(..ID_LENGTH));
+        id.is_some_and(|id| id.parse::<RecordingId>().is_ok())
+    }
+}
+
+/// The recorder's name in its room. Unique, so that two recorders of one room do not push each other out.
+#[must_use]
+pub fn recorder_name(recording: RecordingId) -> String {
+    format!("{RECORDER}{recording}")
 }
 
 /// Stands for a consumer that the SFU has offered and that is not answered yet.
@@ -81,4 +102,27 @@ pub enum Reason {
     /// The signalling connection broke. A reconnection may help.
     #[error("the signalling connection is lost: {0}")]
     Lost(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorders_are_known_by_their_names() {
+        let named = |id: &str| PeerInfo { id: id.to_owned(), ..PeerInfo::default() }.is_recorder();
+        let name = recorder_name(RecordingId::new());
+        assert!(named(&name) && named(&format!("{name}-1f2e3d4c")));
+        for other in [
+            "",
+            "ada",
+            "tureen-",
+            "tureen-fan",
+            &format!("tureen-x{}", "ü".repeat(30)),
+            &name[..20],
+            &name[7..],
+        ] {
+            assert!(!named(other), "{other}");
+        }
+    }
 }

@@ -19,10 +19,11 @@ mod line;
 pub mod protoo;
 mod socket;
 
-pub use event::{Event, Offer, PeerInfo, Reason};
+pub use event::{Event, Offer, PeerInfo, Reason, recorder_name};
 
 use crate::reach::Site;
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
+use serde_json::{Map, Value};
 use url::Url;
 
 /// Where a room is and who we are in it.
@@ -40,6 +41,8 @@ pub struct Source {
     pub peer_id: String,
     /// Our name as people see it.
     pub display_name: String,
+    /// What else protoo's `join` is to say, for servers that know more than others: [`protoo::check_join`].
+    pub join: Map<String, Value>,
 }
 
 /// Why something in a room failed.

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Attempts at one time, and of these to one target: a slow one leaves room for others.
 const AT_ONCE: usize = 32;
-const AT_ONCE_PER_TARGET: usize = 4;
+const AT_ONCE_PER_TARGET: u32 = 4;
 /// HTTP clients that are kept, each with its connections: of so many targets at one time, connections are used again.
 const CLIENTS: usize = 64;
-/// Deliveries that are looked at in one step.
+/// Deliveries that are looked at in one step; of one target no more than may run, so that it hides no other.
 const LOOKED_AT: u32 = 512;
 /// At most so long nothing is looked at.
 const LONGEST_REST: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ impl Office {
     async fn nothing_due(&self) {
         loop {
             let now = self.clock.wall();
-            let due = self.catalog.next_deliveries(1).await;
+            let due = self.catalog.next_deliveries(1, 1).await;
             if due.is_ok_and(|due| due.first().is_none_or(|first| first.due_at > now)) {
                 return;
             }
@@ -151,14 +151,14 @@ impl Office {
         running: &mut JoinSet<Lane>,
     ) -> Result<Duration, catalog::Error> {
         let now = self.clock.wall();
-        for delivery in self.catalog.next_deliveries(LOOKED_AT).await? {
+        for delivery in self.catalog.next_deliveries(LOOKED_AT, AT_ONCE_PER_TARGET).await? {
             if delivery.due_at > now {
                 let rest = u64::try_from(delivery.due_at.since(now)).unwrap_or(0);
                 return Ok(Duration::from_micros(rest).min(LONGEST_REST));
             }
             let lane = (delivery.target, delivery.event.recording);
             let to_target = busy.iter().filter(|(target, _)| *target == delivery.target).count();
-            if running.len() >= AT_ONCE || to_target >= AT_ONCE_PER_TARGET || !busy.insert(lane) {
+            if running.len() >= AT_ONCE || to_target >= AT_ONCE_PER_TARGET as usize || !busy.insert(lane) {
                 continue;
             }
             let office = Arc::clone(self);

@@ -271,6 +271,23 @@ async fn a_target_that_is_gone_or_hangs_up_or_sends_us_on_harms_no_other() {
 }
 
 #[tokio::test]
+async fn a_target_that_hangs_hides_no_other_however_much_waits_for_it() {
+    let stage = Stage::new().await;
+    // Takes connections and never answers, and is told of more recordings than are looked at in one step.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    stage.catalog.configure_webhook(Some(&url)).await.unwrap();
+    for number in 0..540 {
+        stage.begin(&number.to_string(), Vec::new()).await;
+    }
+    let well = Receiver::new(&[]).await;
+    stage.begin("another", vec![well.target()]).await;
+    let _delivering = stage.deliver();
+    well.until(1).await;
+    stage.counts((541, 0)).await;
+}
+
+#[tokio::test]
 async fn a_target_may_ask_for_time() {
     let stage = Stage::new().await;
     let receiver = Receiver::new(&[(429, "retry-after", "600")]).await;
@@ -278,7 +295,7 @@ async fn a_target_may_ask_for_time() {
     let _delivering = stage.deliver();
     let asked = async {
         loop {
-            let next = stage.catalog.next_deliveries(1).await.unwrap().remove(0);
+            let next = stage.catalog.next_deliveries(1, 1).await.unwrap().remove(0);
             if next.attempts == 1 {
                 return next.due_at.since(stage.clock.wall());
             }
@@ -301,7 +318,7 @@ async fn what_users_name_is_guarded_and_what_the_operator_configured_is_not() {
     configured.until(1).await;
     let refused = async {
         loop {
-            let next = stage.catalog.next_deliveries(1).await.unwrap();
+            let next = stage.catalog.next_deliveries(1, 1).await.unwrap();
             if let Some(error) = next.first().and_then(|next| next.error.clone()) {
                 return error;
             }
@@ -351,7 +368,7 @@ async fn a_target_whose_name_moves_is_checked_again_and_found_where_it_is() {
     stage.happen(recording, 1..2).await;
     let refused = async {
         loop {
-            let next = stage.catalog.next_deliveries(1).await.unwrap();
+            let next = stage.catalog.next_deliveries(1, 1).await.unwrap();
             if let Some(error) = next.first().and_then(|next| next.error.clone()) {
                 return error;
             }

@@ -198,7 +198,7 @@ async fn dead_webhooks_are_shown_and_repeated() {
     }
     let failure = Failure { status: Some(500), error: "the target answered 500".to_owned() };
     for _ in 0..2 {
-        let next = catalog.next_deliveries(1).await.unwrap().remove(0);
+        let next = catalog.next_deliveries(1, 1).await.unwrap().remove(0);
         catalog.not_delivered(next.id, &failure, WallTime(7_000_000), None).await.unwrap();
     }
     let body = app.get(DEAD, Role::Admin).await.json();

@@ -39,6 +39,9 @@ async fn a_bad_start_names_the_field() {
         ("source.url", json!("http://sfu/")),
         ("source.url", json!("not a url")),
         ("source.url", Value::Null),
+        ("source.join", json!({"device": {}})),
+        ("source.join", json!({"x": "y".repeat(5000)})),
+        ("source", json!({"mode": "http", "url": "http://127.0.0.1:1/", "join": {}})),
     ] {
         let answer = start(&app, &with(member, value.clone()).to_string()).await;
         let body = answer.problem(400, "bad-request");

@@ -67,6 +67,7 @@ where
         room_id: "r 1".into(),
         peer_id: "rec".into(),
         display_name: "Recorder".into(),
+        join: serde_json::Map::new(),
     };
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
@@ -178,6 +179,7 @@ async fn a_server_of_something_else_is_refused() {
         room_id: "r".into(),
         peer_id: "rec".into(),
         display_name: "Recorder".into(),
+        join: serde_json::Map::new(),
     };
     let http = source(format!("http://{}/", listener.local_addr().unwrap()));
     assert!(matches!(connect(&http, Layers::Max).await, Err(Error::Url(_))));

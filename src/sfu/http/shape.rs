@@ -15,7 +15,7 @@ const MOST: usize = 1000;
 /// A room at one moment.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Snapshot {
-    /// Those who are there, without us.
+    /// Those who are there, without us and other recorders.
     pub(super) peers: Vec<PeerInfo>,
     /// What they publish.
     pub(super) producers: Vec<Producer>,
@@ -82,6 +82,9 @@ pub(super) fn room(data: &Value, name: &str, me: &str) -> Result<Snapshot, serde
         let found = producer(entry, None).filter(|found| found.peer_id != me);
         seen.producers.extend(found.filter(|found| seen.producers.iter().all(|known| known.id != found.id)));
     }
+    // Two recorders that took each other for company would never leave. None of them publishes anything.
+    let publishes = |id: &str| seen.producers.iter().any(|producer| producer.peer_id == id);
+    seen.peers.retain(|peer| !peer.is_recorder() || publishes(&peer.id));
     Ok(seen)
 }
 
@@ -194,6 +197,16 @@ mod tests {
         }
         let bare = room(&json!({"peers": [{"id": "ann", "producers": ["p1"]}]}), "rec", "rec-1").unwrap();
         assert_eq!((ids(&bare), bare.us), (vec![("p1", "ann", false)], false));
+    }
+
+    #[test]
+    fn other_recorders_are_nobody_unless_they_publish() {
+        let [silent, loud] = [(); 2].map(|()| crate::sfu::recorder_name(crate::id::RecordingId::new()));
+        let data = json!({"peers": [{"peerId": "ann"}, {"peerId": format!("{silent}-1f2e3d4c")},
+            {"peerId": loud, "producers": ["p1"]}]});
+        let seen = room(&data, "rec", "rec-1").unwrap();
+        let ids: Vec<&str> = seen.peers.iter().map(|peer| peer.id.as_str()).collect();
+        assert_eq!(ids, ["ann", loud.as_str()]);
     }
 
     #[test]

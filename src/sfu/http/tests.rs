@@ -61,6 +61,7 @@ async fn serve() -> Served {
         room_id: "r/1 ü".into(),
         peer_id: "rec".into(),
         display_name: "Recorder".into(),
+        join: serde_json::Map::new(),
     };
     Served { fake, source, server }
 }

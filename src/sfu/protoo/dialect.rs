@@ -8,7 +8,12 @@ use super::super::{Event, PeerInfo};
 use crate::media::Kind;
 use crate::session::{Consumer, ConsumerType, RtpCapabilities, RtpParameters, Source};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+/// Members of `join` that are ours to say.
+pub(super) const OWN: [&str; 3] = ["displayName", "device", "rtpCapabilities"];
+/// By this `device.flag`, recorders know each other, whatever names they have.
+const FLAG: &str = "tureen";
 
 /// Who wrote the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,13 +51,13 @@ pub(super) fn ice_parameters(mut data: Value) -> Value {
     data.get_mut("iceParameters").map(Value::take).unwrap_or(data)
 }
 
-/// The body of `join`, equal in both.
-pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities) -> Value {
-    json!({
-        "displayName": display_name,
-        "device": { "flag": "tureen", "name": "Tureen", "version": env!("CARGO_PKG_VERSION") },
-        "rtpCapabilities": capabilities,
-    })
+/// The body of `join`, equal in both, and what else this server understands.
+pub(super) fn join(display_name: &str, capabilities: &RtpCapabilities, more: &Map<String, Value>) -> Value {
+    let device = json!({ "flag": FLAG, "name": "Tureen", "version": env!("CARGO_PKG_VERSION") });
+    let mut data = more.clone();
+    let own = [json!(display_name), device, json!(capabilities)];
+    data.extend(OWN.map(str::to_owned).into_iter().zip(own));
+    Value::Object(data)
 }
 
 /// Those who were there before us, from the answer to `join`.
@@ -133,12 +138,15 @@ fn score(data: &Value) -> Option<Event> {
     })
 }
 
+/// Another recorder is nobody: two that took each other for company would never leave.
 fn peer(data: &Value) -> Option<PeerInfo> {
-    Some(PeerInfo {
+    let peer = PeerInfo {
         id: text(data, "peerId").or_else(|| text(data, "id"))?,
         display_name: text(data, "displayName").unwrap_or_default(),
         user_id: None,
-    })
+    };
+    let flag = data.get("device").and_then(|device| text(device, "flag"));
+    (flag.as_deref() != Some(FLAG) && !peer.is_recorder()).then_some(peer)
 }
 
 fn text(data: &Value, name: &str) -> Option<String> {
@@ -187,6 +195,28 @@ mod tests {
         let ids: Vec<_> = joined(&data).into_iter().map(|peer| peer.id).collect();
         assert_eq!(ids, ["a", "b"]);
         assert!(joined(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn recorders_are_nobody_by_their_device_or_their_name() {
+        let name = crate::sfu::recorder_name(crate::id::RecordingId::new());
+        let device = json!({"flag":"tureen","name":"Tureen"});
+        let data = json!({"peers":[{"id":"recorder","device":device},{"peerId":name},{"id":"tureen-fan","device":{}}]});
+        let ids: Vec<_> = joined(&data).into_iter().map(|peer| peer.id).collect();
+        assert_eq!(ids, ["tureen-fan"]);
+        assert_eq!(event("newPeer", &json!({"id":"recorder","device":device})), None);
+        assert_eq!(event("newPeer", &json!({"peer":{"peerId":name,"device":{}}})), None);
+    }
+
+    #[test]
+    fn what_is_added_to_join_takes_the_place_of_nothing_of_ours() {
+        let capabilities: RtpCapabilities =
+            serde_json::from_value(json!({"codecs": [], "headerExtensions": []})).unwrap();
+        let more = json!({"hidden": true, "device": {"flag": "x"}, "displayName": "x"});
+        let data = join("Recorder", &capabilities, more.as_object().unwrap());
+        assert_eq!((&data["hidden"], &data["displayName"]), (&json!(true), &json!("Recorder")));
+        assert_eq!((&data["device"]["flag"], &data["rtpCapabilities"]), (&json!(FLAG), &json!(capabilities)));
+        assert_eq!(join("Recorder", &capabilities, &Map::new()).as_object().unwrap().len(), OWN.len());
     }
 
     #[test]

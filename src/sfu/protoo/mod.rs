@@ -15,10 +15,13 @@ use super::socket::{Incoming, Manner, Socket};
 use super::{Error, Event, Offer, PeerInfo, Room, Source};
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
 use dialect::Dialect;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 #[cfg(test)]
 use std::time::Duration;
 use url::Url;
+
+/// What may be added to `join`, in bytes of JSON.
+const MOST_ADDED: usize = 4096;
 
 /// More than any producer has: mediasoup takes the highest there is.
 const TOP_LAYER: u8 = 7;
@@ -37,7 +40,22 @@ pub async fn connect(source: &Source) -> Result<Protoo, Error> {
     };
     let manner = Manner { subprotocol: "protoo", origin: Some(origin), transient: dialect::transient };
     let line = Line::open(Socket::connect(&source.site, &url, manner)).await?;
-    Ok(Protoo { line, display_name: source.display_name.clone(), dialect: Dialect::default() })
+    let (display_name, more) = (source.display_name.clone(), source.join.clone());
+    Ok(Protoo { line, display_name, more, dialect: Dialect::default() })
+}
+
+/// Whether members may be added to our `join` request.
+///
+/// # Errors
+/// In words: one of them is ours to say, or they are more than 4096 bytes of JSON.
+pub fn check_join(more: &Map<String, Value>) -> Result<(), String> {
+    if let Some(own) = dialect::OWN.iter().find(|own| more.contains_key(**own)) {
+        return Err(format!("must not have {own}, which the recorder says itself"));
+    }
+    if json!(more).to_string().len() > MOST_ADDED {
+        return Err(format!("must be at most {MOST_ADDED} bytes of JSON"));
+    }
+    Ok(())
 }
 
 /// The URL with `roomId` and `peerId`, where it does not say them itself.
@@ -61,6 +79,8 @@ fn address(source: &Source) -> Result<Url, Error> {
 pub struct Protoo {
     line: Line,
     display_name: String,
+    /// Of `join`.
+    more: Map<String, Value>,
     dialect: Dialect,
 }
 
@@ -117,7 +137,8 @@ impl Room for Protoo {
     }
 
     async fn join(&mut self, capabilities: &RtpCapabilities) -> Result<Vec<PeerInfo>, Error> {
-        let data = self.line.request("join", &dialect::join(&self.display_name, capabilities)).await?;
+        let data = dialect::join(&self.display_name, capabilities, &self.more);
+        let data = self.line.request("join", &data).await?;
         Ok(dialect::joined(&data))
     }
 

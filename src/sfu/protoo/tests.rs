@@ -86,6 +86,7 @@ async fn source(address: SocketAddr) -> Source {
         display_name: "Recorder".into(),
         room_id: "r 1".into(),
         peer_id: "rec".into(),
+        join: json!({"hidden": true}).as_object().unwrap().clone(),
     }
 }
 
@@ -180,7 +181,7 @@ async fn attends(rewrite: bool) {
     assert!(matches!(room.enter().await, Err(Error::Refused { code: 4000, .. })));
 
     let (joined, told) = server.await.unwrap();
-    assert_eq!(joined["displayName"], "Recorder");
+    assert_eq!((&joined["displayName"], &joined["hidden"]), (&json!("Recorder"), &json!(true)));
     assert_eq!(joined["rtpCapabilities"], router());
     assert!(joined["device"]["name"].is_string());
     let response = |id: u64| told.iter().find(|m| m["response"] == true && m["id"] == id).unwrap().clone();
@@ -246,6 +247,17 @@ async fn a_useless_address_is_told_from_a_dead_and_from_a_forbidding_one() {
     assert_eq!((code, reason.as_str()), (404, "no such room"));
     forbidding.await.unwrap();
     assert!(matches!(connect(&source).await, Err(Error::Connect(_))), "the listener is gone");
+}
+
+#[test]
+fn what_is_added_to_join_is_bounded_and_says_nothing_of_ours() {
+    let check = |more: Value| check_join(more.as_object().unwrap());
+    assert_eq!(check(json!({})), Ok(()));
+    assert_eq!(check(json!({"hidden": true, "role": {"name": "recorder"}})), Ok(()));
+    for own in dialect::OWN {
+        assert!(check(json!({"hidden": true, own: "x"})).unwrap_err().contains(own));
+    }
+    assert!(check(json!({"x": "y".repeat(MOST_ADDED)})).unwrap_err().contains("4096"));
 }
 
 /// TLS must come up without a provider installed by anyone: here until the other side is found to speak none.

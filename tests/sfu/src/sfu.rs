@@ -27,6 +27,8 @@ pub struct Options {
     pub dialect: Dialect,
     /// TCP port of signalling on 127.0.0.1; any free one if not given.
     pub port: Option<u16>,
+    /// Address of this machine that media comes from.
+    pub media: Ipv4Addr,
     /// Refuse rooms that were not made by [`Sfu::room`], with HTTP 404; else they are made on the way.
     pub strict_rooms: bool,
     /// How long a participant of the TypeScript dialect may take to join before it is closed.
@@ -44,6 +46,7 @@ impl Default for Options {
         Options {
             dialect: Dialect::Old,
             port: None,
+            media: Ipv4Addr::LOCALHOST,
             strict_rooms: false,
             join_limit: Duration::from_secs(10),
             consent_timeout: 20,
@@ -105,7 +108,8 @@ impl Sfu {
     /// Starts the worker and listens.
     pub async fn start(options: Options) -> Result<Sfu> {
         let worker = WorkerManager::new().create_worker(WorkerSettings::default()).await?;
-        let listen_infos = WebRtcServerListenInfos::new(listen(None));
+        let media = ListenInfo { ip: options.media.into(), ..listen(None) };
+        let listen_infos = WebRtcServerListenInfos::new(media);
         let webrtc_server = worker.create_webrtc_server(WebRtcServerOptions::new(listen_infos)).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port.unwrap_or(0))).await;
         let listener = listener.context("listening for signalling")?;

@@ -131,6 +131,28 @@ async fn what_a_participant_does_is_told_to_the_others() {
 }
 
 #[tokio::test]
+async fn who_joins_hidden_sees_and_is_not_seen() {
+    for dialect in [Dialect::Old, Dialect::Ts] {
+        let sfu = sfu(dialect).await;
+        let room = sfu.room("r").await.unwrap();
+        let others = |joined: &Value| joined["peers"].as_array().unwrap().len();
+        let (mut bob, ..) = Client::enter(&sfu.url("r"), "bob").await;
+        let mut eve = Client::connect(&sfu.url("r"), "eve").await;
+        let joined = eve.request("join", json!({"displayName": "Eve", "hidden": true})).await.unwrap();
+        assert_eq!(others(&joined), 1, "{joined}");
+        let (_cat, _, joined) = Client::enter(&sfu.url("r"), "cat").await;
+        assert_eq!(others(&joined), 1, "{joined}");
+        assert_eq!(room.peer_ids(), ["bob", "cat"]);
+        // Cat is the first who is told to have come, and to have gone.
+        let came = bob.notified("newPeer").await;
+        let came = came.get("peer").unwrap_or(&came);
+        assert!(came["id"] == "cat" || came["peerId"] == "cat", "{came}");
+        assert!(room.kick("eve") && room.kick("cat"));
+        assert_eq!(bob.notified("peerClosed").await, json!({"peerId": "cat"}));
+    }
+}
+
+#[tokio::test]
 async fn who_beeps_is_the_active_speaker() {
     for dialect in [Dialect::Old, Dialect::Ts] {
         let sfu = sfu(dialect).await;

@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use tureen::media::Codec;
 use tureen_e2e::compare::{holes, places};
@@ -136,9 +137,11 @@ async fn a_protoo_socket_that_breaks_is_one_timeline_in_the_newer_dialect() {
     a_broken_connection_is_made_again(Dialect::Ts).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
-    let stage = Stage::new(Dialect::Ts).await;
+/// The SFU is killed and started again, with its media at this address.
+async fn an_sfu_comes_back(dialect: Dialect, media: Ipv4Addr) {
+    let listed = format!("127.0.0.1,{media}");
+    let options = Options { dialect, ..Options::default() };
+    let stage = Stage::in_environment(options.clone(), &[("SFU_ALLOW", listed.as_ref())]).await;
     let ada = stage.room.publish(publish("ada")).await.unwrap();
     let id = stage.record().await;
     reaches(&stage.recorder, &id, "ada", 4_000_000).await;
@@ -146,13 +149,12 @@ async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
     let port = reqwest::Url::parse(&sfu.http_url()).unwrap().port();
     sfu.crash().await;
     drop((ada, room));
-    recorder.manifest_until("it is noticed", &id, Duration::from_secs(10), |_| true).await;
     wait::until("it is detached", Duration::from_secs(10), || async {
         let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
         (row["attached"] == false && row["status"] == "recording").then_some(())
     })
     .await;
-    let sfu = Sfu::start(Options { dialect: Dialect::Ts, port, ..Options::default() }).await.unwrap();
+    let sfu = Sfu::start(Options { port, media, ..options }).await.unwrap();
     let room = sfu.room(ROOM).await.unwrap();
     let ada = room.publish(publish("ada")).await.unwrap();
     sends(&ada).await;
@@ -168,6 +170,16 @@ async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
         assert!(!told.is_empty(), "{manifest}");
     }
     plays_in_one_go(&recorder, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_that_is_killed_and_started_again_is_joined_again() {
+    an_sfu_comes_back(Dialect::Ts, Ipv4Addr::LOCALHOST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_that_comes_back_with_its_media_at_another_address_is_one_timeline() {
+    an_sfu_comes_back(Dialect::Old, Ipv4Addr::new(127, 0, 0, 2)).await;
 }
 
 /// Starts a recording with limits; its id.
@@ -204,24 +216,52 @@ async fn ended(recorder: &Recorder, id: &str, by: &str) -> (Value, Value) {
     (row, last)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recorder_that_is_alone_or_hears_nothing_leaves_and_tells_by_which_limit() {
-    let stage = Stage::new(Dialect::Old).await;
+/// Two of them, one by a name of its own, that do not take each other for company.
+async fn recorders_leave_when_they_are_alone(dialect: Dialect) {
+    let stage = Stage::new(dialect).await;
     let recorder = &stage.recorder;
     let ada = stage.publish("ada", None, Some("opus.ogg")).await;
-    let alone = limited(&stage, ROOM, json!({"alone_timeout": 1})).await;
-    let row = recorder.json(&format!("/api/v1/recordings/{alone}")).await;
-    assert!(row["ended_by"].is_null(), "it runs: {row}");
-    stage.recorded(&alone, &["ada"], 3_000_000).await;
+    let named = format!("{}&peerId=scribe", stage.sfu.url(ROOM));
+    let limits = json!({"alone_timeout": 1, "allow_parallel": true});
+    let mut alone = Vec::new();
+    for url in [stage.sfu.url(ROOM), named] {
+        let mut limits = limits.clone();
+        limits["source"] = json!({"mode": "protoo", "url": url});
+        alone.push(limited(&stage, ROOM, limits).await);
+    }
+    for id in &alone {
+        stage.recorded(id, &["ada"], 3_000_000).await;
+        let row = recorder.json(&format!("/api/v1/recordings/{id}")).await;
+        assert!(row["ended_by"].is_null(), "it runs: {row}");
+    }
+    assert_eq!(stage.room.peer_ids().len(), 3);
     ada.leave().await;
-    let (row, last) = ended(recorder, &alone, "alone_timeout").await;
-    assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
-    assert!(row["error_message"].is_null() && last["data"]["error"].is_null(), "{row}");
+    for id in &alone {
+        let (row, last) = ended(recorder, id, "alone_timeout").await;
+        assert_eq!((&row["status"], &last["type"]), (&json!("completed"), &json!("recording.completed")));
+        assert!(row["error_message"].is_null() && last["data"]["error"].is_null(), "{row}");
+        let manifest = recorder.manifest(id).await;
+        assert_eq!(manifest["participants"].as_array().unwrap().len(), 1, "{manifest}");
+    }
     wait::until("the room is empty", Duration::from_secs(5), || async {
         stage.room.peer_ids().is_empty().then_some(())
     })
     .await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn recorders_that_are_alone_leave_in_the_older_dialect() {
+    recorders_leave_when_they_are_alone(Dialect::Old).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorders_that_are_alone_leave_in_the_newer_dialect() {
+    recorders_leave_when_they_are_alone(Dialect::Ts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_that_hears_nothing_leaves_and_tells_by_which_limit() {
+    let stage = Stage::new(Dialect::Old).await;
     // Somebody is there, and sends nothing.
     let quiet = stage.sfu.room("quiet").await.unwrap();
     let _bob = quiet
@@ -229,7 +269,7 @@ async fn a_recorder_that_is_alone_or_hears_nothing_leaves_and_tells_by_which_lim
         .await
         .unwrap();
     let idle = limited(&stage, "quiet", json!({"alone_timeout": 1, "idle_timeout": 2})).await;
-    let (row, _) = ended(recorder, &idle, "idle_timeout").await;
+    let (row, _) = ended(&stage.recorder, &idle, "idle_timeout").await;
     assert!(row["duration_us"].as_i64().unwrap() >= 2_000_000, "{row}");
 }
 
@@ -314,9 +354,15 @@ async fn whoever_is_excluded_is_never_consumed_and_consent_taken_back_holds_at_o
 async fn a_start_asked_for_twice_is_one_recording() {
     let stage = Stage::new(Dialect::Old).await;
     let client = reqwest::Client::new();
-    let start = |key: &'static str, title: &'static str, parallel: bool| {
-        let body = json!({"room_id": ROOM, "title": title, "allow_parallel": parallel,
-            "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}});
+    let told = |secret: &str| {
+        let secret = format!("whsec_{}", secret.repeat(32));
+        json!([{"url": "http://127.0.0.1:9/", "secret": secret, "events": ["recording.completed"]}])
+    };
+    let asked = |title: &str, parallel: bool| {
+        json!({"room_id": ROOM, "title": title, "allow_parallel": parallel, "webhooks": told("a"),
+            "source": {"mode": "protoo", "url": stage.sfu.url(ROOM)}})
+    };
+    let start = |key: &'static str, body: Value| {
         let request = client.post(format!("{}/api/v1/recordings/start", stage.recorder.url));
         let request = request.bearer_auth(&stage.recorder.token).header("Idempotency-Key", key).json(&body);
         async move {
@@ -324,21 +370,28 @@ async fn a_start_asked_for_twice_is_one_recording() {
             (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
         }
     };
-    let (status, first) = start("one", "t", false).await;
+    let (status, first) = start("one", asked("t", false)).await;
     assert_eq!(status, 201, "{first}");
-    let (status, again) = start("one", "t", false).await;
+    let (status, again) = start("one", asked("t", false)).await;
     assert_eq!((status, &again["recording_id"]), (200, &first["recording_id"]), "{again}");
-    let (status, other) = start("one", "another title", false).await;
-    assert_eq!(status, 422, "{other}");
-    let (status, busy) = start("two", "t", false).await;
+    let mut others = vec![asked("another title", false)];
+    for webhooks in [json!([]), told("b")] {
+        others.push(asked("t", false));
+        others.last_mut().unwrap()["webhooks"] = webhooks;
+    }
+    for other in others {
+        let (status, answer) = start("one", other).await;
+        assert_eq!(status, 422, "{answer}");
+    }
+    let (status, busy) = start("two", asked("t", false)).await;
     assert_eq!((status, &busy["recording_id"]), (409, &first["recording_id"]), "{busy}");
-    let (status, beside) = start("three", "t", true).await;
+    let (status, beside) = start("three", asked("t", true)).await;
     assert_eq!(status, 201, "{beside}");
     assert_ne!(beside["recording_id"], first["recording_id"]);
     for started in [&first, &beside] {
         stage.recorder.stop(started["recording_id"].as_str().unwrap()).await;
     }
-    let (status, ended) = start("one", "t", false).await;
+    let (status, ended) = start("one", asked("t", false)).await;
     assert_eq!(
         (status, &ended["recording_id"]),
         (200, &first["recording_id"]),

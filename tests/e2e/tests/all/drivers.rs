@@ -4,8 +4,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tureen_e2e::readers;
+use tureen_e2e::recorder::Recorder;
 use tureen_e2e::stage::{ROOM, Stage, participant, track, tracks_of};
+use tureen_e2e::{readers, wait};
 use tureen_sfu::{Dialect, Fixture, Options, Resuming};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -126,6 +127,42 @@ async fn a_call_by_http_with_consumers_that_run_at_once() {
     a_call(Way::Http(Resuming::Never)).await;
 }
 
+/// Waits until a recorder has joined a room again, once since it started.
+async fn joins_again(recorder: &Recorder) {
+    wait::until("it has joined again", PATIENCE, || async {
+        let metrics = String::from_utf8(recorder.get("/metrics").await.to_vec()).unwrap();
+        metrics.contains("\ntureen_rejoins_total 1\n").then_some(())
+    })
+    .await;
+}
+
+/// A server that knows a flag for it is told so each time the recorder joins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_that_its_server_can_hide_stays_hidden() {
+    let stage = Stage::new(Dialect::Ts).await;
+    let _ada = stage.publish("ada", None, Some("opus.ogg")).await;
+    let source = json!({"mode": "protoo", "url": stage.sfu.url(ROOM), "join": {"hidden": true}});
+    let body = json!({"room_id": ROOM, "title": "t", "source": source});
+    let (status, answer) = stage.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let id = answer["recording_id"].as_str().unwrap().to_owned();
+    stage.recorded(&id, &["ada"], 1_000_000).await;
+    assert_eq!(stage.room.peer_ids(), ["ada"]);
+
+    stage.room.cut();
+    joins_again(&stage.recorder).await;
+    assert_eq!(stage.room.peer_ids(), ["ada"]);
+
+    let Stage { sfu, room, recorder, folder } = stage;
+    recorder.kill().await;
+    let recorder = Recorder::start(folder.path()).await;
+    joins_again(&recorder).await;
+    let stage = Stage { sfu, room, recorder, folder };
+    stage.recorded(&id, &["ada"], 3_000_000).await;
+    assert_eq!(stage.room.peer_ids(), ["ada"]);
+    stage.recorder.stop(&id).await;
+}
+
 /// The service that is configured serves without a `source` and without a list, and a stop leaves its room.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configured_service_serves_starts_without_a_source() {
@@ -134,7 +171,7 @@ async fn the_configured_service_serves_starts_without_a_source() {
     let folder = tempfile::tempdir().unwrap();
     let url = sfu.http_url();
     let environment = [("MEDIASOUP_URL", url.as_ref()), ("SFU_ALLOW", "".as_ref())];
-    let recorder = tureen_e2e::recorder::Recorder::start_in(folder.path(), &environment).await;
+    let recorder = Recorder::start_in(folder.path(), &environment).await;
     let body = json!({"room_id": ROOM, "title": "t"});
     let (status, answer) = recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");

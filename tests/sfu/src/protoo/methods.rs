@@ -20,6 +20,9 @@ pub(super) fn join(room: &Room, peer: &Arc<Peer>, data: Value) -> Result<(Value,
         #[serde(default)]
         device: Value,
         rtp_capabilities: Option<RtpCapabilities>,
+        /// As in many an application, and not in the demo: others are not told of this participant.
+        #[serde(default)]
+        hidden: bool,
     }
     let data: Join = parse(data)?;
     if peer.joined() {
@@ -28,6 +31,7 @@ pub(super) fn join(room: &Room, peer: &Arc<Peer>, data: Value) -> Result<(Value,
     let joined = room.join(peer, |state| {
         state.display_name = data.display_name.unwrap_or_default();
         state.device = data.device;
+        state.hidden = data.hidden;
         state.capabilities = data.rtp_capabilities;
     });
     let dialect = room.shared.dialect;

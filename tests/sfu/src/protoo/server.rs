@@ -199,7 +199,7 @@ async fn dispatch(room: &Arc<Room>, peer: &Arc<Peer>, message: Value) {
         outbox.respond(message.id, answer);
         if let Some(joined) = joined {
             tracing::info!(room = room.id(), peer = peer.id, "joined");
-            if !peer.recorder {
+            if peer.seen() {
                 room.tell_others(&peer.id, &Event::NewPeer(peer.info()));
             }
             for (from, published) in joined.published {

@@ -63,10 +63,10 @@ impl Room {
         &self.id
     }
 
-    /// The ids of those who have joined.
+    /// The ids of those who have joined, as participants see them: without those who are hidden.
     pub fn peer_ids(&self) -> Vec<String> {
         let joined = self.joined();
-        let seen = joined.iter().filter(|peer| !peer.recorder);
+        let seen = joined.iter().filter(|peer| peer.seen());
         let mut ids: Vec<String> = seen.map(|peer| peer.id.clone()).collect();
         ids.sort();
         ids
@@ -75,7 +75,7 @@ impl Room {
     /// Who has joined and what they publish, as [`crate::http`] shows it.
     pub(crate) fn published_by_peer(&self) -> Value {
         let joined = self.joined();
-        let seen = joined.iter().filter(|peer| !peer.recorder);
+        let seen = joined.iter().filter(|peer| peer.seen());
         let peers = seen.map(|peer| {
             let state = peer.state.lock().unwrap();
             let producers = state.producers.values().map(|published| {
@@ -187,7 +187,7 @@ impl Room {
     /// of everything that is published. Gives those present.
     pub(crate) fn join(&self, peer: &Arc<Peer>, set: impl FnOnce(&mut peer::State)) -> Joined {
         let peers = self.peers.lock().unwrap();
-        let seen = |other: &&Arc<Peer>| other.id != peer.id && other.joined() && !other.recorder;
+        let seen = |other: &&Arc<Peer>| other.id != peer.id && other.joined() && other.seen();
         let others: Vec<Arc<Peer>> = peers.values().filter(seen).cloned().collect();
         let mut state = peer.state.lock().unwrap();
         set(&mut state);
@@ -255,6 +255,7 @@ impl Room {
         if let Some(outbox) = &peer.outbox {
             outbox.close();
         }
+        let seen = peer.seen();
         let (joined, made) = {
             let mut state = peer.state.lock().unwrap();
             let made = (
@@ -266,7 +267,7 @@ impl Room {
         };
         made.0.keys().for_each(|producer| self.levels.remove(*producer));
         drop(made); // mediasoup closes what has no owner
-        if joined && !peer.recorder {
+        if joined && seen {
             tracing::info!(room = self.id, peer = peer.id, "left");
             self.tell_others(&peer.id, &Event::PeerClosed { peer_id: peer.id.clone() });
         }

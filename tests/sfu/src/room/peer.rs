@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) display_name: String,
     pub(crate) device: Value,
     pub(crate) joined: bool,
+    /// It asked that others do not see it.
+    pub(crate) hidden: bool,
     /// A consumer for each spatial layer of a simulcast.
     pub(crate) all_layers: bool,
     pub(crate) capabilities: Option<RtpCapabilities>,
@@ -51,6 +53,7 @@ impl Peer {
             display_name: String::new(),
             device: json!({}),
             joined: false,
+            hidden: false,
             all_layers: false,
             capabilities: None,
             transports: HashMap::new(),
@@ -78,6 +81,11 @@ impl Peer {
 
     pub(crate) fn joined(&self) -> bool {
         self.state.lock().unwrap().joined
+    }
+
+    /// Others see it.
+    pub(crate) fn seen(&self) -> bool {
+        !self.recorder && !self.state.lock().unwrap().hidden
     }
 }
 
