@@ -229,7 +229,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (method === 'attach') {
       this.#stop();
       const voice = {
-        request: (method: string, data: Data) => this.#line.request(method, data),
+        request: (method: string, data: Data, withdrawn: AbortSignal) => this.#line.request(method, data, withdrawn),
         notify: (method: string, data: Data) => this.#line.notify(method, data),
         failed: (error: Error) => this.#failed(error),
       };
