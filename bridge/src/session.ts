@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { Feed, type Published } from './feed.js';
 import { Line, type LineOptions } from './line.js';
-import { type AttachOptions, type Names, participantOf, passes, type Participant, sourceOf } from './options.js';
+import { type AttachOptions, type Names, namesOf, participantOf, passes, type Participant, sourceOf } from './options.js';
 import { type Data, messageOf, NO_RETRY, Refusal, text } from './protocol.js';
 
 export interface SessionEvents {
@@ -33,6 +33,8 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Whom the recorder knows. */
   #peers = new Map<string, Names>();
   #names = new Map<string, Names>();
+  /** Who is there by the application's word, whether or not they publish. */
+  #here = new Set<string>();
   #excluded = new Set<string>();
   #closed = false;
   /** A recording has ended here. */
@@ -76,13 +78,31 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#closed;
   }
 
+  /**
+   * A participant is in the room, until `leave`, whether or not they publish. Who was never told of is there while
+   * something of them is recorded.
+   */
+  join(peerId: string, names: Names = {}): void {
+    if (this.#closed) return;
+    this.#here.add(peerId);
+    if (names.displayName !== undefined || names.userId !== undefined) this.update(peerId, names);
+    if (this.#feed?.observing) this.#guard(() => this.#introduce(peerId));
+  }
+
+  /** A participant has left the room. */
+  leave(peerId: string): void {
+    this.#here.delete(peerId);
+    this.#names.delete(peerId);
+    this.#guard(() => this.#settle(peerId));
+  }
+
   /** Record nothing more of a participant, from this moment on. */
   exclude(peerId: string): void {
     this.#excluded.add(peerId);
     for (const [id, known] of this.#known) {
       if (known.peerId === peerId) this.#feed?.unpublish(id);
     }
-    this.#left(peerId);
+    this.#guard(() => this.#settle(peerId));
   }
 
   /** Record a participant again. */
@@ -138,8 +158,9 @@ export class Session extends EventEmitter<SessionEvents> {
     for (const producer of options.producers ?? []) this.add(producer);
     const { activeSpeakerObserver, audioLevelObserver } = options;
     const speaks = (producer?: types.Producer) => {
-      const known = producer && this.#known.get(producer.id);
-      if (this.#feed?.observing) this.#line.notify('activeSpeaker', { peerId: known && this.#peers.has(known.peerId) ? known.peerId : null });
+      const peerId = producer && this.#known.get(producer.id)?.peerId;
+      const told = peerId !== undefined && this.#peers.has(peerId) && !this.#excluded.has(peerId);
+      if (this.#feed?.observing) this.#line.notify('activeSpeaker', { peerId: told ? peerId : null });
     };
     if (activeSpeakerObserver) {
       const on = ({ producer }: types.ActiveSpeakerObserverDominantSpeaker) => speaks(producer);
@@ -165,10 +186,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const onClose = () => {
       this.#known.delete(producer.id);
       this.#feed?.unpublish(producer.id);
-      this.#guard(() => {
-        const others = [...this.#known.values()].filter((other) => other.peerId === known.peerId);
-        if (!others.some((other) => this.#wanted(other))) this.#left(known.peerId);
-      });
+      this.#guard(() => this.#settle(known.peerId));
     };
     producer.observer.once('close', onClose);
     this.#undo.push(() => producer.observer.off('close', onClose));
@@ -191,9 +209,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #offer(known: Known, again = false): void {
     if (!this.#feed?.observing || !this.#wanted(known)) return;
-    if (!this.#peers.has(known.peerId)) {
-      this.#line.notify('peerJoined', this.#joined(known));
-    }
+    this.#introduce(known.peerId, known.participant);
     if (again) this.#feed.publishAgain(known);
     else this.#feed.publish(known);
   }
@@ -202,15 +218,33 @@ export class Session extends EventEmitter<SessionEvents> {
     for (const known of this.#known.values()) this.#guard(() => this.#offer(known));
   }
 
-  #joined({ peerId, participant }: Known): Data {
-    const { displayName, userId } = participant;
-    const names = { displayName, userId, ...this.#names.get(peerId) };
-    this.#peers.set(peerId, names);
-    return person(peerId, names);
+  /** The recorder is told of a participant, or of a name that it lacks. */
+  #introduce(peerId: string, names?: Names): void {
+    const method = this.#peers.has(peerId) ? 'peerUpdated' : 'peerJoined';
+    const told = this.#learn(peerId, names);
+    if (told !== undefined) this.#line.notify(method, told);
   }
 
-  #left(peerId: string): void {
-    if (this.#peers.delete(peerId)) this.#line.notify('peerLeft', { peerId });
+  /** What is new to the recorder of a participant, if anything is. */
+  #learn(peerId: string, names: Names = namesOf(this.options, peerId) ?? {}): Data | undefined {
+    const known = this.#peers.get(peerId);
+    const own = this.#names.get(peerId);
+    const now = {
+      displayName: known?.displayName ?? own?.displayName ?? names.displayName,
+      userId: known?.userId ?? own?.userId ?? names.userId,
+    };
+    if (known && known.displayName === now.displayName && known.userId === now.userId) return undefined;
+    this.#peers.set(peerId, now);
+    return person(peerId, now);
+  }
+
+  /** The recorder is told that a participant has left, if nothing says that they are there. */
+  #settle(peerId: string): void {
+    if (!this.#peers.has(peerId) || this.#here.has(peerId)) return;
+    const publishes = [...this.#known.values()].some((known) => known.peerId === peerId && this.#wanted(known));
+    if (publishes) return;
+    this.#peers.delete(peerId);
+    this.#line.notify('peerLeft', { peerId });
   }
 
   #hello(): Data {
@@ -249,11 +283,15 @@ export class Session extends EventEmitter<SessionEvents> {
     if (method !== 'observe') return feed.request(method, data);
     feed.observe(data);
     const peers: Data[] = [];
+    const meet = (peerId: string, names?: Names) => {
+      if (this.#peers.has(peerId)) return;
+      const person = this.#learn(peerId, names);
+      if (person !== undefined) peers.push(person);
+    };
     for (const known of this.#known.values()) {
-      this.#guard(() => {
-        if (this.#wanted(known) && !this.#peers.has(known.peerId)) peers.push(this.#joined(known));
-      });
+      this.#guard(() => this.#wanted(known) && meet(known.peerId, known.participant));
     }
+    for (const peerId of this.#here) this.#guard(() => meet(peerId));
     after(() => {
       if (this.#feed !== feed) return;
       this.#tell('recording', { recordingId: feed.recordingId });
