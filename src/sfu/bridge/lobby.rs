@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Rooms attached at one time.
@@ -41,6 +42,8 @@ pub struct Arrival {
     pub metadata: Map<String, Value>,
     /// The layers that a recording is to have.
     pub layers: Layers,
+    /// Cancelled when the room is not attached any more, or anew.
+    pub gone: CancellationToken,
 }
 
 /// Everybody who is here.
@@ -197,6 +200,8 @@ impl Lobby {
         let session = Uuid::new_v4().to_string();
         let data = json!({"version": VERSION, "session": session, "resumed": false});
         let (orders, taken) = mpsc::channel(8);
+        let gone = CancellationToken::new();
+        let gone_with_session = gone.clone().drop_guard();
         let entry =
             Entry { session: session.clone(), user_id: user_id.to_owned(), from, orders: orders.clone() };
         // Whoever had the room before is dropped: the newest knows best.
@@ -207,15 +212,16 @@ impl Lobby {
         let lobby = self.clone();
         let room_id = hello.room_id.clone();
         tokio::spawn(async move {
+            let _gone = gone_with_session;
             let reason = running.run(taken).await;
             lobby.forget(&room_id, &session);
             tracing::info!(room.id = %room_id, %reason, "a room is not attached any more");
         });
-        self.announce(user_id, hello);
+        self.announce(user_id, hello, gone);
         Ok((orders, data))
     }
 
-    fn announce(&self, user_id: &str, hello: Hello) {
+    fn announce(&self, user_id: &str, hello: Hello, gone: CancellationToken) {
         self.0.came.send_modify(|count| *count += 1);
         // Nobody may be listening.
         let _ = self.0.arrivals.send(Arrival {
@@ -225,6 +231,7 @@ impl Lobby {
             title: hello.title,
             metadata: hello.metadata,
             layers: hello.layers,
+            gone,
         });
     }
 

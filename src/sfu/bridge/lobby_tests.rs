@@ -1,68 +1,11 @@
 //! Applications that come, drop their WebSocket, come back or stay away. A test holds the ends of the WebSocket.
 
 use super::super::{Reason, Room};
+use super::testing::{Application, SOON};
 use super::*;
 use crate::session::RtpCapabilities;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-const SOON: Duration = Duration::from_secs(5);
-
-/// An application's end of a WebSocket.
-struct Application {
-    to: mpsc::Sender<Heard>,
-    from: mpsc::Receiver<Said>,
-}
-
-impl Application {
-    async fn come(lobby: &Lobby, user: &str, first: &str) -> Self {
-        let (to, incoming) = mpsc::channel(64);
-        let (outgoing, from) = mpsc::channel(64);
-        to.send(Heard::Text(first.to_owned())).await.unwrap();
-        lobby.receive(user, Some([10, 0, 0, 7].into()), Wire { incoming, outgoing }).await;
-        Self { to, from }
-    }
-
-    /// Comes with this hello; the answer's data.
-    async fn hello(lobby: &Lobby, user: &str, more: Value) -> (Self, Value) {
-        let mut data = json!({"version": 1, "roomId": "r"});
-        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let hello = json!({"request": true, "id": 7, "method": "hello", "data": data});
-        let mut application = Self::come(lobby, user, &hello.to_string()).await;
-        let answer = application.hear().await;
-        assert_eq!((&answer["id"], &answer["ok"]), (&json!(7), &json!(true)), "{answer}");
-        (application, answer["data"].clone())
-    }
-
-    async fn next(&mut self) -> Option<Said> {
-        timeout(SOON, self.from.recv()).await.expect("it says something in time")
-    }
-
-    async fn hear(&mut self) -> Value {
-        match self.next().await {
-            Some(Said::Text(text)) => serde_json::from_str(&text).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn say(&self, message: Value) {
-        self.to.send(Heard::Text(message.to_string())).await.unwrap();
-    }
-
-    /// Answers the next request; answers of the recorder may come before it.
-    async fn answer(&mut self, method: &str, data: Value) -> Value {
-        let request = loop {
-            let said = self.hear().await;
-            if said["response"] != true {
-                break said;
-            }
-        };
-        assert_eq!(request["method"], method, "{request}");
-        self.say(json!({"response": true, "id": request["id"], "ok": true, "data": data})).await;
-        request
-    }
-}
 
 fn router() -> Value {
     json!({"version": 1, "routerRtpCapabilities": {"codecs": []}})
@@ -195,7 +138,7 @@ async fn who_stays_away_or_is_replaced_or_leaves_ends_the_room() {
     assert!(matches!(room.next().await, Event::Closed(Reason::Lost(_))), "a new session may be joined");
 
     let mut room = enter(&lobby).await.unwrap();
-    new.to.send(Heard::Closed(4000, "lesson over".to_owned())).await.unwrap();
+    new.close(4000, "lesson over").await;
     let ended = Reason::Ended { code: 4000, reason: "lesson over".to_owned() };
     assert_eq!(room.next().await, Event::Closed(ended));
     timeout(SOON, async {

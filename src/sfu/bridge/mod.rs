@@ -15,6 +15,8 @@ mod lobby_tests;
 mod message;
 mod session;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use lobby::{Arrival, Lobby};
