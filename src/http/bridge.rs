@@ -6,14 +6,14 @@ use super::error::Problem;
 use super::extract::Bearer;
 use super::openapi::params::Handshake;
 use super::openapi::problems::{Refused, TooManyAttached, UpgradeRequired};
-use crate::auth::Action;
-use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Wire};
+use crate::auth::{Action, Role, Subject};
+use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Visitor, Wire};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::Response;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -74,18 +74,20 @@ pub(super) async fn attach(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-attached", detail)
             .header(header::RETRY_AFTER, "10")
     })?;
+    let Subject { user_id, role, .. } = bearer.subject;
+    let takes_over = matches!(role, Role::Service | Role::Admin);
+    let visitor = Visitor { user_id: user_id.to_string(), takes_over, from };
     Ok(socket.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         let _permit = permit;
-        pump(socket, lobby, &bearer.subject.user_id, from).await;
+        pump(socket, lobby, visitor).await;
     }))
 }
 
 /// Carries messages both ways until either side has enough.
-async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: &str, from: Option<IpAddr>) {
-    let user_id = user_id.to_owned();
+async fn pump(mut socket: WebSocket, lobby: Lobby, visitor: Visitor) {
     let (to_lobby, incoming) = mpsc::channel(INCOMING);
     let (outgoing, mut said) = mpsc::channel(OUTGOING);
-    tokio::spawn(async move { lobby.receive(&user_id, from, Wire { incoming, outgoing }).await });
+    tokio::spawn(async move { lobby.receive(&visitor, Wire { incoming, outgoing }).await });
     let mut ticks = interval_at(Instant::now() + PING, PING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();

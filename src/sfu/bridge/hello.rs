@@ -24,6 +24,9 @@ pub(super) enum Refusal {
     /// It said it wrongly.
     #[error("hello: {0}")]
     Unreadable(String),
+    /// Somebody else has attached the room, and is there.
+    #[error("an application of another user has attached this room")]
+    Taken,
     /// Many others are here.
     #[error("too many rooms are attached")]
     TooMany,
@@ -35,6 +38,7 @@ impl Refusal {
         match self {
             Self::Version => 426,
             Self::NoHello | Self::Unreadable(_) => 400,
+            Self::Taken => 409,
             Self::TooMany => 503,
         }
     }

@@ -128,11 +128,9 @@ async fn who_stays_away_or_is_replaced_or_leaves_ends_the_room() {
     assert!(told.contains("did not come back"), "{told}");
     assert!(matches!(room.next().await, Event::Closed(Reason::Lost(_))), "and stays so");
 
-    let (mut old, first) = Application::hello(&lobby, "u", json!({})).await;
+    let (mut old, _) = Application::hello(&lobby, "u", json!({})).await;
     let mut room = enter(&lobby).await.unwrap();
-    // Another's session is not to be had by knowing its name.
-    let session = json!({"session": first["session"]});
-    let (new, answer) = Application::hello(&lobby, "somebody else", session).await;
+    let (new, answer) = Application::hello(&lobby, "u", json!({})).await;
     assert_eq!(answer["resumed"], false);
     assert!(matches!(old.next().await, Some(Said::Close(4000, _))));
     assert!(matches!(room.next().await, Event::Closed(Reason::Lost(_))), "a new session may be joined");
@@ -148,6 +146,31 @@ async fn who_stays_away_or_is_replaced_or_leaves_ends_the_room() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_room_that_somebody_else_has_attached_is_not_taken_over() {
+    let lobby = Lobby::default();
+    let (mut old, first) = Application::hello(&lobby, "u", json!({})).await;
+    let data = json!({"version": 1, "roomId": "r", "session": first["session"]});
+    let hello = json!({"request": true, "id": 7, "method": "hello", "data": data}).to_string();
+    let visitor = |takes_over| Visitor { user_id: "somebody else".to_owned(), takes_over, from: None };
+    let mut refused = Application::visit(&lobby, &visitor(false), &hello).await;
+    assert_eq!(refused.hear().await["errorCode"], 409);
+    assert!(matches!(refused.next().await, Some(Said::Close(4409, _))));
+    // Nothing has come of it.
+    let mut room = enter(&lobby).await.unwrap();
+    let (entered, _) = tokio::join!(room.enter(), old.answer("attach", router()));
+    entered.unwrap();
+
+    // A program of the application may. Another's session is not to be had by knowing its name.
+    let mut new = Application::visit(&lobby, &visitor(true), &hello).await;
+    assert_eq!(new.hear().await["data"]["resumed"], false);
+    assert!(matches!(old.next().await, Some(Said::Close(4000, _))));
+    // Anybody may when nobody is there.
+    drop(new);
+    let (_, answer) = Application::hello(&lobby, "u", json!({})).await;
+    assert_eq!(answer["resumed"], false);
 }
 
 #[tokio::test]

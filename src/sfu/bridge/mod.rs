@@ -19,7 +19,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use lobby::{Arrival, Lobby};
+pub use lobby::{Arrival, Lobby, Visitor};
 pub use session::{Heard, Said, Wire};
 
 use super::line::{Line, read};

@@ -1,6 +1,6 @@
 //! An application that attaches its room, played by a test.
 
-use super::{Heard, Lobby, Said, Wire};
+use super::{Heard, Lobby, Said, Visitor, Wire};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -16,10 +16,15 @@ pub(crate) struct Application {
 
 impl Application {
     pub(crate) async fn come(lobby: &Lobby, user: &str, first: &str) -> Self {
+        let from = Some([10, 0, 0, 7].into());
+        Self::visit(lobby, &Visitor { user_id: user.to_owned(), takes_over: false, from }, first).await
+    }
+
+    pub(crate) async fn visit(lobby: &Lobby, visitor: &Visitor, first: &str) -> Self {
         let (to, incoming) = mpsc::channel(64);
         let (outgoing, from) = mpsc::channel(64);
         to.send(Heard::Text(first.to_owned())).await.unwrap();
-        lobby.receive(user, Some([10, 0, 0, 7].into()), Wire { incoming, outgoing }).await;
+        lobby.receive(visitor, Wire { incoming, outgoing }).await;
         Self { to, from }
     }
 
