@@ -29,6 +29,8 @@ interface Entry {
 
 /** What one recording receives: its transport and its consumers. */
 export class Feed {
+  /** The recorder's name here. */
+  readonly recorderId: string;
   readonly recordingId: string;
   readonly layers: 'max' | 'all';
   observing = false;
@@ -50,7 +52,8 @@ export class Feed {
     if (layers !== 'max' && layers !== 'all') throw new Refusal(400, 'layers must be max or all');
     this.layers = layers;
     const recorder = isData(attach['recorder']) ? attach['recorder'] : {};
-    this.recordingId = String(recorder['id'] ?? '').replace(/^tureen-/, '');
+    this.recorderId = String(recorder['id'] ?? '');
+    this.recordingId = this.recorderId.replace(/^tureen-/, '');
   }
 
   async request(method: string, data: Data): Promise<Data> {

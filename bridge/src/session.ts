@@ -37,8 +37,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #here = new Set<string>();
   #excluded = new Set<string>();
   #closed = false;
-  /** A recording has ended here. */
-  #recorded = false;
+  /** The last recording that received, by its recorder's name. */
+  #recorded: string | undefined;
   /** Undoes what was hung on the application's objects. */
   #undo: (() => void)[] = [];
   #grace: NodeJS.Timeout | undefined;
@@ -253,8 +253,9 @@ export class Session extends EventEmitter<SessionEvents> {
       roomId,
       ...(metadata && { metadata }),
       ...(title !== undefined && { title }),
-      // Somebody may have stopped it since: a reconnection does not start it again.
-      ...(record !== undefined && { record: record && !this.#recorded }),
+      ...(record !== undefined && { record }),
+      // Somebody may have stopped it, which the recorder knows: nothing starts by itself then.
+      ...(this.#recorded !== undefined && { recorded: this.#recorded }),
       ...(layers !== undefined && { layers }),
     };
   }
@@ -282,6 +283,7 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     if (method !== 'observe') return feed.request(method, data);
     feed.observe(data);
+    this.#recorded = feed.recorderId;
     const peers: Data[] = [];
     const meet = (peerId: string, names?: Names) => {
       if (this.#peers.has(peerId)) return;
@@ -301,10 +303,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #notification(method: string, data: Data): void {
-    if (method === 'detach') {
-      this.#recorded = true;
-      this.#stop();
-    }
+    if (method === 'detach') this.#stop();
     if (method === 'error') this.#failed(new Error(`the recorder: ${String(data['errorReason'])}`));
   }
 

@@ -106,8 +106,8 @@ test('a request that is asked again is granted once', async (t) => {
   assert.equal(transports.length, 1);
 });
 
-test('a recorder that does not remember begins anew', async (t) => {
-  const { router, desk, session } = await stage(t);
+test('a recorder that does not remember begins anew, and is told what it has recorded', async (t) => {
+  const { router, desk, session } = await stage(t, { record: true });
   await once(desk, 'hello');
   const transports = [];
   router.observer.on('newtransport', (transport) => transports.push(transport));
@@ -119,6 +119,9 @@ test('a recorder that does not remember begins anew', async (t) => {
   desk.socket.terminate();
   await stopped;
   assert.ok(transports.find((one) => one.appData.tureen).closed, 'the old transport is closed');
+  await until('hello again', () => desk.hellos.length === 2);
+  const told = desk.hellos.map(({ record, recorded }) => ({ record, recorded }));
+  assert.deepEqual(told, [{ record: true, recorded: undefined }, { record: true, recorded: 'tureen-rec-1' }]);
   await desk.record(router);
   await until('an offer again', () => desk.offers().length === 2);
 });

@@ -109,12 +109,13 @@ impl Cause {
 /// Starts a recording as soon as one can start, for as long as the room is attached.
 async fn start(supervisor: Supervisor, arrival: Arrival, cause: Cause) {
     let gone = arrival.gone.clone();
-    let mut before = None;
+    let recorded = arrival.recorded;
+    let mut before = recorded;
     let request = request(arrival);
     let room_id = &request.room_id;
     let mut attempt = 0;
     while !gone.is_cancelled() && !supervisor.is_ending() {
-        match begin(&supervisor, &request, before).await {
+        match begin(&supervisor, &request, before, recorded).await {
             Ok(Some(started)) => {
                 tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself");
                 let audit = supervisor.0.means.audit.as_ref();
@@ -124,9 +125,7 @@ async fn start(supervisor: Supervisor, arrival: Arrival, cause: Cause) {
             Ok(None) => return,
             // It goes on over this bridge, or is that of the room before and about to end. Another process's is looked at
             // again after the pause.
-            Err(
-                Error::AlreadyRecording(running) | Error::Catalog(catalog::Error::RoomBusy { running }),
-            ) => {
+            Err(Error::AlreadyRecording(running) | Error::Catalog(catalog::Error::RoomBusy { running })) => {
                 before = Some(running);
                 tokio::select! {
                     _ = supervisor.ended(running) => {}
@@ -153,15 +152,20 @@ async fn start(supervisor: Supervisor, arrival: Arrival, cause: Cause) {
 }
 
 /// Starts it, unless somebody, or a limit, has ended the one `before` it: then it is not wanted. One without a row has
-/// never begun.
+/// never begun, unless the application was `recorded` by it: then it was erased.
 async fn begin(
     supervisor: &Supervisor,
     request: &StartRequest,
     before: Option<RecordingId>,
+    recorded: Option<RecordingId>,
 ) -> Result<Option<Started>, Error> {
     if let Some(id) = before {
         let row = supervisor.0.means.catalog.recording(id).await?;
-        if row.is_some_and(|row| row.ended_by.is_some_and(|by| !leads_on(by))) {
+        let wanted = match row {
+            Some(row) => row.room_id == request.room_id && row.ended_by.is_none_or(leads_on),
+            None => before != recorded,
+        };
+        if !wanted {
             return Ok(None);
         }
     }

@@ -77,6 +77,7 @@ fn arrival(room_id: &str) -> Arrival {
         room_id: room_id.to_owned(),
         user_id: "u".to_owned(),
         record: false,
+        recorded: None,
         title: None,
         metadata: Map::new(),
         layers: Layers::Max,
@@ -119,13 +120,34 @@ async fn what_somebody_has_stopped_meanwhile_is_not_started_again() {
 }
 
 #[tokio::test]
+async fn a_room_that_was_recorded_is_recorded_again_unless_somebody_stopped_that() {
+    let recorded = |id: RecordingId| json!({"recorded": format!("tureen-{id}"), "record": true});
+    let stage = Stage::new(8).await;
+    let before = stage.running("r").await;
+    let id = before.0;
+    stage.end(before, EndedBy::Stop).await;
+    for id in [id, RecordingId::new()] {
+        let (_application, starting) = stage.attach(recorded(id)).await;
+        timeout(SOON, starting).await.expect("it is not wanted").unwrap();
+        assert_eq!(stage.supervisor.running_ids(), [], "stopped, or stopped and erased");
+    }
+    let before = stage.running("r").await;
+    let id = before.0;
+    stage.end(before, EndedBy::Interruption).await;
+    let (mut application, starting) = stage.attach(recorded(id)).await;
+    attached(&mut application).await;
+    starting.abort();
+}
+
+#[tokio::test]
 async fn a_place_is_waited_for_and_an_application_that_refuses_is_asked_again() {
     let stage = Stage::new(1).await;
     let other = stage.running("another room").await;
     let (mut application, starting) = stage.attach(json!({})).await;
     stage.end(other, EndedBy::Stop).await;
     let first = attached(&mut application).await;
-    let refusal = json!({"response": true, "id": first["id"], "ok": false, "errorCode": 500, "errorReason": "no"});
+    let refusal =
+        json!({"response": true, "id": first["id"], "ok": false, "errorCode": 500, "errorReason": "no"});
     application.say(refusal).await;
     let second = attached(&mut application).await;
     assert!(second["id"].as_u64() > first["id"].as_u64(), "{second}");

@@ -25,6 +25,9 @@ use crate::reach::Site;
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
 use url::Url;
 
+/// A recorder's name in a room is this and the recording's id.
+pub const RECORDER: &str = "tureen-";
+
 /// Where a room is and who we are in it.
 #[derive(Clone, Debug)]
 pub struct Source {

@@ -3,6 +3,7 @@
 use super::hello::{self, Hello, Refusal};
 use super::session::{Heard, Order, Said, Session, Wire};
 use super::{Bridge, Line, VERSION};
+use crate::id::RecordingId;
 use crate::session::Layers;
 use crate::sfu::Error;
 use crate::sfu::envelope::{self, Message};
@@ -47,6 +48,8 @@ pub struct Arrival {
     pub user_id: String,
     /// It wants to be recorded at once.
     pub record: bool,
+    /// The last recording that took part in it, by the application's word.
+    pub recorded: Option<RecordingId>,
     /// A title for its recording.
     pub title: Option<String>,
     /// The application's own data.
@@ -252,6 +255,7 @@ impl Lobby {
             room_id: hello.room_id,
             user_id: user_id.to_owned(),
             record: hello.record,
+            recorded: hello.recorded,
             title: hello.title,
             metadata: hello.metadata,
             layers: hello.layers,

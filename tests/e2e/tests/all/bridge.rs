@@ -61,7 +61,10 @@ impl Scene {
         let off = |gap: &Value| gap["cause"] == "off" && gap["duration_us"].as_i64() >= Some(micros);
         self.recorder
             .manifest_until("they are off", id, Duration::from_secs(20), |manifest| {
-                track(manifest, peer, "audio")["gaps"].as_array().and_then(|gaps| gaps.last()).is_some_and(off)
+                track(manifest, peer, "audio")["gaps"]
+                    .as_array()
+                    .and_then(|gaps| gaps.last())
+                    .is_some_and(off)
             })
             .await
     }
@@ -322,8 +325,7 @@ async fn whoever_switches_everything_off_has_not_left() {
     let scene = Scene::new().await;
     scene.app.publish("ada").await;
     let body = json!({"room_id": ROOM, "title": "Lesson", "source": {"mode": "bridge"}, "alone_timeout": 2});
-    let (status, answer) =
-        scene.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
+    let (status, answer) = scene.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let id = answer["recording_id"].as_str().unwrap();
     scene.recorded(id, "ada", 1_000_000).await;
