@@ -2,6 +2,7 @@
 //! [`Lobby`] takes texts and gives texts.
 
 use super::App;
+use super::audit::Relayed;
 use super::error::Problem;
 use super::extract::Bearer;
 use super::openapi::params::Handshake;
@@ -13,7 +14,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::Response;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -56,7 +57,7 @@ pub(super) async fn attach(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     bearer.permitted(Action::Attach)?;
-    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip().to_canonical());
+    let from = origin(&extensions);
     let speak = format!("open a WebSocket with the subprotocol {SUBPROTOCOL}");
     let upgrade = |detail: &str| {
         Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
@@ -81,6 +82,13 @@ pub(super) async fn attach(
         let _permit = permit;
         pump(socket, lobby, visitor).await;
     }))
+}
+
+/// Where an application comes from. What stands around a proxy that nobody vouches for, on this machine perhaps, is not
+/// for those whom it lets through.
+fn origin(extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(from) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    extensions.get::<Relayed>().is_none().then(|| from.ip().to_canonical())
 }
 
 /// Carries messages both ways until either side has enough.
