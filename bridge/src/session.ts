@@ -20,6 +20,12 @@ export interface SessionEvents {
   closed: [{ reason: string }];
 }
 
+/** mediasoup's observer of something that closes. */
+interface Closing {
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
 interface Known extends Published {
   participant: Participant;
 }
@@ -39,8 +45,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #closed = false;
   /** The last recording that received, by its recorder's name. */
   #recorded: string | undefined;
-  /** Undoes what was hung on the application's objects. */
-  #undo: (() => void)[] = [];
+  /** Undoes what was hung on those of the application's objects that are still there. */
+  #undo = new Set<() => void>();
   #grace: NodeJS.Timeout | undefined;
 
   /** @internal Made by `Recorder.attach`. */
@@ -136,7 +142,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const onTransport = (transport: types.Transport) => {
       const onProducer = (producer: types.Producer) => this.add(producer);
       transport.observer.on('newproducer', onProducer);
-      this.#undo.push(() => transport.observer.off('newproducer', onProducer));
+      this.#undoBeforeClose(transport.observer, () => transport.observer.off('newproducer', onProducer));
     };
     const onClose = () => this.close();
     const onDeath = () => {
@@ -147,11 +153,11 @@ export class Session extends EventEmitter<SessionEvents> {
     router.observer.on('newtransport', onTransport);
     router.observer.on('close', onClose);
     router.prependListener('workerclose', onDeath);
-    this.#undo.push(
-      () => router.observer.off('newtransport', onTransport),
-      () => router.observer.off('close', onClose),
-      () => router.off('workerclose', onDeath),
-    );
+    this.#undo.add(() => {
+      router.observer.off('newtransport', onTransport);
+      router.observer.off('close', onClose);
+      router.off('workerclose', onDeath);
+    });
     // mediasoup lists its transports for its own tests only; where it does, those that are there are watched too.
     const transports = (router as { transportsForTesting?: unknown }).transportsForTesting;
     if (transports instanceof Map) for (const transport of transports.values()) onTransport(transport as types.Transport);
@@ -165,14 +171,14 @@ export class Session extends EventEmitter<SessionEvents> {
     if (activeSpeakerObserver) {
       const on = ({ producer }: types.ActiveSpeakerObserverDominantSpeaker) => speaks(producer);
       activeSpeakerObserver.on('dominantspeaker', on);
-      this.#undo.push(() => activeSpeakerObserver.off('dominantspeaker', on));
+      this.#undo.add(() => activeSpeakerObserver.off('dominantspeaker', on));
     }
     if (audioLevelObserver) {
       const on = (volumes: types.AudioLevelObserverVolume[]) => speaks(volumes[0]?.producer);
       const silence = () => speaks();
       audioLevelObserver.on('volumes', on);
       audioLevelObserver.on('silence', silence);
-      this.#undo.push(() => audioLevelObserver.off('volumes', on).off('silence', silence));
+      this.#undo.add(() => audioLevelObserver.off('volumes', on).off('silence', silence));
     }
   }
 
@@ -189,7 +195,7 @@ export class Session extends EventEmitter<SessionEvents> {
       this.#guard(() => this.#settle(known.peerId));
     };
     producer.observer.once('close', onClose);
-    this.#undo.push(() => producer.observer.off('close', onClose));
+    this.#undoBeforeClose(producer.observer, () => producer.observer.off('close', onClose));
     this.#offer(known);
   }
 
@@ -341,9 +347,21 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#closed = true;
     clearTimeout(this.#grace);
     this.#stop();
-    for (const undo of this.#undo.splice(0)) undo();
+    for (const undo of this.#undo) undo();
+    this.#undo.clear();
     this.#known.clear();
     this.#tell('closed', { reason });
+  }
+
+  /** What closes needs nothing undone: a room may see many come and go. */
+  #undoBeforeClose(observer: Closing, undo: () => void): void {
+    const onClose = () => this.#undo.delete(undoAll);
+    const undoAll = () => {
+      undo();
+      observer.off('close', onClose);
+    };
+    observer.once('close', onClose);
+    this.#undo.add(undoAll);
   }
 
   /** Nothing of ours, nor of the application's callbacks, reaches the code that called. */

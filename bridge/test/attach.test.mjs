@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Recorder } from '../dist/index.js';
 import { conforms, publish, stage, until } from './stage.mjs';
 
@@ -188,6 +190,28 @@ test('what the recorder refuses is closed, and asks for what is not there are re
   desk.on('message', (message) => answers.push(message));
   const answer = await until('an answer', () => answers.find((message) => message.id === 77));
   assert.equal(answer.errorCode, 404);
+});
+
+test('nothing is kept of who has gone, however long the room lives', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc');
+  const { router, desk } = await stage(t);
+  await once(desk, 'hello');
+  await desk.record(router);
+  let transport;
+  router.observer.on('newtransport', (made) => (transport = new WeakRef(made)));
+  const come = async (peerId) => {
+    const producer = new WeakRef(await publish(router, 'audio', { peerId }));
+    return { transport, producer };
+  };
+  const closed = await come('ann');
+  await until('an offer', () => desk.offers().length === 1);
+  closed.transport.deref().close();
+  await until('its end', () => desk.told('peerLeft').length === 1);
+  await until('they are let go', () => {
+    gc();
+    return closed.transport.deref() === undefined && closed.producer.deref() === undefined;
+  });
 });
 
 test('nothing that goes wrong reaches the application', async (t) => {
