@@ -151,6 +151,19 @@ test('a refusal is told and does not throw', async (t) => {
   assert.equal(session.closed, false);
 });
 
+test('a connection whose token has expired is made again with a new one', async (t) => {
+  let count = 0;
+  const { desk, session, errors } = await stage(t, {}, { token: () => `token ${++count}` });
+  await once(desk, 'hello');
+  assert.equal(desk.authorization, 'Bearer token 1');
+  await until('it is attached', () => session.attached);
+  const attached = once(session, 'attached');
+  desk.socket.close(3000, 'the token has expired');
+  assert.deepEqual(await attached, [{ resumed: true }]);
+  assert.equal(desk.authorization, 'Bearer token 2');
+  assert.deepEqual(errors, []);
+});
+
 test('the recorder can end a session for good, and the application too', async (t) => {
   const one = await stage(t);
   await once(one.desk, 'hello');

@@ -107,3 +107,14 @@ async fn a_teacher_does_not_take_over_anothers_room_and_a_service_does() {
         ada = newest;
     }
 }
+
+#[tokio::test]
+async fn a_websocket_ends_with_its_token_and_the_session_does_not() {
+    let app = TestApp::new().await;
+    let server = server(&app, [127, 0, 0, 1].into()).await;
+    let brief = Claims::new("ada", "", Role::Teacher, SystemClock.wall(), 2);
+    let (mut socket, answer) = attach(server, &brief, None, "r").await;
+    assert_eq!(answer["ok"], true, "{answer}");
+    assert_eq!(closed(&mut socket).await, 3000);
+    assert!(app.lobby.is_attached("r"), "it is waited for, with another token");
+}
