@@ -51,7 +51,11 @@ impl Application {
     }
 
     pub(crate) async fn say(&self, message: Value) {
-        self.to.send(Heard::Text(message.to_string())).await.unwrap();
+        self.send(&message.to_string()).await;
+    }
+
+    pub(crate) async fn send(&self, text: &str) {
+        self.to.send(Heard::Text(text.to_owned())).await.unwrap();
     }
 
     /// Closes the WebSocket.
