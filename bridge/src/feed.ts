@@ -14,7 +14,8 @@ export interface Published {
 
 /** What a feed says to the recorder. */
 export interface Voice {
-  request(method: string, data: Data): Promise<Data>;
+  /** `withdrawn`: it is not asked any more. */
+  request(method: string, data: Data, withdrawn: AbortSignal): Promise<Data>;
   notify(method: string, data: Data): void;
   failed(error: Error): void;
 }
@@ -28,6 +29,8 @@ interface Entry {
 
 /** What one recording receives: its transport and its consumers. */
 export class Feed {
+  /** The recorder's name here. */
+  readonly recorderId: string;
   readonly recordingId: string;
   readonly layers: 'max' | 'all';
   observing = false;
@@ -49,7 +52,8 @@ export class Feed {
     if (layers !== 'max' && layers !== 'all') throw new Refusal(400, 'layers must be max or all');
     this.layers = layers;
     const recorder = isData(attach['recorder']) ? attach['recorder'] : {};
-    this.recordingId = String(recorder['id'] ?? '').replace(/^tureen-/, '');
+    this.recorderId = String(recorder['id'] ?? '');
+    this.recordingId = this.recorderId.replace(/^tureen-/, '');
   }
 
   async request(method: string, data: Data): Promise<Data> {
@@ -201,24 +205,28 @@ export class Feed {
       appData: { tureen: this.recordingId },
     });
     // Excluded, or closed, while mediasoup made it.
-    if (!this.#wants(published)) {
+    if (!this.#wants(published) || consumer.closed) {
       consumer.close();
       return;
     }
     this.#consumers.set(consumer.id, { consumer, published, layer, layers: consumer.currentLayers });
     this.#follow(consumer);
+    // What closes before it is answered must not be offered later, after a state without it: nobody would close it then.
+    const withdrawn = new AbortController();
+    consumer.observer.once('close', () => withdrawn.abort());
+    const offer = {
+      consumerId: consumer.id,
+      producerId: producer.id,
+      peerId: published.peerId,
+      kind: consumer.kind,
+      source: published.source,
+      type: consumer.type,
+      rtpParameters: consumer.rtpParameters,
+      producerPaused: consumer.producerPaused,
+      ...(layer !== undefined && { spatialLayer: layer }),
+    };
     try {
-      await this.voice.request('newConsumer', {
-        consumerId: consumer.id,
-        producerId: producer.id,
-        peerId: published.peerId,
-        kind: consumer.kind,
-        source: published.source,
-        type: consumer.type,
-        rtpParameters: consumer.rtpParameters,
-        producerPaused: consumer.producerPaused,
-        ...(layer !== undefined && { spatialLayer: layer }),
-      });
+      await this.voice.request('newConsumer', offer, withdrawn.signal);
     } catch (error) {
       // Not wanted; told by its own code, so that nothing is told twice.
       this.#consumers.delete(consumer.id);

@@ -25,6 +25,7 @@ const REFUSED_DELAY = 30_000;
 const MOST_BUFFERED = 16 << 20;
 /** Answers that are remembered, for requests that are asked again. */
 const ANSWERS = 256;
+const TOO_LARGE = 'a message is too large to be sent';
 
 /** How long a dropped WebSocket is waited for, by both sides. */
 export const GRACE = 60_000;
@@ -101,8 +102,11 @@ export class Line {
     });
   }
 
-  /** Ask. A pause in the connection only delays the answer; a new session rejects. */
-  request(method: string, data: Data): Promise<Data> {
+  /**
+   * Ask. A pause in the connection only delays the answer; a new session rejects. So does `withdrawn`: what is not
+   * answered by then is not asked again.
+   */
+  request(method: string, data: Data, withdrawn?: AbortSignal): Promise<Data> {
     return new Promise((resolve, reject) => {
       if (this.#closed || this.#session === undefined) {
         reject(new Refusal(409, 'not attached'));
@@ -110,7 +114,14 @@ export class Line {
       }
       const id = this.#nextId++;
       const text = JSON.stringify({ request: true, id, method, data });
+      if (isTooLarge(text)) {
+        reject(new ConnectionError(TOO_LARGE));
+        return;
+      }
       this.#waiting.set(id, { text, resolve, reject });
+      withdrawn?.addEventListener('abort', () => {
+        if (this.#waiting.delete(id)) reject(new Refusal(410, 'withdrawn'));
+      });
       this.#send(text);
     });
   }
@@ -312,8 +323,8 @@ export class Line {
   #send(text: string): void {
     const socket = this.#socket;
     if (!this.#open || socket === undefined || socket.readyState !== WebSocket.OPEN) return;
-    if (text.length > MAX_MESSAGE) {
-      this.owner.failed(new ConnectionError('a message is too large to be sent'));
+    if (isTooLarge(text)) {
+      this.owner.failed(new ConnectionError(TOO_LARGE));
       return;
     }
     socket.send(text, () => {});
@@ -325,4 +336,8 @@ export class Line {
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new Refusal(410, reason));
   }
+}
+
+function isTooLarge(text: string): boolean {
+  return Buffer.byteLength(text) > MAX_MESSAGE;
 }

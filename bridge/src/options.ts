@@ -75,20 +75,23 @@ export interface AttachOptions {
 
 /** Whose a producer is, by the options. Undefined: nobody's whom the recorder may know. */
 export function participantOf(options: AttachOptions, producer: types.Producer): Participant | undefined {
-  const { participants } = options;
-  if (typeof participants === 'function') return participants(producer);
+  if (typeof options.participants === 'function') return options.participants(producer);
   const appData = producer.appData as Record<string, unknown>;
   const string = (name: string) => (typeof appData[name] === 'string' ? (appData[name] as string) : undefined);
   const peerId = string('peerId') ?? producer.id;
-  let names: Names | undefined;
-  if (participants instanceof Map) names = participants.get(peerId);
-  else if (participants !== undefined) names = (participants as Record<string, Names>)[peerId];
+  const names = namesOf(options, peerId);
   return {
     peerId,
     displayName: names?.displayName ?? string('displayName'),
     userId: names?.userId ?? string('userId'),
     source: string('source'),
   };
+}
+
+/** What the options say of a participant, where they have names by peerId. */
+export function namesOf({ participants }: AttachOptions, peerId: string): Names | undefined {
+  if (participants instanceof Map) return participants.get(peerId);
+  return typeof participants === 'object' ? (participants as Record<string, Names>)[peerId] : undefined;
 }
 
 export function passes(filter: Filter | undefined, candidate: Candidate): boolean {

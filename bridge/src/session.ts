@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { Feed, type Published } from './feed.js';
 import { Line, type LineOptions } from './line.js';
-import { type AttachOptions, type Names, participantOf, passes, type Participant, sourceOf } from './options.js';
+import { type AttachOptions, type Names, namesOf, participantOf, passes, type Participant, sourceOf } from './options.js';
 import { type Data, messageOf, NO_RETRY, Refusal, text } from './protocol.js';
 
 export interface SessionEvents {
@@ -20,6 +20,12 @@ export interface SessionEvents {
   closed: [{ reason: string }];
 }
 
+/** mediasoup's observer of something that closes. */
+interface Closing {
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
 interface Known extends Published {
   participant: Participant;
 }
@@ -33,12 +39,14 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Whom the recorder knows. */
   #peers = new Map<string, Names>();
   #names = new Map<string, Names>();
+  /** Who is there by the application's word, whether or not they publish. */
+  #here = new Set<string>();
   #excluded = new Set<string>();
   #closed = false;
-  /** A recording has ended here. */
-  #recorded = false;
-  /** Undoes what was hung on the application's objects. */
-  #undo: (() => void)[] = [];
+  /** The last recording that received, by its recorder's name. */
+  #recorded: string | undefined;
+  /** Undoes what was hung on those of the application's objects that are still there. */
+  #undo = new Set<() => void>();
   #grace: NodeJS.Timeout | undefined;
 
   /** @internal Made by `Recorder.attach`. */
@@ -76,13 +84,31 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#closed;
   }
 
+  /**
+   * A participant is in the room, until `leave`, whether or not they publish. Who was never told of is there while
+   * something of them is recorded.
+   */
+  join(peerId: string, names: Names = {}): void {
+    if (this.#closed) return;
+    this.#here.add(peerId);
+    if (names.displayName !== undefined || names.userId !== undefined) this.update(peerId, names);
+    if (this.#feed?.observing) this.#guard(() => this.#introduce(peerId));
+  }
+
+  /** A participant has left the room. */
+  leave(peerId: string): void {
+    this.#here.delete(peerId);
+    this.#names.delete(peerId);
+    this.#guard(() => this.#settle(peerId));
+  }
+
   /** Record nothing more of a participant, from this moment on. */
   exclude(peerId: string): void {
     this.#excluded.add(peerId);
     for (const [id, known] of this.#known) {
       if (known.peerId === peerId) this.#feed?.unpublish(id);
     }
-    this.#left(peerId);
+    this.#guard(() => this.#settle(peerId));
   }
 
   /** Record a participant again. */
@@ -116,7 +142,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const onTransport = (transport: types.Transport) => {
       const onProducer = (producer: types.Producer) => this.add(producer);
       transport.observer.on('newproducer', onProducer);
-      this.#undo.push(() => transport.observer.off('newproducer', onProducer));
+      this.#undoBeforeClose(transport.observer, () => transport.observer.off('newproducer', onProducer));
     };
     const onClose = () => this.close();
     const onDeath = () => {
@@ -127,31 +153,32 @@ export class Session extends EventEmitter<SessionEvents> {
     router.observer.on('newtransport', onTransport);
     router.observer.on('close', onClose);
     router.prependListener('workerclose', onDeath);
-    this.#undo.push(
-      () => router.observer.off('newtransport', onTransport),
-      () => router.observer.off('close', onClose),
-      () => router.off('workerclose', onDeath),
-    );
+    this.#undo.add(() => {
+      router.observer.off('newtransport', onTransport);
+      router.observer.off('close', onClose);
+      router.off('workerclose', onDeath);
+    });
     // mediasoup lists its transports for its own tests only; where it does, those that are there are watched too.
     const transports = (router as { transportsForTesting?: unknown }).transportsForTesting;
     if (transports instanceof Map) for (const transport of transports.values()) onTransport(transport as types.Transport);
     for (const producer of options.producers ?? []) this.add(producer);
     const { activeSpeakerObserver, audioLevelObserver } = options;
     const speaks = (producer?: types.Producer) => {
-      const known = producer && this.#known.get(producer.id);
-      if (this.#feed?.observing) this.#line.notify('activeSpeaker', { peerId: known && this.#peers.has(known.peerId) ? known.peerId : null });
+      const peerId = producer && this.#known.get(producer.id)?.peerId;
+      const told = peerId !== undefined && this.#peers.has(peerId) && !this.#excluded.has(peerId);
+      if (this.#feed?.observing) this.#line.notify('activeSpeaker', { peerId: told ? peerId : null });
     };
     if (activeSpeakerObserver) {
       const on = ({ producer }: types.ActiveSpeakerObserverDominantSpeaker) => speaks(producer);
       activeSpeakerObserver.on('dominantspeaker', on);
-      this.#undo.push(() => activeSpeakerObserver.off('dominantspeaker', on));
+      this.#undo.add(() => activeSpeakerObserver.off('dominantspeaker', on));
     }
     if (audioLevelObserver) {
       const on = (volumes: types.AudioLevelObserverVolume[]) => speaks(volumes[0]?.producer);
       const silence = () => speaks();
       audioLevelObserver.on('volumes', on);
       audioLevelObserver.on('silence', silence);
-      this.#undo.push(() => audioLevelObserver.off('volumes', on).off('silence', silence));
+      this.#undo.add(() => audioLevelObserver.off('volumes', on).off('silence', silence));
     }
   }
 
@@ -165,13 +192,10 @@ export class Session extends EventEmitter<SessionEvents> {
     const onClose = () => {
       this.#known.delete(producer.id);
       this.#feed?.unpublish(producer.id);
-      this.#guard(() => {
-        const others = [...this.#known.values()].filter((other) => other.peerId === known.peerId);
-        if (!others.some((other) => this.#wanted(other))) this.#left(known.peerId);
-      });
+      this.#guard(() => this.#settle(known.peerId));
     };
     producer.observer.once('close', onClose);
-    this.#undo.push(() => producer.observer.off('close', onClose));
+    this.#undoBeforeClose(producer.observer, () => producer.observer.off('close', onClose));
     this.#offer(known);
   }
 
@@ -191,9 +215,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #offer(known: Known, again = false): void {
     if (!this.#feed?.observing || !this.#wanted(known)) return;
-    if (!this.#peers.has(known.peerId)) {
-      this.#line.notify('peerJoined', this.#joined(known));
-    }
+    this.#introduce(known.peerId, known.participant);
     if (again) this.#feed.publishAgain(known);
     else this.#feed.publish(known);
   }
@@ -202,15 +224,33 @@ export class Session extends EventEmitter<SessionEvents> {
     for (const known of this.#known.values()) this.#guard(() => this.#offer(known));
   }
 
-  #joined({ peerId, participant }: Known): Data {
-    const { displayName, userId } = participant;
-    const names = { displayName, userId, ...this.#names.get(peerId) };
-    this.#peers.set(peerId, names);
-    return person(peerId, names);
+  /** The recorder is told of a participant, or of a name that it lacks. */
+  #introduce(peerId: string, names?: Names): void {
+    const method = this.#peers.has(peerId) ? 'peerUpdated' : 'peerJoined';
+    const told = this.#learn(peerId, names);
+    if (told !== undefined) this.#line.notify(method, told);
   }
 
-  #left(peerId: string): void {
-    if (this.#peers.delete(peerId)) this.#line.notify('peerLeft', { peerId });
+  /** What is new to the recorder of a participant, if anything is. */
+  #learn(peerId: string, names: Names = namesOf(this.options, peerId) ?? {}): Data | undefined {
+    const known = this.#peers.get(peerId);
+    const own = this.#names.get(peerId);
+    const now = {
+      displayName: known?.displayName ?? own?.displayName ?? names.displayName,
+      userId: known?.userId ?? own?.userId ?? names.userId,
+    };
+    if (known && known.displayName === now.displayName && known.userId === now.userId) return undefined;
+    this.#peers.set(peerId, now);
+    return person(peerId, now);
+  }
+
+  /** The recorder is told that a participant has left, if nothing says that they are there. */
+  #settle(peerId: string): void {
+    if (!this.#peers.has(peerId) || this.#here.has(peerId)) return;
+    const publishes = [...this.#known.values()].some((known) => known.peerId === peerId && this.#wanted(known));
+    if (publishes) return;
+    this.#peers.delete(peerId);
+    this.#line.notify('peerLeft', { peerId });
   }
 
   #hello(): Data {
@@ -219,8 +259,9 @@ export class Session extends EventEmitter<SessionEvents> {
       roomId,
       ...(metadata && { metadata }),
       ...(title !== undefined && { title }),
-      // Somebody may have stopped it since: a reconnection does not start it again.
-      ...(record !== undefined && { record: record && !this.#recorded }),
+      ...(record !== undefined && { record }),
+      // Somebody may have stopped it, which the recorder knows: nothing starts by itself then.
+      ...(this.#recorded !== undefined && { recorded: this.#recorded }),
       ...(layers !== undefined && { layers }),
     };
   }
@@ -229,7 +270,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (method === 'attach') {
       this.#stop();
       const voice = {
-        request: (method: string, data: Data) => this.#line.request(method, data),
+        request: (method: string, data: Data, withdrawn: AbortSignal) => this.#line.request(method, data, withdrawn),
         notify: (method: string, data: Data) => this.#line.notify(method, data),
         failed: (error: Error) => this.#failed(error),
       };
@@ -248,12 +289,17 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     if (method !== 'observe') return feed.request(method, data);
     feed.observe(data);
+    this.#recorded = feed.recorderId;
     const peers: Data[] = [];
+    const meet = (peerId: string, names?: Names) => {
+      if (this.#peers.has(peerId)) return;
+      const person = this.#learn(peerId, names);
+      if (person !== undefined) peers.push(person);
+    };
     for (const known of this.#known.values()) {
-      this.#guard(() => {
-        if (this.#wanted(known) && !this.#peers.has(known.peerId)) peers.push(this.#joined(known));
-      });
+      this.#guard(() => this.#wanted(known) && meet(known.peerId, known.participant));
     }
+    for (const peerId of this.#here) this.#guard(() => meet(peerId));
     after(() => {
       if (this.#feed !== feed) return;
       this.#tell('recording', { recordingId: feed.recordingId });
@@ -263,10 +309,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #notification(method: string, data: Data): void {
-    if (method === 'detach') {
-      this.#recorded = true;
-      this.#stop();
-    }
+    if (method === 'detach') this.#stop();
     if (method === 'error') this.#failed(new Error(`the recorder: ${String(data['errorReason'])}`));
   }
 
@@ -304,9 +347,21 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#closed = true;
     clearTimeout(this.#grace);
     this.#stop();
-    for (const undo of this.#undo.splice(0)) undo();
+    for (const undo of this.#undo) undo();
+    this.#undo.clear();
     this.#known.clear();
     this.#tell('closed', { reason });
+  }
+
+  /** What closes needs nothing undone: a room may see many come and go. */
+  #undoBeforeClose(observer: Closing, undo: () => void): void {
+    const onClose = () => this.#undo.delete(undoAll);
+    const undoAll = () => {
+      undo();
+      observer.off('close', onClose);
+    };
+    observer.once('close', onClose);
+    this.#undo.add(undoAll);
   }
 
   /** Nothing of ours, nor of the application's callbacks, reaches the code that called. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Recorder } from '../dist/index.js';
 import { conforms, publish, stage, until } from './stage.mjs';
 
@@ -46,6 +48,42 @@ test('producers from before and from later are offered paused, and resumed by th
   session.update('ann', { displayName: 'Anna' });
   await until('a name', () => desk.told('peerUpdated').length === 1);
   assert.deepEqual(desk.told('peerUpdated'), [{ peerId: 'ann', displayName: 'Anna', userId: 'u1' }]);
+});
+
+test('who was announced stays until the application says that they left', async (t) => {
+  const { router, desk, session } = await stage(t, { participants: new Map([['cleo', { displayName: 'Cleo' }]]) });
+  await once(desk, 'hello');
+  session.join('ann', { displayName: 'Ann' });
+  session.join('cleo');
+  const { peers } = await desk.record(router);
+  assert.deepEqual(peers, [{ peerId: 'ann', displayName: 'Ann' }, { peerId: 'cleo', displayName: 'Cleo' }]);
+  // With and without a camera, or consent.
+  const camera = await publish(router, 'video', { peerId: 'ann' });
+  await until('an offer', () => desk.offers().length === 1);
+  camera.close();
+  await until('its end', () => desk.told('consumerClosed').length === 1);
+  session.exclude('cleo');
+  session.include('cleo');
+  session.join('bob');
+  const sound = await publish(router, 'audio', { peerId: 'bob', userId: 'u2' });
+  await until('their name', () => desk.told('peerUpdated').length === 1);
+  assert.deepEqual(desk.told('peerJoined'), [{ peerId: 'bob' }]);
+  assert.deepEqual(desk.told('peerUpdated'), [{ peerId: 'bob', userId: 'u2' }]);
+  assert.deepEqual(desk.told('peerLeft'), []);
+  // Bob's sound ends later than his stay, and Dan was never announced.
+  session.leave('bob');
+  session.leave('ann');
+  await until('an end', () => desk.told('peerLeft').length === 1);
+  sound.close();
+  const other = await publish(router, 'audio', { peerId: 'dan' });
+  await until('an offer', () => desk.offers().some((one) => one.peerId === 'dan'));
+  other.close();
+  await until('all ends', () => desk.told('peerLeft').length === 3);
+  assert.deepEqual(desk.told('peerLeft').map((one) => one.peerId), ['ann', 'bob', 'dan']);
+  // Who is there is there for the next recording too.
+  desk.tell('detach');
+  await once(session, 'stopped');
+  assert.deepEqual((await desk.record(router)).peers, [{ peerId: 'cleo', displayName: 'Cleo' }]);
 });
 
 test('a recording ends and another begins over the same socket', async (t) => {
@@ -152,6 +190,28 @@ test('what the recorder refuses is closed, and asks for what is not there are re
   desk.on('message', (message) => answers.push(message));
   const answer = await until('an answer', () => answers.find((message) => message.id === 77));
   assert.equal(answer.errorCode, 404);
+});
+
+test('nothing is kept of who has gone, however long the room lives', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc');
+  const { router, desk } = await stage(t);
+  await once(desk, 'hello');
+  await desk.record(router);
+  let transport;
+  router.observer.on('newtransport', (made) => (transport = new WeakRef(made)));
+  const come = async (peerId) => {
+    const producer = new WeakRef(await publish(router, 'audio', { peerId }));
+    return { transport, producer };
+  };
+  const closed = await come('ann');
+  await until('an offer', () => desk.offers().length === 1);
+  closed.transport.deref().close();
+  await until('its end', () => desk.told('peerLeft').length === 1);
+  await until('they are let go', () => {
+    gc();
+    return closed.transport.deref() === undefined && closed.producer.deref() === undefined;
+  });
 });
 
 test('nothing that goes wrong reaches the application', async (t) => {

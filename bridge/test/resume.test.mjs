@@ -39,6 +39,59 @@ test('a dropped WebSocket closes nothing, and what happened meanwhile is told', 
   assert.equal(transport.closed, false, 'media went on');
 });
 
+test('what closes before its offer is answered is not offered later', async (t) => {
+  const { router, desk, session } = await stage(t);
+  await once(desk, 'hello');
+  const consumed = [];
+  router.observer.on('newtransport', (transport) =>
+    transport.observer.on('newconsumer', (consumer) => consumed.push(consumer.producerId)),
+  );
+  await desk.record(router);
+  desk.answer = undefined;
+  // One offer is on its way, and the other can be made only when the connection is back.
+  const sent = await publish(router, 'audio', { peerId: 'bob' });
+  await until('an offer', () => desk.offers().length === 1);
+  const detached = once(session, 'detached');
+  desk.socket.terminate();
+  await detached;
+  const waiting = await publish(router, 'video', { peerId: 'cleo' });
+  await until('it is consumed', () => consumed.includes(waiting.id));
+  sent.close();
+  waiting.close();
+  desk.answer = () => ({ ok: true, data: {} });
+  await once(session, 'attached');
+  const [state] = await until('the state', () => desk.told('state').length === 1 && desk.told('state'));
+  assert.deepEqual(state, { peers: [], consumers: [] });
+  await publish(router, 'audio', { peerId: 'ann' });
+  await until('a later one', () => desk.offers().some((one) => one.peerId === 'ann'));
+  assert.deepEqual(desk.offers().map((one) => one.peerId), ['bob', 'ann'], 'neither of the others');
+});
+
+test('what closes while its offer is being answered is told after it', async (t) => {
+  const { router, desk } = await stage(t);
+  await once(desk, 'hello');
+  await desk.record(router);
+  desk.answer = undefined;
+  const producer = await publish(router, 'audio', { peerId: 'bob' });
+  await until('an offer', () => desk.offers().length === 1);
+  producer.close();
+  await until('its end', () => desk.told('consumerClosed').length === 1);
+  assert.deepEqual(desk.told('consumerClosed'), [{ consumerId: desk.offers()[0].consumerId }]);
+});
+
+test('an offer that is too large to be sent is given up', async (t) => {
+  const participants = ({ appData: { peerId } }) => ({ peerId: peerId === 'long' ? 'é'.repeat(600_000) : peerId });
+  const { router, desk, errors } = await stage(t, { participants });
+  await once(desk, 'hello');
+  await desk.record(router);
+  await publish(router, 'audio', { peerId: 'ann' });
+  await until('an offer', () => desk.offers().length === 1);
+  await publish(router, 'audio', { peerId: 'long' });
+  await until('it is told', () => errors.some((error) => /cannot be recorded: .*too large/.test(error.message)));
+  assert.equal(desk.offers().length, 1);
+  assert.equal(desk.hellos.length, 1, 'the connection stays');
+});
+
 test('a request that is asked again is granted once', async (t) => {
   const { router, desk } = await stage(t);
   await once(desk, 'hello');
@@ -53,8 +106,8 @@ test('a request that is asked again is granted once', async (t) => {
   assert.equal(transports.length, 1);
 });
 
-test('a recorder that does not remember begins anew', async (t) => {
-  const { router, desk, session } = await stage(t);
+test('a recorder that does not remember begins anew, and is told what it has recorded', async (t) => {
+  const { router, desk, session } = await stage(t, { record: true });
   await once(desk, 'hello');
   const transports = [];
   router.observer.on('newtransport', (transport) => transports.push(transport));
@@ -66,6 +119,9 @@ test('a recorder that does not remember begins anew', async (t) => {
   desk.socket.terminate();
   await stopped;
   assert.ok(transports.find((one) => one.appData.tureen).closed, 'the old transport is closed');
+  await until('hello again', () => desk.hellos.length === 2);
+  const told = desk.hellos.map(({ record, recorded }) => ({ record, recorded }));
+  assert.deepEqual(told, [{ record: true, recorded: undefined }, { record: true, recorded: 'tureen-rec-1' }]);
   await desk.record(router);
   await until('an offer again', () => desk.offers().length === 2);
 });
@@ -93,6 +149,19 @@ test('a refusal is told and does not throw', async (t) => {
   desk.socket.terminate();
   await until('an error', () => errors.some((error) => error.code === 401));
   assert.equal(session.closed, false);
+});
+
+test('a connection whose token has expired is made again with a new one', async (t) => {
+  let count = 0;
+  const { desk, session, errors } = await stage(t, {}, { token: () => `token ${++count}` });
+  await once(desk, 'hello');
+  assert.equal(desk.authorization, 'Bearer token 1');
+  await until('it is attached', () => session.attached);
+  const attached = once(session, 'attached');
+  desk.socket.close(3000, 'the token has expired');
+  assert.deepEqual(await attached, [{ resumed: true }]);
+  assert.equal(desk.authorization, 'Bearer token 2');
+  assert.deepEqual(errors, []);
 });
 
 test('the recorder can end a session for good, and the application too', async (t) => {

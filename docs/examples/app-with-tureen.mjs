@@ -19,10 +19,8 @@ export async function start(port = Number(process.env.PORT ?? 3000)) {
 
   async function createRoom(id) {
     const router = await worker.createRouter({ mediaCodecs });
-    const peers = new Map();
-    const participants = ({ appData }) => ({ ...appData, displayName: peers.get(appData.peerId)?.name });
-    const recording = await recorder.attach(router, { roomId: id, webRtcServer, participants });
-    return { id, router, peers, recording };
+    const recording = await recorder.attach(router, { roomId: id, webRtcServer });
+    return { id, router, peers: new Map(), recording };
   }
 
   async function enter(socket, url) {
@@ -33,6 +31,7 @@ export async function start(port = Number(process.env.PORT ?? 3000)) {
     room.peers.get(peerId)?.socket.close();
     tell(room, peer, 'newPeer', { peerId, name });
     room.peers.set(peerId, peer);
+    room.recording.join(peerId, { displayName: name });
     socket.on('message', async (raw) => {
       const { id, method, data = {} } = JSON.parse(raw);
       try {
@@ -45,6 +44,7 @@ export async function start(port = Number(process.env.PORT ?? 3000)) {
       for (const transport of peer.transports.values()) transport.close();
       if (room.peers.get(peerId) !== peer) return;
       room.peers.delete(peerId);
+      room.recording.leave(peerId);
       tell(room, peer, 'peerLeft', { peerId });
       if (room.peers.size > 0) return;
       rooms.delete(roomId);

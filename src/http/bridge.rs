@@ -2,12 +2,14 @@
 //! [`Lobby`] takes texts and gives texts.
 
 use super::App;
+use super::audit::Relayed;
 use super::error::Problem;
 use super::extract::Bearer;
 use super::openapi::params::Handshake;
 use super::openapi::problems::{Refused, TooManyAttached, UpgradeRequired};
-use crate::auth::Action;
-use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Wire};
+use super::sse::valid;
+use crate::auth::{Action, Role, Subject};
+use crate::sfu::bridge::{Heard, Lobby, SUBPROTOCOL, Said, Visitor, Wire};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -16,7 +18,7 @@ use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 
 /// Largest message, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -37,6 +39,8 @@ const NORMAL: u16 = 1000;
 const UNSUPPORTED: u16 = 1003;
 const ABNORMAL: u16 = 1006;
 const TOO_BIG: u16 = 1009;
+/// IANA's code for who is not authorized (any more): come again with a new token.
+const EXPIRED: u16 = 3000;
 
 /// Opens the WebSocket by which an application attaches a room.
 ///
@@ -56,7 +60,7 @@ pub(super) async fn attach(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     bearer.permitted(Action::Attach)?;
-    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip().to_canonical());
+    let from = origin(&extensions);
     let speak = format!("open a WebSocket with the subprotocol {SUBPROTOCOL}");
     let upgrade = |detail: &str| {
         Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
@@ -74,18 +78,28 @@ pub(super) async fn attach(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-attached", detail)
             .header(header::RETRY_AFTER, "10")
     })?;
+    let Subject { user_id, role, expires_at, .. } = bearer.subject;
+    let until = Instant::now() + valid(expires_at);
+    let takes_over = matches!(role, Role::Service | Role::Admin);
+    let visitor = Visitor { user_id: user_id.to_string(), takes_over, from };
     Ok(socket.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         let _permit = permit;
-        pump(socket, lobby, &bearer.subject.user_id, from).await;
+        pump(socket, lobby, visitor, until).await;
     }))
 }
 
-/// Carries messages both ways until either side has enough.
-async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: &str, from: Option<IpAddr>) {
-    let user_id = user_id.to_owned();
+/// Where an application comes from. What stands around a proxy that nobody vouches for, on this machine perhaps, is not
+/// for those whom it lets through.
+fn origin(extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(from) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    extensions.get::<Relayed>().is_none().then(|| from.ip().to_canonical())
+}
+
+/// Carries messages both ways until either side has enough, or the visitor's token is void.
+async fn pump(mut socket: WebSocket, lobby: Lobby, visitor: Visitor, until: Instant) {
     let (to_lobby, incoming) = mpsc::channel(INCOMING);
     let (outgoing, mut said) = mpsc::channel(OUTGOING);
-    tokio::spawn(async move { lobby.receive(&user_id, from, Wire { incoming, outgoing }).await });
+    tokio::spawn(async move { lobby.receive(&visitor, Wire { incoming, outgoing }).await });
     let mut ticks = interval_at(Instant::now() + PING, PING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
@@ -96,6 +110,7 @@ async fn pump(mut socket: WebSocket, lobby: Lobby, user_id: &str, from: Option<I
                 take(frame, &to_lobby).await
             }
             one = said.recv() => say(one, &mut socket).await,
+            () = sleep_until(until) => Err(End::Close(EXPIRED, "the token has expired".to_owned())),
             _ = ticks.tick() => {
                 if heard.elapsed() > DEAD {
                     Err(End::Gone(format!("nothing heard for {} s", DEAD.as_secs())))

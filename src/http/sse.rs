@@ -112,7 +112,7 @@ impl Line {
 }
 
 /// How long until a token is void; a month at most, which is for ever to a connection.
-fn valid(until: WallTime) -> Duration {
+pub(super) fn valid(until: WallTime) -> Duration {
     let left = u64::try_from(until.since(SystemClock.wall())).unwrap_or(0);
     Duration::from_micros(left).min(LONGEST)
 }

@@ -89,7 +89,7 @@ pub(super) struct Start {
     #[serde(default)]
     #[schema(exclusive_minimum = 0, maximum = 604_800)]
     idle_timeout: Option<f64>,
-    /// Seconds without anybody else in the room after which it leaves; 300 unless it is said.
+    /// Seconds without anybody else in the room after which it leaves; 300 unless it is said, and never by `bridge`.
     #[serde(default)]
     #[schema(exclusive_minimum = 0, maximum = 604_800)]
     alone_timeout: Option<f64>,
@@ -246,12 +246,14 @@ fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartR
     if let Some(name) = NOT_YET.iter().find(asked) {
         return Err(Problem::field(name, "is not supported by this version"));
     }
+    let source = source(body.source, mediasoup)?;
+    let usual = Limits::usual(&source);
     Ok(StartRequest {
         room_id: body.room_id,
         title: body.title,
         description: body.description.filter(|text| !text.is_empty()),
         started_by: user_id.to_owned(),
-        source: source(body.source, mediasoup)?,
+        source,
         layers: body.layers.as_deref().map_or(Ok(Layers::Max), layers)?,
         rules: Rules {
             participants: names("participants", body.participants)?,
@@ -271,7 +273,7 @@ fn checked(body: Start, user_id: &str, mediasoup: Option<&Url>) -> Result<StartR
         limits: Limits {
             max_duration: seconds("max_duration", body.max_duration)?,
             idle: seconds("idle_timeout", body.idle_timeout)?,
-            alone: seconds("alone_timeout", body.alone_timeout)?.or(Limits::usual().alone),
+            alone: seconds("alone_timeout", body.alone_timeout)?.or(usual.alone),
             reconnect: seconds("reconnect_timeout", body.reconnect_timeout)?,
         },
         parallel: body.allow_parallel,

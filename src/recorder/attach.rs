@@ -113,6 +113,11 @@ impl Way {
         Ok(Joined { room, peer, events, transport_id, peers })
     }
 
+    /// The recorder's name in the room.
+    fn name(&self) -> String {
+        sfu::recorder_name(self.recording)
+    }
+
     /// The room, and where its media may be.
     async fn connect(&self) -> Result<(Box<dyn Room>, Reach), Error> {
         let mode = self.source.mode();
@@ -129,7 +134,8 @@ impl Way {
             site,
             origin: None,
             room_id: self.room_id.clone(),
-            peer_id: sfu::recorder_name(self.recording),
+            // Unique, so that two recorders of one room do not push each other out.
+            peer_id: self.name(),
             display_name: display_name.clone().unwrap_or_else(|| "Recorder".to_owned()),
             join: Map::new(),
         };
@@ -151,8 +157,7 @@ impl Way {
 
     /// The room that an application has attached. It says where its media is, which may be around where it came from.
     async fn visit(&self) -> Result<(Box<dyn Room>, Reach), Error> {
-        let name = sfu::recorder_name(self.recording);
-        let room = self.lobby.enter(&self.room_id, &name, self.layers, PATIENCE).await;
+        let room = self.lobby.enter(&self.room_id, &self.name(), self.layers, PATIENCE).await;
         let (room, from) = room.map_err(from_sfu)?;
         let reach = from.map_or_else(|| self.peer.reach.clone(), |from| self.peer.reach.around(&[from]));
         Ok((Box::new(room), reach))

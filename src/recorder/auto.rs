@@ -3,10 +3,13 @@
 
 use super::attach::SourceSpec;
 use super::error::Error;
+use super::link;
 use super::request::StartRequest;
 use super::rules::{Limits, Rules};
-use super::supervisor::Supervisor;
+use super::supervisor::{Started, Supervisor};
 use super::unasked;
+use crate::catalog::{self, EndedBy};
+use crate::id::RecordingId;
 use crate::sfu::bridge::Arrival;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
@@ -103,33 +106,101 @@ impl Cause {
     }
 }
 
+/// Starts a recording as soon as one can start, for as long as the room is attached.
 async fn start(supervisor: Supervisor, arrival: Arrival, cause: Cause) {
-    let room_id = arrival.room_id.clone();
-    let request = StartRequest {
+    let gone = arrival.gone.clone();
+    let recorded = arrival.recorded;
+    let mut before = recorded;
+    let request = request(arrival);
+    let room_id = &request.room_id;
+    let mut attempt = 0;
+    while !gone.is_cancelled() && !supervisor.is_ending() {
+        match begin(&supervisor, &request, before, recorded).await {
+            Ok(Some(started)) => {
+                tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself");
+                let audit = supervisor.0.means.audit.as_ref();
+                unasked::began(audit, started.recording_id, room_id, cause);
+                return;
+            }
+            Ok(None) => return,
+            // It goes on over this bridge, or is that of the room before and about to end. Another process's is looked at
+            // again after the pause.
+            Err(Error::AlreadyRecording(running) | Error::Catalog(catalog::Error::RoomBusy { running })) => {
+                before = Some(running);
+                tokio::select! {
+                    _ = supervisor.ended(running) => {}
+                    () = gone.cancelled() => {}
+                }
+            }
+            Err(error @ (Error::LayersUnsupported(_) | Error::BadSource(_) | Error::Reach(_))) => {
+                tracing::error!(room.id = %room_id, %error, "a recording cannot start by itself");
+                return;
+            }
+            Err(error) if attempt == 0 => {
+                tracing::error!(room.id = %room_id, %error, "a recording could not start by itself; it is tried again");
+            }
+            Err(error) => {
+                tracing::info!(room.id = %room_id, attempt, %error, "a recording cannot start by itself yet");
+            }
+        }
+        attempt += 1;
+        tokio::select! {
+            () = tokio::time::sleep(link::before(attempt)) => {}
+            () = gone.cancelled() => {}
+        }
+    }
+}
+
+/// Starts it, unless somebody, or a limit, has ended the one `before` it: then it is not wanted. One without a row has
+/// never begun, unless the application was `recorded` by it: then it was erased.
+async fn begin(
+    supervisor: &Supervisor,
+    request: &StartRequest,
+    before: Option<RecordingId>,
+    recorded: Option<RecordingId>,
+) -> Result<Option<Started>, Error> {
+    if let Some(id) = before {
+        let row = supervisor.0.means.catalog.recording(id).await?;
+        let wanted = match row {
+            Some(row) => row.room_id == request.room_id && row.ended_by.is_none_or(leads_on),
+            None => before != recorded,
+        };
+        if !wanted {
+            return Ok(None);
+        }
+    }
+    supervisor.start(request.clone()).await.map(Some)
+}
+
+/// What ended so was not to end.
+fn leads_on(by: EndedBy) -> bool {
+    match by {
+        EndedBy::Room | EndedBy::ReconnectTimeout | EndedBy::Storage | EndedBy::Interruption => true,
+        EndedBy::Stop | EndedBy::MaxDuration | EndedBy::AloneTimeout | EndedBy::IdleTimeout => false,
+    }
+}
+
+fn request(arrival: Arrival) -> StartRequest {
+    let source = SourceSpec::Bridge { url: None };
+    StartRequest {
         title: arrival.title.unwrap_or_else(|| arrival.room_id.clone()),
         room_id: arrival.room_id,
         description: None,
         started_by: arrival.user_id,
-        source: SourceSpec::Bridge { url: None },
+        limits: Limits::usual(&source),
+        source,
         layers: arrival.layers,
         rules: Rules::default(),
-        limits: Limits::usual(),
         parallel: false,
         idempotency_key: None,
         metadata: Value::Object(arrival.metadata),
         webhooks: Vec::new(),
-    };
-    match supervisor.start(request).await {
-        Ok(started) => {
-            tracing::info!(recording.id = %started.recording_id, room.id = %room_id, "started by itself");
-            let audit = supervisor.0.means.audit.as_ref();
-            unasked::began(audit, started.recording_id, &room_id, cause);
-        }
-        // An application that attaches anew while its recording goes on.
-        Err(Error::AlreadyRecording(_)) => {}
-        Err(error) => tracing::error!(room.id = %room_id, %error, "a recording could not start by itself"),
     }
 }
+
+#[cfg(test)]
+#[path = "auto_tests.rs"]
+mod starting;
 
 #[cfg(test)]
 mod tests {

@@ -221,22 +221,26 @@ impl Up {
 }
 
 impl Joining {
-    fn begin(way: &Way, attempt: u32, before: Option<oneshot::Receiver<Up>>) -> Self {
-        let (way, pause) = (way.clone(), pause(attempt));
+    fn begin(way: &Way, attempt: u32, hand: Option<oneshot::Receiver<Up>>) -> Self {
+        let (way, pause) = (way.clone(), before(attempt));
         Self(tokio::spawn(async move {
-            if let Some(before) = before
-                && let Ok(up) = before.await
+            if let Some(hand) = hand
+                && let Ok(up) = hand.await
             {
                 up.leave().await;
             }
-            tokio::time::sleep(jittered(pause)).await;
+            tokio::time::sleep(pause).await;
             let joined = tokio::time::timeout(ATTEMPT, way.join()).await;
             joined.unwrap_or_else(|_| Err(Error::SfuUnreachable("no answer in time".to_owned())))
         }))
     }
 }
 
-/// Before an attempt, from 0.
+/// The pause before an attempt, from 0.
+pub(super) fn before(attempt: u32) -> Duration {
+    jittered(pause(attempt))
+}
+
 fn pause(attempt: u32) -> Duration {
     match attempt {
         0 => Duration::ZERO,

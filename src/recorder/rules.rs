@@ -1,5 +1,6 @@
 //! What of a room is recorded, and when a recording ends by itself.
 
+use super::attach::SourceSpec;
 use crate::media::Kind;
 use crate::session::{Consumer, Source};
 use serde::{Deserialize, Serialize};
@@ -60,10 +61,12 @@ pub struct Limits {
 const ALONE: Duration = Duration::from_secs(300);
 
 impl Limits {
-    /// Those of a recording that nobody set any for.
+    /// Those of a recording that nobody set any for. A bridge's application may tell only of those who publish, and ends
+    /// its room itself: the recorder does not keep it alive.
     #[must_use]
-    pub fn usual() -> Self {
-        Self { alone: Some(ALONE), ..Self::default() }
+    pub fn usual(source: &SourceSpec) -> Self {
+        let alone = (!matches!(source, SourceSpec::Bridge { .. })).then_some(ALONE);
+        Self { alone, ..Self::default() }
     }
 }
 
@@ -107,6 +110,16 @@ mod tests {
         assert_eq!(admitted(json!({ "kinds": ["audio"] })), (true, false));
         assert_eq!(admitted(json!({ "sources": ["camera", "screen"] })), (false, true));
         assert_eq!(admitted(json!({ "kinds": ["audio"], "sources": ["camera"] })), (false, false));
+    }
+
+    #[test]
+    fn nobody_is_alone_over_a_bridge_unless_it_is_asked_for() {
+        let usual = |source: serde_json::Value| Limits::usual(&serde_json::from_value(source).unwrap());
+        assert_eq!(usual(json!({ "mode": "protoo", "url": "ws://h/" })).alone, Some(ALONE));
+        assert_eq!(usual(json!({ "mode": "http", "url": "http://h/" })).alone, Some(ALONE));
+        for url in [json!(null), json!("ws://h/")] {
+            assert_eq!(usual(json!({ "mode": "bridge", "url": url })), Limits::default());
+        }
     }
 
     #[test]

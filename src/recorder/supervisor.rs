@@ -434,6 +434,11 @@ impl Supervisor {
         self.running().keys().copied().collect()
     }
 
+    /// [`shutdown`](Self::shutdown) was called.
+    pub(super) fn is_ending(&self) -> bool {
+        self.0.tasks.is_closed()
+    }
+
     /// Ends everything, or lets it go, and waits until it is stored.
     pub async fn shutdown(&self, how: Shutdown) {
         for (id, running) in self.running().iter() {

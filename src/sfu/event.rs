@@ -4,7 +4,7 @@ use crate::id::RecordingId;
 use crate::session::Consumer;
 
 /// What a recorder's name in a room begins with.
-const RECORDER: &str = "tureen-";
+pub(super) const RECORDER: &str = "tureen-";
 /// The recording's id behind it, in characters.
 const ID_LENGTH: usize = 36;
 

@@ -34,6 +34,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 const FORWARDED: &str = "x-forwarded-for";
+
+/// In a request's extensions: a proxy that is not trusted has sent it, so that nobody knows from where it comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relayed;
+
 /// Recordings whose rooms are known.
 const ROOMS: usize = 4096;
 /// Longest request id of a client that is kept.
@@ -75,6 +80,8 @@ pub(super) async fn record(State(recorder): State<Recorder>, mut request: Reques
     if let Some(client) = asked.forwarded {
         // For those further in, too, a request comes from where it really comes from.
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
+    } else if request.headers().contains_key(FORWARDED) {
+        request.extensions_mut().insert(Relayed);
     }
     let kind = asked.rule.kind;
     if !recorder.0.audit.appender.ready() && !matches!(kind, Kind::Quiet | Kind::Ending) {

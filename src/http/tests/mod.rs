@@ -5,6 +5,7 @@ mod analytics;
 mod attacks;
 mod audit;
 mod auth;
+mod bridge;
 mod cmcd;
 mod contract;
 mod dash;
@@ -38,6 +39,7 @@ use crate::playback::playlists::Playlists;
 use crate::playback::popular::Popular;
 use crate::playback::rows::Rows;
 use crate::reach::Reach;
+use crate::sfu::bridge::Lobby;
 use crate::storage::Key;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -98,6 +100,7 @@ struct TestApp {
     listeners: Listeners,
     inbox: Inbox,
     edges: Hub,
+    lobby: Lobby,
     contract: Contract,
     paths: Vec<String>,
 }
@@ -136,7 +139,7 @@ impl TestApp {
         let audit = Audit::begin(catalog.clone(), Arc::new(SystemClock), config).await.unwrap();
         let (policy, appender) = (Policy::default(), audit.appender.clone());
         let recorder = supervisor(catalog.clone(), store.clone(), policy, reach.clone(), 8, appender);
-        let edges = recorder.edges().clone();
+        let (edges, lobby) = (recorder.edges().clone(), recorder.lobby().clone());
         let views = Views::new(catalog.clone());
         let places = Places::new(catalog.clone(), rows.clone(), edges.clone());
         let inbox = Inbox::open(views.clone(), places, Duration::from_millis(30));
@@ -169,7 +172,7 @@ impl TestApp {
         let router = router(app, &origins);
         let document = Request::get("/openapi.json").body(Body::empty()).unwrap();
         let contract = Contract(answer(&router, document).await.json());
-        Self { router, audit, closing, listeners, inbox, fixture, edges, paths, contract }
+        Self { router, audit, closing, listeners, inbox, fixture, edges, lobby, paths, contract }
     }
 
     /// The answer, which is as the document says.

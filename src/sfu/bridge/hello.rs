@@ -1,7 +1,9 @@
 //! The first message of an application that comes to us.
 
 use super::VERSION;
+use crate::id::RecordingId;
 use crate::session::Layers;
+use crate::sfu::event::RECORDER;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -24,6 +26,9 @@ pub(super) enum Refusal {
     /// It said it wrongly.
     #[error("hello: {0}")]
     Unreadable(String),
+    /// Somebody else has attached the room, and is there.
+    #[error("an application of another user has attached this room")]
+    Taken,
     /// Many others are here.
     #[error("too many rooms are attached")]
     TooMany,
@@ -35,6 +40,7 @@ impl Refusal {
         match self {
             Self::Version => 426,
             Self::NoHello | Self::Unreadable(_) => 400,
+            Self::Taken => 409,
             Self::TooMany => 503,
         }
     }
@@ -50,6 +56,8 @@ pub(super) struct Hello {
     pub(super) title: Option<String>,
     /// A recording is to start by itself.
     pub(super) record: bool,
+    /// The last recording that took part in this room, by the application's word.
+    pub(super) recorded: Option<RecordingId>,
     pub(super) layers: Layers,
 }
 
@@ -66,6 +74,8 @@ struct Raw {
     title: Option<String>,
     #[serde(default)]
     record: bool,
+    #[serde(default)]
+    recorded: Option<String>,
     #[serde(default)]
     layers: Option<String>,
 }
@@ -96,7 +106,15 @@ pub(super) fn read(data: Value) -> Result<Hello, Refusal> {
         None => Layers::Max,
         Some(name) => Layers::from_name(name).ok_or_else(|| unreadable("layers must be max or all"))?,
     };
-    Ok(Hello { room_id: raw.room_id, session: raw.session, metadata, title, record: raw.record, layers })
+    let recording = |name: &str| name.strip_prefix(RECORDER).and_then(|id| id.parse().ok());
+    let recorded = match raw.recorded.as_deref() {
+        None => None,
+        Some(name) => Some(
+            recording(name).ok_or_else(|| unreadable("recorded must be the id of an attach's recorder"))?,
+        ),
+    };
+    let Raw { room_id, session, record, .. } = raw;
+    Ok(Hello { room_id, session, metadata, title, record, recorded, layers })
 }
 
 #[cfg(test)]
@@ -109,6 +127,9 @@ mod tests {
         let hello = read(json!({"version": 1, "roomId": "r", "record": true, "layers": "all", "later": 1}));
         let hello = hello.unwrap();
         assert_eq!((hello.room_id.as_str(), hello.record, hello.layers), ("r", true, Layers::All));
+        let id = RecordingId::new();
+        let hello = read(json!({"version": 1, "roomId": "r", "recorded": format!("tureen-{id}")}));
+        assert_eq!(hello.unwrap().recorded, Some(id));
         assert_eq!(read(json!({"version": 2, "room": 7})), Err(Refusal::Version));
         for wrong in [
             json!(null),
@@ -117,6 +138,8 @@ mod tests {
             json!({"version": 1, "roomId": " "}),
             json!({"version": 1, "roomId": "r".repeat(600)}),
             json!({"version": 1, "roomId": "r", "layers": "some"}),
+            json!({"version": 1, "roomId": "r", "recorded": "rec-1"}),
+            json!({"version": 1, "roomId": "r", "recorded": true}),
             json!({"version": 1, "roomId": "r", "metadata": [1]}),
             json!({"version": 1, "roomId": "r", "metadata": {"x": "y".repeat(70_000)}}),
             json!({"version": 1, "roomId": "r", "title": "t".repeat(2000)}),

@@ -3,6 +3,7 @@
 use super::hello::{self, Hello, Refusal};
 use super::session::{Heard, Order, Said, Session, Wire};
 use super::{Bridge, Line, VERSION};
+use crate::id::RecordingId;
 use crate::session::Layers;
 use crate::sfu::Error;
 use crate::sfu::envelope::{self, Message};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Rooms attached at one time.
@@ -26,6 +28,17 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Rooms that came and whose coming nobody has heard yet.
 const ARRIVALS: usize = 1024;
 
+/// Who opens a WebSocket.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Whose token they have.
+    pub user_id: String,
+    /// They may take over rooms that others have attached.
+    pub takes_over: bool,
+    /// Where they come from, if that is known.
+    pub from: Option<IpAddr>,
+}
+
 /// A room that was attached.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -35,12 +48,16 @@ pub struct Arrival {
     pub user_id: String,
     /// It wants to be recorded at once.
     pub record: bool,
+    /// The last recording that took part in it, by the application's word.
+    pub recorded: Option<RecordingId>,
     /// A title for its recording.
     pub title: Option<String>,
     /// The application's own data.
     pub metadata: Map<String, Value>,
     /// The layers that a recording is to have.
     pub layers: Layers,
+    /// Cancelled when the room is not attached any more, or anew.
+    pub gone: CancellationToken,
 }
 
 /// Everybody who is here.
@@ -63,8 +80,18 @@ struct Entry {
     user_id: String,
     /// Where the newest WebSocket comes from.
     from: Option<IpAddr>,
+    /// That WebSocket.
+    line: mpsc::WeakSender<Said>,
     /// The session ends when this is dropped.
     orders: mpsc::Sender<Order>,
+}
+
+impl Entry {
+    /// Somebody else's, who is there.
+    fn is_kept_from(&self, visitor: &Visitor) -> bool {
+        let reached = || self.line.upgrade().is_some_and(|line| !line.is_closed());
+        self.user_id != visitor.user_id && !visitor.takes_over && reached()
+    }
 }
 
 impl Default for Lobby {
@@ -141,7 +168,7 @@ impl Lobby {
 
     /// Hears an application's first message and lets it in, or tells it why not. Returns soon: the session goes on by
     /// itself.
-    pub async fn receive(&self, user_id: &str, from: Option<IpAddr>, mut wire: Wire) {
+    pub async fn receive(&self, visitor: &Visitor, mut wire: Wire) {
         let first = timeout(HELLO, wire.incoming.recv()).await;
         let (id, hello) = match first {
             Ok(Some(Heard::Text(text))) => match envelope::parse(&text) {
@@ -154,7 +181,7 @@ impl Lobby {
             Ok(_) => return,
             Err(_) => (None, Err(Refusal::NoHello)),
         };
-        match hello.and_then(|hello| self.let_in(user_id, from, hello)) {
+        match hello.and_then(|hello| self.let_in(visitor, hello, wire.outgoing.downgrade())) {
             Ok((orders, data)) => {
                 let answer = envelope::answered(id.unwrap_or_default(), &data);
                 // A full queue or a session that has just ended: the application comes again.
@@ -162,7 +189,7 @@ impl Lobby {
                 let _ = orders.send(Order::Wire(wire)).await;
             }
             Err(refusal) => {
-                tracing::warn!(user.id = user_id, %refusal, "an application is not let in");
+                tracing::warn!(user.id = visitor.user_id, %refusal, "an application is not let in");
                 let (code, reason) = (refusal.code(), refusal.to_string());
                 if let Some(id) = id {
                     let answer = envelope::rejected(id, u32::from(code), &reason);
@@ -176,20 +203,23 @@ impl Lobby {
     /// The session of an application, new or its own from before, and the answer to its hello.
     fn let_in(
         &self,
-        user_id: &str,
-        from: Option<IpAddr>,
+        visitor: &Visitor,
         hello: Hello,
+        line: mpsc::WeakSender<Said>,
     ) -> Result<(mpsc::Sender<Order>, Value), Refusal> {
         let mut rooms = self.rooms();
         let known = rooms.get_mut(&hello.room_id).filter(|entry| {
             hello.session.as_ref() == Some(&entry.session)
-                && entry.user_id == user_id
+                && entry.user_id == visitor.user_id
                 && !entry.orders.is_closed()
         });
         if let Some(entry) = known {
-            entry.from = from;
+            (entry.from, entry.line) = (visitor.from, line);
             let data = json!({"version": VERSION, "session": entry.session, "resumed": true});
             return Ok((entry.orders.clone(), data));
+        }
+        if rooms.get(&hello.room_id).is_some_and(|entry| entry.is_kept_from(visitor)) {
+            return Err(Refusal::Taken);
         }
         if rooms.len() >= MOST_ROOMS && !rooms.contains_key(&hello.room_id) {
             return Err(Refusal::TooMany);
@@ -197,34 +227,39 @@ impl Lobby {
         let session = Uuid::new_v4().to_string();
         let data = json!({"version": VERSION, "session": session, "resumed": false});
         let (orders, taken) = mpsc::channel(8);
-        let entry =
-            Entry { session: session.clone(), user_id: user_id.to_owned(), from, orders: orders.clone() };
+        let gone = CancellationToken::new();
+        let gone_with_session = gone.clone().drop_guard();
+        let (user_id, from) = (visitor.user_id.clone(), visitor.from);
+        let entry = Entry { session: session.clone(), user_id, from, line, orders: orders.clone() };
         // Whoever had the room before is dropped: the newest knows best.
         rooms.insert(hello.room_id.clone(), entry);
         drop(rooms);
-        tracing::info!(room.id = %hello.room_id, user.id = user_id, "a room is attached");
+        tracing::info!(room.id = %hello.room_id, user.id = visitor.user_id, "a room is attached");
         let running = Session::new(&hello.room_id, self.0.grace);
         let lobby = self.clone();
         let room_id = hello.room_id.clone();
         tokio::spawn(async move {
+            let _gone = gone_with_session;
             let reason = running.run(taken).await;
             lobby.forget(&room_id, &session);
             tracing::info!(room.id = %room_id, %reason, "a room is not attached any more");
         });
-        self.announce(user_id, hello);
+        self.announce(&visitor.user_id, hello, gone);
         Ok((orders, data))
     }
 
-    fn announce(&self, user_id: &str, hello: Hello) {
+    fn announce(&self, user_id: &str, hello: Hello, gone: CancellationToken) {
         self.0.came.send_modify(|count| *count += 1);
         // Nobody may be listening.
         let _ = self.0.arrivals.send(Arrival {
             room_id: hello.room_id,
             user_id: user_id.to_owned(),
             record: hello.record,
+            recorded: hello.recorded,
             title: hello.title,
             metadata: hello.metadata,
             layers: hello.layers,
+            gone,
         });
     }
 

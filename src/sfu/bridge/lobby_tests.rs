@@ -1,68 +1,11 @@
 //! Applications that come, drop their WebSocket, come back or stay away. A test holds the ends of the WebSocket.
 
 use super::super::{Reason, Room};
+use super::testing::{Application, SOON};
 use super::*;
 use crate::session::RtpCapabilities;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-const SOON: Duration = Duration::from_secs(5);
-
-/// An application's end of a WebSocket.
-struct Application {
-    to: mpsc::Sender<Heard>,
-    from: mpsc::Receiver<Said>,
-}
-
-impl Application {
-    async fn come(lobby: &Lobby, user: &str, first: &str) -> Self {
-        let (to, incoming) = mpsc::channel(64);
-        let (outgoing, from) = mpsc::channel(64);
-        to.send(Heard::Text(first.to_owned())).await.unwrap();
-        lobby.receive(user, Some([10, 0, 0, 7].into()), Wire { incoming, outgoing }).await;
-        Self { to, from }
-    }
-
-    /// Comes with this hello; the answer's data.
-    async fn hello(lobby: &Lobby, user: &str, more: Value) -> (Self, Value) {
-        let mut data = json!({"version": 1, "roomId": "r"});
-        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let hello = json!({"request": true, "id": 7, "method": "hello", "data": data});
-        let mut application = Self::come(lobby, user, &hello.to_string()).await;
-        let answer = application.hear().await;
-        assert_eq!((&answer["id"], &answer["ok"]), (&json!(7), &json!(true)), "{answer}");
-        (application, answer["data"].clone())
-    }
-
-    async fn next(&mut self) -> Option<Said> {
-        timeout(SOON, self.from.recv()).await.expect("it says something in time")
-    }
-
-    async fn hear(&mut self) -> Value {
-        match self.next().await {
-            Some(Said::Text(text)) => serde_json::from_str(&text).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn say(&self, message: Value) {
-        self.to.send(Heard::Text(message.to_string())).await.unwrap();
-    }
-
-    /// Answers the next request; answers of the recorder may come before it.
-    async fn answer(&mut self, method: &str, data: Value) -> Value {
-        let request = loop {
-            let said = self.hear().await;
-            if said["response"] != true {
-                break said;
-            }
-        };
-        assert_eq!(request["method"], method, "{request}");
-        self.say(json!({"response": true, "id": request["id"], "ok": true, "data": data})).await;
-        request
-    }
-}
 
 fn router() -> Value {
     json!({"version": 1, "routerRtpCapabilities": {"codecs": []}})
@@ -102,7 +45,7 @@ async fn a_recording_waits_for_its_room_and_takes_part() {
     application.say(json!({"notification": true, "method": "peerJoined", "data": {"peerId": "ann"}})).await;
     assert!(matches!(room.next().await, Event::PeerJoined(_)));
     // What is none of the protocol is told, and nothing else happens.
-    application.to.send(Heard::Text("{\"half".to_owned())).await.unwrap();
+    application.send("{\"half").await;
     assert_eq!(application.hear().await["method"], "error");
 
     // The next recording follows at once, with numbers of its own.
@@ -185,17 +128,15 @@ async fn who_stays_away_or_is_replaced_or_leaves_ends_the_room() {
     assert!(told.contains("did not come back"), "{told}");
     assert!(matches!(room.next().await, Event::Closed(Reason::Lost(_))), "and stays so");
 
-    let (mut old, first) = Application::hello(&lobby, "u", json!({})).await;
+    let (mut old, _) = Application::hello(&lobby, "u", json!({})).await;
     let mut room = enter(&lobby).await.unwrap();
-    // Another's session is not to be had by knowing its name.
-    let session = json!({"session": first["session"]});
-    let (new, answer) = Application::hello(&lobby, "somebody else", session).await;
+    let (new, answer) = Application::hello(&lobby, "u", json!({})).await;
     assert_eq!(answer["resumed"], false);
     assert!(matches!(old.next().await, Some(Said::Close(4000, _))));
     assert!(matches!(room.next().await, Event::Closed(Reason::Lost(_))), "a new session may be joined");
 
     let mut room = enter(&lobby).await.unwrap();
-    new.to.send(Heard::Closed(4000, "lesson over".to_owned())).await.unwrap();
+    new.close(4000, "lesson over").await;
     let ended = Reason::Ended { code: 4000, reason: "lesson over".to_owned() };
     assert_eq!(room.next().await, Event::Closed(ended));
     timeout(SOON, async {
@@ -205,6 +146,31 @@ async fn who_stays_away_or_is_replaced_or_leaves_ends_the_room() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_room_that_somebody_else_has_attached_is_not_taken_over() {
+    let lobby = Lobby::default();
+    let (mut old, first) = Application::hello(&lobby, "u", json!({})).await;
+    let data = json!({"version": 1, "roomId": "r", "session": first["session"]});
+    let hello = json!({"request": true, "id": 7, "method": "hello", "data": data}).to_string();
+    let visitor = |takes_over| Visitor { user_id: "somebody else".to_owned(), takes_over, from: None };
+    let mut refused = Application::visit(&lobby, &visitor(false), &hello).await;
+    assert_eq!(refused.hear().await["errorCode"], 409);
+    assert!(matches!(refused.next().await, Some(Said::Close(4409, _))));
+    // Nothing has come of it.
+    let mut room = enter(&lobby).await.unwrap();
+    let (entered, _) = tokio::join!(room.enter(), old.answer("attach", router()));
+    entered.unwrap();
+
+    // A program of the application may. Another's session is not to be had by knowing its name.
+    let mut new = Application::visit(&lobby, &visitor(true), &hello).await;
+    assert_eq!(new.hear().await["data"]["resumed"], false);
+    assert!(matches!(old.next().await, Some(Said::Close(4000, _))));
+    // Anybody may when nobody is there.
+    drop(new);
+    let (_, answer) = Application::hello(&lobby, "u", json!({})).await;
+    assert_eq!(answer["resumed"], false);
 }
 
 #[tokio::test]

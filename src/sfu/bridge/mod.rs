@@ -15,9 +15,11 @@ mod lobby_tests;
 mod message;
 mod session;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
-pub use lobby::{Arrival, Lobby};
+pub use lobby::{Arrival, Lobby, Visitor};
 pub use session::{Heard, Said, Wire};
 
 use super::line::{Line, read};

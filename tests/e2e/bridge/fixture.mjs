@@ -189,6 +189,11 @@ export async function publish(router, peerId, simulcast) {
   const began = Date.now();
   const pump = setInterval(() => sources.forEach((source) => source.pump(Date.now() - began)), 5);
   return {
+    /** Camera and microphone are switched off. */
+    silence() {
+      clearInterval(pump);
+      for (const { producer } of sources) producer.close();
+    },
     async leave() {
       clearInterval(pump);
       // What was sent last is on its way to the recorder still.

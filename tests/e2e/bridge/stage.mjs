@@ -81,6 +81,7 @@ const commands = {
     socket.close();
     return ledgers;
   },
+  silence: async ({ peer }) => peers.get(peer).media.silence(),
   exclude: async ({ peer }) => (await room()).recording.exclude(peer),
   include: async ({ peer }) => (await room()).recording.include(peer),
   seen: async () => ({ heard, peers: await Promise.all([...peers.values()].map(({ ask }) => ask('peers'))) }),

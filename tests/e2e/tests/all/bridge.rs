@@ -56,6 +56,19 @@ impl Scene {
             .await
     }
 
+    /// Waits until nothing of a participant has come for a while.
+    async fn off(&self, id: &str, peer: &str, micros: i64) -> Value {
+        let off = |gap: &Value| gap["cause"] == "off" && gap["duration_us"].as_i64() >= Some(micros);
+        self.recorder
+            .manifest_until("they are off", id, Duration::from_secs(20), |manifest| {
+                track(manifest, peer, "audio")["gaps"]
+                    .as_array()
+                    .and_then(|gaps| gaps.last())
+                    .is_some_and(off)
+            })
+            .await
+    }
+
     async fn gone(&self, id: &str, peer: &str) {
         self.recorder
             .manifest_until("they left", id, Duration::from_secs(10), |manifest| {
@@ -192,14 +205,17 @@ async fn failure_32_a_websocket_that_is_away_for_10_s_loses_no_media_and_the_rec
         (app.told("detached").await.len() == 1).then_some(())
     })
     .await;
-    // Somebody comes and somebody is there, while nobody can be told.
+    // Somebody comes and goes, and somebody comes and stays, while nobody can be told.
+    app.publish("mary").await;
+    app.leave("mary").await;
     app.publish("grace").await;
     let so_far = scene.recorder.manifest(&id).await;
     let so_far = track(&so_far, "ada", "audio")["duration_us"].as_i64().unwrap();
     let manifest = scene.recorded(&id, "ada", so_far + 10_000_000).await;
     assert!(participant(&manifest, "grace").is_none(), "the socket is away: {manifest}");
     assert!(scene.road.mend(), "it was tried meanwhile");
-    scene.recorded(&id, "grace", 2_000_000).await;
+    let manifest = scene.recorded(&id, "grace", 2_000_000).await;
+    assert!(participant(&manifest, "mary").is_none(), "who came and went is not there for ever: {manifest}");
     assert_eq!(app.told("attached").await.last(), Some(&json!({"name": "attached", "resumed": true})));
     assert_eq!(app.told("recording").await.len(), 1, "one and the same");
 
@@ -208,9 +224,10 @@ async fn failure_32_a_websocket_that_is_away_for_10_s_loses_no_media_and_the_rec
         let ids: Vec<&Value> = list.as_array().unwrap().iter().map(|peer| &peer["peerId"]).collect();
         assert_eq!(ids, [&json!("ada"), &json!("grace")], "nobody else is in the room");
     }
-    let heard = seen["heard"].as_array().unwrap().iter().filter(|told| told["method"] != "welcome");
+    let heard = seen["heard"].as_array().unwrap().iter();
+    let of_others = heard.filter(|told| told["method"] != "welcome" && told["data"]["peerId"] != "mary");
     assert_eq!(
-        heard.cloned().collect::<Value>(),
+        of_others.cloned().collect::<Value>(),
         json!([{"to": "ada", "method": "newPeer", "data": {"peerId": "grace", "name": "grace's name"}}]),
         "and nobody else was ever told of"
     );
@@ -284,8 +301,9 @@ async fn whoever_is_excluded_in_mid_call_is_not_recorded_any_more() {
     let id = scene.record().await;
     scene.recorded(&id, "eve", 1_000_000).await;
     app.ask("exclude", json!({"peer": "eve"})).await;
-    scene.gone(&id, "eve").await;
-    let at = track(&scene.recorder.manifest(&id).await, "eve", "audio")["samples"].as_u64().unwrap();
+    let manifest = scene.off(&id, "eve", 1).await;
+    assert!(participant(&manifest, "eve").unwrap()["left_at"].is_null(), "she is there: {manifest}");
+    let at = track(&manifest, "eve", "audio")["samples"].as_u64().unwrap();
     let ada = track(&scene.recorder.manifest(&id).await, "ada", "audio")["duration_us"].as_i64().unwrap();
     scene.recorded(&id, "ada", ada + 2_000_000).await;
     let manifest = scene.recorder.manifest(&id).await;
@@ -300,6 +318,22 @@ async fn whoever_is_excluded_in_mid_call_is_not_recorded_any_more() {
     let manifest = scene.recorder.manifest(&id).await;
     assert_eq!(tracks_of(participant(&manifest, "eve").unwrap()).len(), 2, "the same tracks go on");
     scene.recorder.stop(&id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_switches_everything_off_has_not_left() {
+    let scene = Scene::new().await;
+    scene.app.publish("ada").await;
+    let body = json!({"room_id": ROOM, "title": "Lesson", "source": {"mode": "bridge"}, "alone_timeout": 2});
+    let (status, answer) = scene.recorder.call(Method::POST, "/api/v1/recordings/start", Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let id = answer["recording_id"].as_str().unwrap();
+    scene.recorded(id, "ada", 1_000_000).await;
+    scene.app.ask("silence", json!({"peer": "ada"})).await;
+    let manifest = scene.off(id, "ada", 4_000_000).await;
+    assert!(participant(&manifest, "ada").unwrap()["left_at"].is_null(), "{manifest}");
+    assert_eq!(manifest["recording"]["status"], "recording", "nobody is alone: {manifest}");
+    scene.recorder.stop(id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -388,7 +422,7 @@ async fn a_simulcast_that_the_application_excludes_and_includes_is_one_timeline(
     a_simulcast_leaves_and_returns(async |scene, id, what| {
         scene.app.ask(what, json!({"peer": "ada"})).await;
         if what == "exclude" {
-            scene.gone(id, "ada").await;
+            scene.off(id, "ada", 1).await;
         }
     })
     .await;
