@@ -3,7 +3,7 @@
 
 use super::events::append;
 use super::{
-    Catalog, Error, Gap, NewEvent, NewParticipant, NewRun, NewSegment, participants, segments, tracks,
+    Catalog, Error, Gap, Names, NewEvent, NewParticipant, NewRun, NewSegment, participants, segments, tracks,
 };
 use crate::id::{ParticipantId, TrackId};
 use crate::time::{Ticks, WallTime};
@@ -14,6 +14,8 @@ use serde_json::Value;
 pub enum Change<'a> {
     /// Somebody is in the room.
     Participant(&'a NewParticipant),
+    /// Somebody has other names.
+    Names(&'a Names),
     /// Somebody left it.
     Left(ParticipantId, WallTime),
     /// Somebody who had left is back.
@@ -40,6 +42,7 @@ impl Catalog {
         for change in changes {
             match *change {
                 Change::Participant(new) => participants::put_participant(&mut all, new).await?,
+                Change::Names(names) => participants::set_names(&mut all, names).await?,
                 Change::Left(id, at) => participants::set_left(&mut all, id, Some(at)).await?,
                 Change::Returned(id) => participants::set_left(&mut all, id, None).await?,
                 Change::Run(new) => segments::put_run(&mut all, new).await?,
@@ -54,8 +57,10 @@ impl Catalog {
         }
         all.commit().await?;
         for change in changes {
-            if let Change::Participant(new) = change {
-                self.generations.changed(new.recording);
+            match change {
+                Change::Participant(NewParticipant { recording, .. })
+                | Change::Names(Names { recording, .. }) => self.generations.changed(*recording),
+                _ => {}
             }
         }
         self.told(events.len());

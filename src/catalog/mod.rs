@@ -55,8 +55,8 @@ pub use recorders::Watch;
 pub use repeat::{DeadFilter, Replay};
 pub use sharing::{MOST_SHARES, NewShare, Share, Shared, Standing, With};
 pub use types::{
-    Cause, Finish, Gap, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack, PartTarget,
-    Participant, Pause, Recording, Run, Segment, Shown, Status, Totals, Track, Turn,
+    Cause, Finish, Gap, Names, NewParticipant, NewRecording, NewRun, NewSegment, NewTarget, NewTrack,
+    PartTarget, Participant, Pause, Recording, Run, Segment, Shown, Status, Totals, Track, Turn,
 };
 pub use viewer::Viewer;
 pub use viewing::{

@@ -2,7 +2,7 @@
 
 use super::row::{Connection, Row, now, parsed, wall, wall_option};
 use super::statement::sql;
-use super::{Catalog, Error, NewParticipant, Participant};
+use super::{Catalog, Error, Names, NewParticipant, Participant};
 use crate::id::{ParticipantId, RecordingId};
 use crate::time::WallTime;
 use sqlx::Row as _;
@@ -36,6 +36,19 @@ pub(super) async fn set_left(
         .bind(now())
         .execute(change)
         .await?;
+    if changed == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
+}
+
+/// Somebody is called otherwise.
+pub(super) async fn set_names(change: &mut Connection, names: &Names) -> Result<(), Error> {
+    let changed = sql("UPDATE recording_participants SET display_name = $2, user_id = $3, updated_at = $4
+         WHERE id = $1")
+    .bind(names.participant.to_string())
+    .bind(&names.display_name)
+    .bind(names.user_id.as_deref())
+    .bind(now())
+    .execute(change)
+    .await?;
     if changed == 0 { Err(Error::Missing { what: "participant" }) } else { Ok(()) }
 }
 

@@ -13,6 +13,7 @@ on_both![
     every_way_to_end_is_kept_and_none_of_a_running_recording,
     segments_are_written_all_or_none,
     participants_leave_and_return,
+    a_participant_is_renamed_and_whoever_may_see_is_known_anew,
     lists_filter_and_page,
     lists_know_participants_and_states,
     purging_leaves_no_row_behind,
@@ -219,6 +220,28 @@ async fn participants_leave_and_return(database: Database) {
     catalog.end_track(track, WallTime(102_000_000), Some("B-frames".to_owned())).await.unwrap();
     assert_eq!(catalog.tracks(recording).await.unwrap()[0].error.as_deref(), Some("B-frames"));
     let unknown = catalog.participant_left(ParticipantId::new(), WallTime(0)).await;
+    assert!(matches!(unknown, Err(Error::Missing { what: "participant" })));
+}
+
+async fn a_participant_is_renamed_and_whoever_may_see_is_known_anew(database: Database) {
+    let catalog = database.open().await;
+    let (recording, participant, _) = with_track(&catalog).await;
+    let standing = async || catalog.standing(recording, "user-2", "student", None).await.unwrap().unwrap();
+    let generation = catalog.generation(recording);
+    assert!(!standing().await.participant);
+    let names = Names {
+        participant,
+        recording,
+        display_name: "Ada Lovelace".to_owned(),
+        user_id: Some("user-2".to_owned()),
+    };
+    catalog.write(&[Change::Names(&names)], &[]).await.unwrap();
+    let row = catalog.participants(recording).await.unwrap().remove(0);
+    assert_eq!((row.display_name.as_str(), row.user_id.as_deref()), ("Ada Lovelace", Some("user-2")));
+    assert!(standing().await.participant);
+    assert!(catalog.generation(recording) > generation, "what was concluded before is dropped");
+    let unknown = Names { participant: ParticipantId::new(), ..names };
+    let unknown = catalog.write(&[Change::Names(&unknown)], &[]).await;
     assert!(matches!(unknown, Err(Error::Missing { what: "participant" })));
 }
 

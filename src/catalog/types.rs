@@ -220,6 +220,19 @@ pub struct NewParticipant {
     pub joined_at: WallTime,
 }
 
+/// What a participant is called by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Who.
+    pub participant: ParticipantId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// For people; may be empty.
+    pub display_name: String,
+    /// The application's identifier of the user, if it told one.
+    pub user_id: Option<String>,
+}
+
 /// Somebody who is or was in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Participant {

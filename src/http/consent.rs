@@ -18,13 +18,15 @@ use utoipa::ToSchema;
 pub(super) struct Consent {
     #[schema(value_type = Uuid)]
     recording_id: RecordingId,
-    peer_id: String,
+    /// Whom it concerns: several, if a user is there with several devices.
+    peer_ids: Vec<String>,
     recorded: bool,
     message: String,
 }
 
 /// Takes somebody out of a running recording.
 ///
+/// They are named by an id of the manifest, a peer id or a user id: then all devices of theirs, and those that come later.
 /// Nothing of them that arrives after the answer is stored, and the choice is kept, over a restart too.
 #[utoipa::path(
     post, path = "/{id}/participants/{participant}/exclude", operation_id = "excludeParticipant", tag = "Recordings",
@@ -40,7 +42,7 @@ pub(super) async fn exclude(
     admit(app, bearer, noted, place, false).await
 }
 
-/// Lets somebody into a running recording, again or by name.
+/// Lets somebody into a running recording, again, or although its start did not name them.
 #[utoipa::path(
     post, path = "/{id}/participants/{participant}/include", operation_id = "includeParticipant", tag = "Recordings",
     params(OfParticipant),
@@ -60,15 +62,15 @@ async fn admit(
     State(app): State<App>,
     bearer: Bearer,
     noted: Noted,
-    Place((id, peer_id)): Place<(String, String)>,
+    Place((id, who)): Place<(String, String)>,
     admitted: bool,
 ) -> Result<Json<Consent>, Problem> {
     let id = bearer.permitted_on(&app, Action::Stop, &id).await?;
     let row = app.catalog.recording(id).await?.filter(|row| row.deleted_at.is_none());
     row.ok_or_else(Problem::no_recording)?;
-    noted.target(&peer_id);
-    app.recorder.admit(id, &peer_id, admitted).await?;
+    noted.target(&who);
+    let peer_ids = app.recorder.admit(id, &who, admitted).await?;
     let message = if admitted { "is recorded" } else { "is not recorded any more" };
     let message = format!("the participant {message}");
-    Ok(Json(Consent { recording_id: id, peer_id, recorded: admitted, message }))
+    Ok(Json(Consent { recording_id: id, peer_ids, recorded: admitted, message }))
 }

@@ -4,6 +4,7 @@
 
 use super::attach::{Joined, Way};
 use super::link::{Dark, Heard, Link, Repairs};
+use super::outbox::Request;
 use super::progress::Progress;
 use super::recording::{Action, Recording};
 use super::rules::{Limits, Rules};
@@ -13,8 +14,9 @@ use crate::catalog::{EndedBy, Pause};
 use crate::clock::Clock;
 use crate::peer;
 use crate::session::Consumer;
-use crate::sfu::{self, Offer};
+use crate::sfu::{self, Offer, PeerInfo};
 use crate::time::{Moment, WallTime};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -83,8 +85,8 @@ pub(super) enum Command {
     Pause(oneshot::Sender<Option<Pause>>),
     /// Go on: since when, and after how many microseconds. `None` when it does already.
     Resume(oneshot::Sender<Option<(WallTime, i64)>>),
-    /// A participant's media may be recorded no more, or again.
-    Admit { peer_id: String, admitted: bool, answer: oneshot::Sender<()> },
+    /// The media of whoever is called so may be recorded no more, or again: their peer ids.
+    Admit { who: String, admitted: bool, answer: oneshot::Sender<Vec<String>> },
 }
 
 /// What the actor works with.
@@ -165,6 +167,7 @@ impl Actor {
         match heard {
             Heard::Room(event) => return self.room_event(event, state).await,
             Heard::Peer(0) => self.lost("the peer ended".to_owned(), state),
+            Heard::Answered(request, answer) => self.answered(&request, answer, state),
             Heard::Peer(_) => batch.drain(..).for_each(|event| self.peer_event(event, state)),
             Heard::Joined(joined) => match *joined {
                 Ok(joined) => self.joined(joined, state),
@@ -269,7 +272,8 @@ impl Actor {
     async fn room_event(&mut self, event: sfu::Event, state: &mut Pump) -> Option<End> {
         let now = self.clock.now();
         match event {
-            sfu::Event::PeerJoined(peer) => self.recording.peer_joined(&peer, now, &mut state.actions),
+            sfu::Event::PeerJoined(peer) => self.peer_joined(&peer, state).await,
+            sfu::Event::PeerRenamed(peer) => self.peer_renamed(&peer, state).await,
             sfu::Event::PeerLeft(peer) => self.recording.peer_left(&peer, now, &mut state.actions),
             sfu::Event::ConsumerOffered { token, consumer } => self.consume(token, consumer, state).await,
             sfu::Event::ConsumerPaused(id) => self.recording.consumer_paused(&id, now),
@@ -290,9 +294,27 @@ impl Actor {
         None
     }
 
+    async fn peer_joined(&mut self, peer: &PeerInfo, state: &mut Pump) {
+        // It may be known already, by other names.
+        self.peer_renamed(peer, state).await;
+        self.recording.peer_joined(peer, self.clock.now(), &mut state.actions);
+    }
+
+    /// By a user id that was not known before somebody may be left out, or let in.
+    async fn peer_renamed(&mut self, peer: &PeerInfo, state: &mut Pump) {
+        let before = self.admitted();
+        self.recording.peer_renamed(peer, &mut state.actions);
+        self.admit_only(&before, state).await;
+    }
+
     /// A consumer is no more. What it sent before is taken.
     async fn close(&mut self, id: &str, state: &mut Pump) {
         self.drain(state);
+        self.take_out(id, state).await;
+    }
+
+    /// Nothing of a consumer is taken any more.
+    async fn take_out(&mut self, id: &str, state: &mut Pump) {
         // One that was refused is not known.
         if self.recording.consumer_closed(id, &mut state.actions)
             && let Link::Up(up) = &mut self.link
@@ -312,7 +334,10 @@ impl Actor {
 
     /// `false` when the writer is gone.
     async fn command(&mut self, command: Command, state: &mut Pump) -> bool {
-        self.drain(state);
+        // Not for consent: what waits may have been sent after it was taken back.
+        if !matches!(command, Command::Admit { .. }) {
+            self.drain(state);
+        }
         let now = self.clock.now();
         let (told, stored) = oneshot::channel();
         match command {
@@ -330,11 +355,11 @@ impl Actor {
                     answer.send(resumed)
                 });
             }
-            Command::Admit { peer_id, admitted, answer } => {
-                self.admit(&peer_id, admitted, state).await;
+            Command::Admit { who, admitted, answer } => {
+                let peers = self.admit(&who, admitted, state).await;
                 tokio::spawn(async move {
                     let _ = stored.await;
-                    answer.send(())
+                    answer.send(peers)
                 });
             }
         }
@@ -343,35 +368,59 @@ impl Actor {
         self.carry_out(&mut state.actions).await
     }
 
-    /// Consent is given or taken back. Who is left out is not received from this moment on. Who is let in is offered
-    /// again where the room can do that, and else by joining anew: a consumer that was refused does not come back.
-    async fn admit(&mut self, peer_id: &str, admitted: bool, state: &mut Pump) {
-        let changed = match admitted {
-            true => self.rules.exclude.remove(peer_id),
-            false => self.rules.exclude.insert(peer_id.to_owned()),
-        };
-        if !changed {
-            return;
-        }
-        state.actions.push(Action::Write(Write::Rules(self.recording.id(), self.rules.clone())));
-        if admitted {
-            let Link::Up(up) = &mut self.link else { return };
-            let offered = up.room.offer_again(peer_id).await;
-            match offered {
-                Ok(true) => {}
-                Ok(false) => self.lost("a participant is let in".to_owned(), state),
-                Err(error) => {
-                    self.lost(format!("a participant is let in, and the room says: {error}"), state)
-                }
+    /// Consent is given or taken back, by a participant's id, a peer id or a user id; the peer ids. Who is left out by user id
+    /// stays so with another peer id.
+    async fn admit(&mut self, who: &str, admitted: bool, state: &mut Pump) -> Vec<String> {
+        let (rules, before) = (self.rules.clone(), self.admitted());
+        let peers = self.recording.peers_called(who);
+        for peer_id in &peers {
+            let user_id = self.recording.user_of(peer_id);
+            if admitted {
+                self.rules.include(peer_id, user_id);
+            } else {
+                self.rules.exclude.extend(user_id.filter(|user_id| *user_id == who).map(str::to_owned));
+                self.rules.exclude.insert(peer_id.clone());
             }
-            return;
         }
-        for consumer in self.recording.consumers_of(peer_id) {
-            self.close(&consumer, state).await;
-            if let Link::Up(up) = &mut self.link
-                && let Err(error) = up.room.stop_consumer(&consumer).await
-            {
-                tracing::warn!(%error, "the room goes on sending what is not wanted");
+        if self.rules != rules {
+            state.actions.push(Action::Write(Write::Rules(self.recording.id(), self.rules.clone())));
+            self.admit_only(&before, state).await;
+        }
+        peers.into_iter().collect()
+    }
+
+    /// Peer ids of those in the room who may be recorded.
+    fn admitted(&self) -> BTreeSet<String> {
+        let admits = |peer_id: &&str| self.rules.admits_participant(peer_id, self.recording.user_of(peer_id));
+        self.recording.peers_here().filter(admits).map(str::to_owned).collect()
+    }
+
+    /// Others may be recorded than `before`. Who is left out is not received from this moment on, whether or not the room
+    /// hears of it. Who is let in is offered again where the room can do that.
+    async fn admit_only(&mut self, before: &BTreeSet<String>, state: &mut Pump) {
+        let now = self.admitted();
+        let out = before.difference(&now).flat_map(|peer_id| self.recording.consumers_of(peer_id));
+        let out: Vec<String> = out.collect();
+        for consumer in &out {
+            self.take_out(consumer, state).await;
+        }
+        let Link::Up(up) = &mut self.link else { return };
+        out.into_iter().for_each(|consumer| up.outbox.push(Request::StopConsumer(consumer)));
+        now.difference(before).for_each(|peer_id| up.outbox.push(Request::OfferAgain(peer_id.clone())));
+    }
+
+    /// The room says what it does about a request. Who cannot be offered again is by joining anew: a consumer that was
+    /// refused does not come back.
+    fn answered(&mut self, request: &Request, answer: Result<bool, sfu::Error>, state: &mut Pump) {
+        match (request, answer) {
+            // A room that is over tells so itself.
+            (_, Ok(true) | Err(sfu::Error::Closed)) => {}
+            (Request::StopConsumer(_), answer) => {
+                tracing::warn!(?answer, "the room goes on sending what is not wanted");
+            }
+            (Request::OfferAgain(_), Ok(false)) => self.lost("a participant is let in".to_owned(), state),
+            (Request::OfferAgain(_), Err(error)) => {
+                self.lost(format!("a participant is let in, and the room says: {error}"), state);
             }
         }
     }
@@ -379,7 +428,7 @@ impl Actor {
     /// Arms the receiver first and answers then, because the answer makes the SFU send.
     async fn consume(&mut self, token: Offer, consumer: Consumer, state: &mut Pump) {
         let Link::Up(up) = &mut self.link else { return };
-        if !self.rules.admits(&consumer) {
+        if !self.rules.admits(&consumer, self.recording.user_of(&consumer.peer_id)) {
             tracing::info!(consumer.id = %consumer.id, "a consumer is not to be recorded");
             up.room.reject(token, "not recorded").await;
             return;

@@ -2,6 +2,7 @@
 
 use super::attach::{Joined, Way};
 use super::error::Error;
+use super::outbox::{Outbox, Request};
 use crate::peer::{self, Peer};
 use crate::session::Consumer;
 use crate::sfu::{self, Room};
@@ -66,6 +67,8 @@ pub(super) struct Up {
     events: mpsc::Receiver<peer::Event>,
     /// The id of the receiving transport in the room.
     transport_id: String,
+    /// What the room is told beside all else.
+    pub(super) outbox: Outbox,
     /// The room knows our DTLS fingerprint.
     connected: bool,
     /// The media path is lost.
@@ -109,6 +112,8 @@ pub(super) enum Heard {
     Room(sfu::Event),
     /// So many events of the peer are in the batch. None: the peer is no more.
     Peer(usize),
+    /// The room answered a request of the outbox: `false` where it knows no such request.
+    Answered(Request, Result<bool, sfu::Error>),
     /// An attempt to join came to an end.
     Joined(Box<Result<Joined, String>>),
 }
@@ -117,7 +122,8 @@ impl Link {
     /// Of a room that was joined.
     pub(super) fn up(joined: Joined) -> Self {
         let Joined { room, peer, events, transport_id, .. } = joined;
-        Self::Up(Up { room, peer, events, transport_id, connected: false, dark: None })
+        let outbox = Outbox::default();
+        Self::Up(Up { room, peer, events, transport_id, outbox, connected: false, dark: None })
     }
 
     /// To a room that must be joined, from now on.
@@ -139,9 +145,16 @@ impl Link {
     /// What comes next. Cancel-safe.
     pub(super) async fn next(&mut self, batch: &mut Vec<peer::Event>, most: usize) -> Heard {
         match self {
-            Self::Up(up) => tokio::select! {
-                event = up.room.next() => Heard::Room(event),
-                taken = up.events.recv_many(batch, most) => Heard::Peer(taken),
+            Self::Up(up) => loop {
+                up.outbox.ask(&mut *up.room);
+                return tokio::select! {
+                    event = up.room.next() => Heard::Room(event),
+                    taken = up.events.recv_many(batch, most) => Heard::Peer(taken),
+                    answered = up.outbox.answered() => match answered {
+                        Some((request, answer)) => Heard::Answered(request, answer),
+                        None => continue,
+                    },
+                };
             },
             Self::Down(down) => {
                 let joined = (&mut down.joining.0).await;

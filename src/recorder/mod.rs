@@ -7,11 +7,13 @@
 //! ```
 //!
 //! [`stream`] and [`track`] turn packets into what must be stored, [`layers`] keeps those of one picture together;
-//! [`recording`] knows who is there; [`actor`] pumps;
+//! [`recording`] knows who is there; [`actor`] pumps, and tells rooms by way of an [`outbox`];
 //! [`writer`] stores in order; [`attach`] joins rooms; [`auto`] begins with rooms that wish it; [`supervisor`] starts and stops recordings; [`recovery`] brings back what a killed
 //! process left, [`adopt`] goes on with it.
 
 mod actor;
+#[cfg(test)]
+mod actor_tests;
 pub mod adopt;
 pub mod attach;
 pub mod auto;
@@ -28,6 +30,7 @@ pub mod layers;
 mod link;
 #[cfg(test)]
 mod link_tests;
+mod outbox;
 mod output;
 #[cfg(test)]
 mod pause_tests;

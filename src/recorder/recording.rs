@@ -45,6 +45,9 @@ pub(super) enum Action {
 struct Participant {
     id: ParticipantId,
     here: bool,
+    /// As it is written; empty if there is none.
+    display_name: String,
+    user_id: Option<String>,
 }
 
 struct Source {

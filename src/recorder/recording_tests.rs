@@ -43,6 +43,7 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
         Action::Write(Write::Participant(_)) => Some("joined"),
         Action::Write(Write::ParticipantLeft(..)) => Some("left"),
         Action::Write(Write::ParticipantReturned(_)) => Some("returned"),
+        Action::Write(Write::Names(_)) => Some("named"),
         Action::Write(Write::Track(_)) => Some("track"),
         Action::Write(Write::EndTrack(..)) => Some("end"),
         Action::Write(Write::Media(_, Output::Run(_))) => Some("run"),
@@ -408,4 +409,49 @@ fn turns_of_speakers_lie_on_the_timeline_and_end_with_whoever_spoke() {
         .collect();
     // Two seconds of pause are not on the timeline.
     assert_eq!(turns, [(1000, 2000), (2000, 3000), (4000, 5000), (6000, 7000)]);
+}
+
+#[test]
+fn names_follow_what_is_told_and_what_is_not_told_stays() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    let mut named = |display_name: &str, user_id: Option<&str>, joins: bool| {
+        out.clear();
+        let (id, user_id) = ("ann".to_owned(), user_id.map(str::to_owned));
+        let told = PeerInfo { id, display_name: display_name.to_owned(), user_id };
+        if joins {
+            recording.peer_joined(&told, at(0), &mut out);
+        } else {
+            recording.peer_renamed(&told, &mut out);
+        }
+        let names = out.iter().find_map(|action| match action {
+            Action::Write(Write::Names(names)) => Some((names.display_name.clone(), names.user_id.clone())),
+            _ => None,
+        });
+        (words(&out), names)
+    };
+    let names = |display_name: &str, user_id: Option<&str>| {
+        Some((display_name.to_owned(), user_id.map(str::to_owned)))
+    };
+    assert_eq!(named("Ann", None, false), (vec![], None), "who has not come");
+    // As of a consumer that is offered first; an empty user id is none.
+    assert_eq!(named("", Some(""), true), (vec!["joined"], None));
+    assert_eq!(named("Ann", None, true), (vec!["named"], names("Ann", None)));
+    assert_eq!(named("", Some("user 1"), false), (vec!["named"], names("Ann", Some("user 1"))));
+    assert_eq!(named("Anna", None, false), (vec!["named"], names("Anna", Some("user 1"))));
+    assert_eq!(named("", Some(""), false), (vec![], None));
+    assert_eq!(named("Anna", Some("user 1"), true), (vec![], None), "nothing new");
+    assert_eq!(recording.user_of("ann"), Some("user 1"));
+}
+
+#[test]
+fn names_that_were_told_while_the_room_was_lost_are_known_when_it_is_joined_again() {
+    let mut recording = recording();
+    let mut out = Vec::new();
+    recording.peer_joined(&peer("ann"), at(0), &mut out);
+    recording.lost(&mut out);
+    out.clear();
+    let told = PeerInfo { display_name: "Anna".to_owned(), ..peer("ann") };
+    recording.rejoined(&[told], at(1_000), &mut out);
+    assert_eq!(words(&out), ["named"]);
 }

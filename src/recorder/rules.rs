@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
-    /// Only these participants, by the application's ids.
+    /// Only these participants, by peer id or user id.
     pub participants: BTreeSet<String>,
     /// Never these, whatever else is said: nothing of them is received.
     pub exclude: BTreeSet<String>,
@@ -22,17 +22,30 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Somebody whose media may be recorded.
+    /// Somebody whose media may be recorded, by the application's ids of the peer and, where it is known, of the user.
     #[must_use]
-    pub fn admits_participant(&self, peer_id: &str) -> bool {
-        !self.exclude.contains(peer_id)
-            && (self.participants.is_empty() || self.participants.contains(peer_id))
+    pub fn admits_participant(&self, peer_id: &str, user_id: Option<&str>) -> bool {
+        let named = |names: &BTreeSet<String>| {
+            names.contains(peer_id) || user_id.is_some_and(|user_id| names.contains(user_id))
+        };
+        !named(&self.exclude) && (self.participants.is_empty() || named(&self.participants))
     }
 
-    /// It may be received.
+    /// Lets a participant in, whatever was said before.
+    pub(super) fn include(&mut self, peer_id: &str, user_id: Option<&str>) {
+        self.exclude.remove(peer_id);
+        if let Some(user_id) = user_id {
+            self.exclude.remove(user_id);
+        }
+        if !self.admits_participant(peer_id, user_id) {
+            self.participants.insert(peer_id.to_owned());
+        }
+    }
+
+    /// It may be received of a participant with this user id.
     #[must_use]
-    pub fn admits(&self, consumer: &Consumer) -> bool {
-        self.admits_participant(&consumer.peer_id)
+    pub fn admits(&self, consumer: &Consumer, user_id: Option<&str>) -> bool {
+        self.admits_participant(&consumer.peer_id, user_id)
             && (self.kinds.is_empty() || self.kinds.contains(&consumer.kind))
             && (self.sources.is_empty() || self.sources.contains(&consumer.source))
     }
@@ -101,11 +114,13 @@ mod tests {
         let (ann, bob) = (consumer("1", "ann", "audio/opus"), consumer("2", "bob", "video/VP8"));
         let admitted = |value| {
             let rules = rules(value);
-            (rules.admits(&ann), rules.admits(&bob))
+            (rules.admits(&ann, Some("user 1")), rules.admits(&bob, None))
         };
         assert_eq!(admitted(json!({})), (true, true));
         assert_eq!(admitted(json!({ "participants": ["ann"] })), (true, false));
+        assert_eq!(admitted(json!({ "participants": ["user 1"] })), (true, false));
         assert_eq!(admitted(json!({ "exclude": ["ann"] })), (false, true));
+        assert_eq!(admitted(json!({ "exclude": ["user 1"] })), (false, true));
         assert_eq!(admitted(json!({ "participants": ["ann"], "exclude": ["ann"] })), (false, false));
         assert_eq!(admitted(json!({ "kinds": ["audio"] })), (true, false));
         assert_eq!(admitted(json!({ "sources": ["camera", "screen"] })), (false, true));
@@ -119,6 +134,24 @@ mod tests {
         assert_eq!(usual(json!({ "mode": "http", "url": "http://h/" })).alone, Some(ALONE));
         for url in [json!(null), json!("ws://h/")] {
             assert_eq!(usual(json!({ "mode": "bridge", "url": url })), Limits::default());
+        }
+    }
+
+    #[test]
+    fn whoever_is_let_in_is_recorded_whatever_was_said() {
+        for (said, then) in [
+            (json!({}), json!({})),
+            (json!({ "exclude": ["ann", "user 1", "bob"] }), json!({ "exclude": ["bob"] })),
+            (json!({ "participants": ["bob"] }), json!({ "participants": ["ann", "bob"] })),
+            (
+                json!({ "participants": ["user 1"], "exclude": ["ann"] }),
+                json!({ "participants": ["user 1"] }),
+            ),
+        ] {
+            let mut rules = rules(said);
+            rules.include("ann", Some("user 1"));
+            assert!(rules.admits_participant("ann", Some("user 1")));
+            assert_eq!(rules, self::rules(then));
         }
     }
 

@@ -362,14 +362,14 @@ impl Supervisor {
         answered.await.map_err(|_| Error::NotRunning)?.ok_or(Error::NotPaused)
     }
 
-    /// Takes a participant's consent into account: whether their media may be recorded from now on. Returns when it is
-    /// so, and kept.
+    /// Takes consent into account: whether the media of whoever has this participant's id, peer id or user id may be
+    /// recorded from now on. Gives their peer ids when it is so, and kept.
     ///
     /// # Errors
     /// [`Error::NotRunning`].
-    pub async fn admit(&self, id: RecordingId, peer_id: &str, admitted: bool) -> Result<(), Error> {
+    pub async fn admit(&self, id: RecordingId, who: &str, admitted: bool) -> Result<Vec<String>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.command(id, Command::Admit { peer_id: peer_id.to_owned(), admitted, answer }).await?;
+        self.command(id, Command::Admit { who: who.to_owned(), admitted, answer }).await?;
         answered.await.map_err(|_| Error::NotRunning)
     }
 

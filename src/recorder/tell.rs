@@ -3,7 +3,7 @@
 use super::integrity::{Grade, Integrity};
 use super::output::Run;
 use crate::catalog::{
-    self, Catalog, Cause, EventKind, Gap, NewEvent, NewParticipant, NewTrack, Participant, Track,
+    self, Catalog, Cause, EventKind, Gap, Names, NewEvent, NewParticipant, NewTrack, Participant, Track,
 };
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::media::{Codec, Kind};
@@ -107,6 +107,14 @@ impl Teller {
         data.insert("joined_at".to_owned(), json!(new.joined_at.to_string()));
         data.insert("returned".to_owned(), json!(false));
         self.event(EventKind::ParticipantJoined, data)
+    }
+
+    /// What is told from now on names them so.
+    pub(super) fn named(&mut self, names: &Names) {
+        if let Some(person) = self.people.get_mut(&names.participant) {
+            person.display_name.clone_from(&names.display_name);
+            person.user_id.clone_from(&names.user_id);
+        }
     }
 
     pub(super) fn returned(&self, id: ParticipantId) -> NewEvent {

@@ -8,7 +8,7 @@ use super::rules::Rules;
 use super::tell::Teller;
 use super::track::Output;
 use crate::catalog::{
-    self, Catalog, Change, Gap, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause, Turn,
+    self, Catalog, Change, Gap, Names, NewEvent, NewParticipant, NewRun, NewSegment, NewTrack, Pause, Turn,
 };
 use crate::id::{ParticipantId, RecordingId, TrackId};
 use crate::live::{Edge, NewPart, Sure};
@@ -31,6 +31,8 @@ pub(super) enum Write {
     ParticipantLeft(ParticipantId, WallTime),
     /// A participant who had left is back.
     ParticipantReturned(ParticipantId),
+    /// A participant has other names.
+    Names(Names),
     /// A track begins; its files are made.
     Track(NewTrack),
     /// Something of a track. Only runs, fragments and segments are stored.
@@ -155,6 +157,11 @@ impl Writer {
             Write::ParticipantReturned(id) => {
                 self.change(&[Change::Returned(id)], &[teller.returned(id)]).await?;
                 self.touch_tracks_of(id);
+            }
+            Write::Names(names) => {
+                teller.named(&names);
+                self.change(&[Change::Names(&names)], &[]).await?;
+                self.touch_tracks_of(names.participant);
             }
             Write::Track(track) => {
                 teller.announced(&track);

@@ -5,6 +5,7 @@ use super::socket::{Command, Incoming, Socket};
 use super::{Error, Reason};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -32,35 +33,39 @@ impl Line {
         Self { socket, next_id, patience: PATIENCE }
     }
 
-    /// Ask, and wait for the answer's data.
-    pub(super) async fn request(&mut self, method: &str, data: &Value) -> Result<Value, Error> {
+    /// Ask, and wait for the answer's data. The line is free meanwhile.
+    pub(super) fn request(
+        &mut self,
+        method: &str,
+        data: &Value,
+    ) -> impl Future<Output = Result<Value, Error>> + Send + use<> {
         let id = self.next_id;
         self.next_id += 1;
         let (reply, answer) = oneshot::channel();
         let command = Command::Request { id, text: envelope::request(id, method, data), reply };
-        let asked = async {
-            self.socket.commands.send(command).await.map_err(|_| ())?;
-            answer.await.map_err(|_| ())
-        };
-        match timeout(self.patience, asked).await {
-            Ok(Ok(Ok(data))) => Ok(data),
-            Ok(Ok(Err(failure))) => Err(Error::Refused { code: failure.code, reason: failure.reason }),
-            Ok(Err(())) => Err(self.end()),
-            Err(_) => Err(Error::Timeout { method: method.to_owned() }),
-        }
-    }
-
-    /// The connection ended instead of an answer: a server that wants no retry has refused us.
-    fn end(&self) -> Error {
-        match self.socket.reason() {
-            Some(Reason::Ended { code, reason }) => Error::Refused { code: u32::from(code), reason },
-            _ => Error::Closed,
+        let (commands, end) = (self.socket.commands.clone(), self.socket.end.clone());
+        let (patience, method) = (self.patience, method.to_owned());
+        async move {
+            let asked = async {
+                commands.send(command).await.map_err(|_| ())?;
+                answer.await.map_err(|_| ())
+            };
+            match timeout(patience, asked).await {
+                Ok(Ok(Ok(data))) => Ok(data),
+                Ok(Ok(Err(failure))) => Err(Error::Refused { code: failure.code, reason: failure.reason }),
+                Ok(Err(())) => Err(ended(&end)),
+                Err(_) => Err(Error::Timeout { method }),
+            }
         }
     }
 
     /// Say something that has no answer.
-    pub(super) async fn notify(&mut self, method: &str, data: &Value) -> Result<(), Error> {
-        self.text(envelope::notification(method, data)).await
+    pub(super) fn notify(
+        &mut self,
+        method: &str,
+        data: &Value,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        self.text(envelope::notification(method, data))
     }
 
     /// Consent to a request of the other side.
@@ -73,8 +78,9 @@ impl Line {
         let _ = self.text(envelope::rejected(id, code, reason)).await;
     }
 
-    async fn text(&mut self, text: String) -> Result<(), Error> {
-        self.socket.commands.send(Command::Text(text)).await.map_err(|_| self.end())
+    fn text(&self, text: String) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (commands, end) = (self.socket.commands.clone(), self.socket.end.clone());
+        async move { commands.send(Command::Text(text)).await.map_err(|_| ended(&end)) }
     }
 
     /// The same without waiting, so that a reader stays cancel-safe. A full queue means that the connection is stuck.
@@ -103,6 +109,16 @@ impl Line {
     /// End it. Closed already is as good.
     pub(super) async fn leave(&mut self) {
         let _ = self.socket.commands.send(Command::Leave).await;
+    }
+}
+
+/// The connection ended instead of an answer: a server that wants no retry has refused us.
+fn ended(end: &OnceLock<Reason>) -> Error {
+    match end.get() {
+        Some(Reason::Ended { code, reason }) => {
+            Error::Refused { code: u32::from(*code), reason: reason.clone() }
+        }
+        _ => Error::Closed,
     }
 }
 

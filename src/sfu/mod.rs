@@ -23,6 +23,7 @@ pub use event::{Event, Offer, PeerInfo, Reason, recorder_name};
 
 use crate::reach::Site;
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -87,6 +88,10 @@ pub enum Error {
     Closed,
 }
 
+/// What the SFU says to a request, whenever it says it. It holds nothing of the room, which goes on meanwhile; nothing is
+/// asked before it is polled.
+pub type Answer<T> = BoxFuture<'static, Result<T, Error>>;
+
 /// A room of an SFU, as a consuming participant sees it. Dropping it leaves the room.
 #[async_trait::async_trait]
 pub trait Room: Send {
@@ -121,12 +126,12 @@ pub trait Room: Send {
     async fn request_keyframe(&mut self, consumer_id: &str) -> Result<(), Error>;
 
     /// We want no more of it, although its producer goes on.
-    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error>;
+    fn stop_consumer(&mut self, consumer_id: &str) -> Answer<()>;
 
     /// We want again what a participant sends and what we have refused or stopped: it is to be offered anew. `false` where
     /// the signalling has no such thing, and only those who join are offered it.
-    async fn offer_again(&mut self, _peer_id: &str) -> Result<bool, Error> {
-        Ok(false)
+    fn offer_again(&mut self, _peer_id: &str) -> Answer<bool> {
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// Ask for the highest spatial and temporal layers.

@@ -40,7 +40,7 @@ parts! {
     Path OfParticipant {
         /// The recording.
         id: Uuid,
-        /// Somebody, by the application's identifier.
+        /// Somebody, by an id of the manifest, a peer id or a user id.
         #[param(min_length = 1)]
         participant: String,
     }

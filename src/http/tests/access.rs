@@ -1,6 +1,7 @@
 //! Who may use which route: every route has a row here, and every row is tried by those who may not.
 
 use super::*;
+use crate::catalog::{Change, Names};
 use crate::id::RecordingId;
 use crate::media::Codec;
 use std::collections::BTreeSet;
@@ -266,6 +267,19 @@ async fn whoever_was_in_the_room_may_view_and_no_more() {
     ask("/download-url").await.problem(403, "forbidden");
     let list = app.call_as(Method::GET, BASE, "bob", Role::Student, "").await.json();
     assert_eq!(list["total"], 1);
+    // And whoever turns out to be a user later.
+    let names = |user_id: &str| Names {
+        participant: new.id,
+        recording: app.fixture.recording,
+        display_name: "Bob".to_owned(),
+        user_id: Some(user_id.to_owned()),
+    };
+    let late = async || app.call_as(Method::GET, &app.at(""), "robert", Role::Student, "").await;
+    late().await.problem(404, "not-found");
+    let write = async |names: Names| app.fixture.catalog.write(&[Change::Names(&names)], &[]).await.unwrap();
+    write(names("robert")).await;
+    assert_eq!(late().await.status, 200);
+    write(names("bob")).await;
     app.call_as(Method::POST, &app.at("/stop"), "bob", Role::Student, "").await.problem(403, "forbidden");
     // To a program of the same name he is nobody.
     app.call_as(Method::GET, &app.at(""), "bob", Role::Service, "").await.problem(404, "not-found");

@@ -71,7 +71,12 @@ impl Recording {
         recording.stood_at = past.pauses.last().map(|pause| pause.at_micros);
         recording.paused = lasting.map(|pause| start.plus(pause.at_micros));
         for known in &past.participants {
-            let participant = Participant { id: known.id, here: known.left_at.is_none() };
+            let participant = Participant {
+                id: known.id,
+                here: known.left_at.is_none(),
+                display_name: known.display_name.clone(),
+                user_id: known.user_id.clone(),
+            };
             recording.participants.insert(known.peer_id.clone(), participant);
         }
         let names: HashMap<_, _> = past

@@ -1,11 +1,12 @@
 //! Who is in the room, and what of them goes on when the room is lost and joined again.
 
 use super::{Action, Participant, Recording};
-use crate::catalog::{Cause, NewParticipant};
+use crate::catalog::{Cause, Names, NewParticipant};
 use crate::id::ParticipantId;
 use crate::recorder::writer::Write;
 use crate::sfu::PeerInfo;
 use crate::time::Moment;
+use std::collections::BTreeSet;
 
 /// In this time after a room was joined again it has offered all that is sent. What it has not is off.
 const OFFERED_MICROS: i64 = 5_000_000;
@@ -14,6 +15,7 @@ impl Recording {
     /// A participant is in the room. A name that comes back is the same participant.
     pub(in crate::recorder) fn peer_joined(&mut self, peer: &PeerInfo, now: Moment, out: &mut Vec<Action>) {
         let joined_at = self.wall(now);
+        self.peer_renamed(peer, out);
         if let Some(known) = self.participants.get_mut(&peer.id) {
             if !std::mem::replace(&mut known.here, true) {
                 out.push(Action::Write(Write::ParticipantReturned(known.id)));
@@ -21,15 +23,55 @@ impl Recording {
             return;
         }
         let id = ParticipantId::new();
-        self.participants.insert(peer.id.clone(), Participant { id, here: true });
+        let (display_name, user_id) = (peer.display_name.clone(), user_of(peer));
         out.push(Action::Write(Write::Participant(NewParticipant {
             id,
             recording: self.id,
             peer_id: peer.id.clone(),
-            display_name: peer.display_name.clone(),
-            user_id: peer.user_id.clone(),
+            display_name: display_name.clone(),
+            user_id: user_id.clone(),
             joined_at,
         })));
+        self.participants.insert(peer.id.clone(), Participant { id, here: true, display_name, user_id });
+    }
+
+    /// A participant may have other names. What is not told now stays as it was told before.
+    pub(in crate::recorder) fn peer_renamed(&mut self, peer: &PeerInfo, out: &mut Vec<Action>) {
+        let Some(known) = self.participants.get_mut(&peer.id) else { return };
+        let display_name = Some(&peer.display_name).filter(|name| !name.is_empty());
+        let display_name = display_name.unwrap_or(&known.display_name).clone();
+        let user_id = user_of(peer).or_else(|| known.user_id.clone());
+        if (&display_name, &user_id) == (&known.display_name, &known.user_id) {
+            return;
+        }
+        known.display_name.clone_from(&display_name);
+        known.user_id.clone_from(&user_id);
+        let (participant, recording) = (known.id, self.id);
+        out.push(Action::Write(Write::Names(Names { participant, recording, display_name, user_id })));
+    }
+
+    /// The application's id of the user behind a participant, where it was told.
+    #[must_use]
+    pub(in crate::recorder) fn user_of(&self, peer_id: &str) -> Option<&str> {
+        self.participants.get(peer_id)?.user_id.as_deref()
+    }
+
+    /// Peer ids of those in the room.
+    pub(in crate::recorder) fn peers_here(&self) -> impl Iterator<Item = &str> {
+        self.participants.iter().filter(|(_, known)| known.here).map(|(peer_id, _)| peer_id.as_str())
+    }
+
+    /// Peer ids of those whose participant's id, peer id or user id this is. Of nobody's: itself, for somebody who may come.
+    #[must_use]
+    pub(in crate::recorder) fn peers_called(&self, who: &str) -> BTreeSet<String> {
+        let meant = self.participants.iter().filter(|(peer_id, known)| {
+            *peer_id == who || known.user_id.as_deref() == Some(who) || known.id.to_string() == who
+        });
+        let mut peers: BTreeSet<String> = meant.map(|(peer_id, _)| peer_id.clone()).collect();
+        if peers.is_empty() {
+            peers.insert(who.to_owned());
+        }
+        peers
     }
 
     /// A participant left the room. Their tracks end first, because nothing may be stored behind their leaving.
@@ -60,7 +102,7 @@ impl Recording {
     /// Other participants than ourselves.
     #[must_use]
     pub(in crate::recorder) fn participants_here(&self) -> usize {
-        self.participants.values().filter(|participant| participant.here).count()
+        self.peers_here().count()
     }
 
     /// Something should come: there is a consumer whose producer is not paused.
@@ -98,9 +140,8 @@ impl Recording {
     /// The room is joined again, with these in it. Consumers are offered anew.
     pub(in crate::recorder) fn rejoined(&mut self, peers: &[PeerInfo], now: Moment, out: &mut Vec<Action>) {
         self.rejoined = Some(now);
-        let here =
-            self.participants.iter().filter(|(_, known)| known.here).map(|(peer_id, _)| peer_id.clone());
-        let gone: Vec<String> = here.filter(|id| peers.iter().all(|peer| peer.id != *id)).collect();
+        let gone = self.peers_here().filter(|id| peers.iter().all(|peer| peer.id != *id));
+        let gone: Vec<String> = gone.map(str::to_owned).collect();
         for peer_id in gone {
             self.peer_left(&peer_id, now, out);
         }
@@ -125,4 +166,9 @@ impl Recording {
             }
         }
     }
+}
+
+/// An empty one is none: it must not be taken for that of somebody without a user id.
+fn user_of(peer: &PeerInfo) -> Option<String> {
+    peer.user_id.clone().filter(|user_id| !user_id.is_empty())
 }

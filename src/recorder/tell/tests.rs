@@ -151,6 +151,22 @@ fn a_grade_that_falls_is_told_and_one_that_rises_is_not() {
     assert_eq!(name(teller.judged(track, &verdict(Grade::Poor, 99))), Some("integrity.degraded"));
 }
 
+#[test]
+fn events_after_a_new_name_tell_it() {
+    let Told { mut teller, participant, track } = told();
+    teller.named(&Names {
+        participant,
+        recording: teller.recording,
+        display_name: "Ada Lovelace".to_owned(),
+        user_id: Some("user-2".to_owned()),
+    });
+    let started = teller.ran(track, &run()).unwrap();
+    assert_eq!(
+        (&started.data["peer_id"], &started.data["display_name"], &started.data["user_id"]),
+        (&json!("ada"), &json!("Ada Lovelace"), &json!("user-2"))
+    );
+}
+
 #[tokio::test]
 async fn a_teller_of_a_recording_that_goes_on_knows_what_was_told() {
     let it = crate::playback::fixture::Fixture::new().await;

@@ -24,7 +24,7 @@ pub use session::{Heard, Said, Wire};
 
 use super::line::{Line, read};
 use super::socket::{Incoming, Manner, Socket};
-use super::{Error, Event, Offer, PeerInfo, Room, Source};
+use super::{Answer, Error, Event, Offer, PeerInfo, Room, Source};
 use crate::session::{DtlsParameters, IceParameters, Layers, RtpCapabilities, TransportParameters};
 use book::{Book, Known};
 use serde_json::{Value, json};
@@ -207,17 +207,21 @@ impl Room for Bridge {
         self.line.request("requestKeyFrame", &json!({ "consumerId": consumer_id })).await.map(drop)
     }
 
-    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+    fn stop_consumer(&mut self, consumer_id: &str) -> Answer<()> {
         self.book.heard(&Event::ConsumerClosed(consumer_id.to_owned()));
-        self.line.request("closeConsumer", &json!({ "consumerId": consumer_id })).await.map(drop)
+        let asked = self.line.request("closeConsumer", &json!({ "consumerId": consumer_id }));
+        Box::pin(async { asked.await.map(drop) })
     }
 
-    async fn offer_again(&mut self, peer_id: &str) -> Result<bool, Error> {
-        match self.line.request("offerAgain", &json!({ "peerId": peer_id })).await {
-            Ok(_) => Ok(true),
-            Err(Error::Refused { code: NOT_FOUND, .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+    fn offer_again(&mut self, peer_id: &str) -> Answer<bool> {
+        let asked = self.line.request("offerAgain", &json!({ "peerId": peer_id }));
+        Box::pin(async {
+            match asked.await {
+                Ok(_) => Ok(true),
+                Err(Error::Refused { code: NOT_FOUND, .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {

@@ -7,7 +7,7 @@ mod shape;
 mod tests;
 mod watch;
 
-use super::{Error, Event, Offer, PeerInfo, Reason, Room, Source};
+use super::{Answer, Error, Event, Offer, PeerInfo, Reason, Room, Source};
 use crate::session::{DtlsParameters, RtpCapabilities, TransportParameters};
 use serde_json::{Value, json};
 use service::{Service, protocol};
@@ -161,10 +161,12 @@ impl Room for Http {
         Ok(())
     }
 
-    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
+    fn stop_consumer(&mut self, consumer_id: &str) -> Answer<()> {
         let (service, consumer) = (self.service.clone(), consumer_id.to_owned());
-        tokio::spawn(async move { service.close_consumer(&consumer).await });
-        Ok(())
+        Box::pin(async move {
+            service.close_consumer(&consumer).await;
+            Ok(())
+        })
     }
 
     /// The service has no route for it; mediasoup sends the highest unless it is told otherwise.

@@ -12,7 +12,7 @@ use super::line::{Line, read};
 #[cfg(test)]
 use super::socket::NO_RETRY;
 use super::socket::{Incoming, Manner, Socket};
-use super::{Error, Event, Offer, PeerInfo, Room, Source};
+use super::{Answer, Error, Event, Offer, PeerInfo, Room, Source};
 use crate::session::{DtlsParameters, IceParameters, RtpCapabilities, TransportParameters};
 use dialect::Dialect;
 use serde_json::{Map, Value, json};
@@ -86,10 +86,13 @@ pub struct Protoo {
 
 impl Protoo {
     /// What the older dialect asks for and the rewrite just says.
-    async fn ask_or_tell(&mut self, method: &str, data: Value) -> Result<(), Error> {
+    fn ask_or_tell(&mut self, method: &str, data: &Value) -> Answer<()> {
         match self.dialect {
-            Dialect::JavaScript => self.line.request(method, &data).await.map(drop),
-            Dialect::TypeScript => self.line.notify(method, &data).await,
+            Dialect::JavaScript => {
+                let asked = self.line.request(method, data);
+                Box::pin(async { asked.await.map(drop) })
+            }
+            Dialect::TypeScript => Box::pin(self.line.notify(method, data)),
         }
     }
 
@@ -174,17 +177,17 @@ impl Room for Protoo {
     }
 
     async fn request_keyframe(&mut self, consumer_id: &str) -> Result<(), Error> {
-        self.ask_or_tell("requestConsumerKeyFrame", json!({ "consumerId": consumer_id })).await
+        self.ask_or_tell("requestConsumerKeyFrame", &json!({ "consumerId": consumer_id })).await
     }
 
     /// A participant can only pause its consumers here.
-    async fn stop_consumer(&mut self, consumer_id: &str) -> Result<(), Error> {
-        self.ask_or_tell("pauseConsumer", json!({ "consumerId": consumer_id })).await
+    fn stop_consumer(&mut self, consumer_id: &str) -> Answer<()> {
+        self.ask_or_tell("pauseConsumer", &json!({ "consumerId": consumer_id }))
     }
 
     async fn prefer_top_layers(&mut self, consumer_id: &str) -> Result<(), Error> {
         let top = json!({ "consumerId": consumer_id, "spatialLayer": TOP_LAYER, "temporalLayer": TOP_LAYER });
-        self.ask_or_tell("setConsumerPreferredLayers", top).await
+        self.ask_or_tell("setConsumerPreferredLayers", &top).await
     }
 
     async fn leave(&mut self) {

@@ -84,6 +84,7 @@ const commands = {
   silence: async ({ peer }) => peers.get(peer).media.silence(),
   exclude: async ({ peer }) => (await room()).recording.exclude(peer),
   include: async ({ peer }) => (await room()).recording.include(peer),
+  update: async ({ peer, ...names }) => (await room()).recording.update(peer, names),
   seen: async () => ({ heard, peers: await Promise.all([...peers.values()].map(({ ask }) => ask('peers'))) }),
   events: async () => events,
   knock,

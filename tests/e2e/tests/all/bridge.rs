@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tureen::media::Codec;
 use tureen_e2e::application::{Application, Road};
-use tureen_e2e::recorder::{Recorder, token};
+use tureen_e2e::recorder::{Recorder, token, token_of};
 use tureen_e2e::stage::{ROOM, participant, track, tracks_of};
 use tureen_e2e::stored::Stored;
 use tureen_e2e::wait;
@@ -124,10 +124,11 @@ impl Scene {
     }
 
     /// Consent is given (`include`) or taken back (`exclude`) by the API.
-    async fn consent(&self, id: &str, peer: &str, what: &str) {
-        let path = format!("/api/v1/recordings/{id}/participants/{peer}/{what}");
+    async fn consent(&self, id: &str, who: &str, what: &str) -> Value {
+        let path = format!("/api/v1/recordings/{id}/participants/{who}/{what}");
         let (status, answer) = self.recorder.call(Method::POST, &path, None).await;
         assert_eq!((status, &answer["recorded"]), (StatusCode::OK, &json!(what == "include")), "{answer}");
+        answer["peer_ids"].clone()
     }
 }
 
@@ -320,6 +321,48 @@ async fn whoever_is_excluded_in_mid_call_is_not_recorded_any_more() {
     scene.recorder.stop(&id).await;
 }
 
+/// She signs in when she is being recorded already.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_in_late_may_view_and_is_excluded_by_any_of_her_names() {
+    let scene = Scene::new().await;
+    let app = &scene.app;
+    app.publish("ada").await;
+    app.publish("grace").await;
+    let id = scene.record().await;
+    scene.recorded(&id, "ada", 1_000_000).await;
+    let (path, hers) = (format!("/api/v1/recordings/{id}"), token_of("user-ada", "student"));
+    let view = async || scene.recorder.call_as(Some(&hers), Method::GET, &path, None).await.0;
+    assert_eq!(view().await, StatusCode::NOT_FOUND, "nobody knows that she was there");
+    app.ask("update", json!({"peer": "ada", "userId": "user-ada"})).await;
+    app.ask("update", json!({"peer": "ada", "displayName": "Ada Lovelace"})).await;
+    let manifest = scene
+        .recorder
+        .manifest_until("her names", &id, Duration::from_secs(10), |manifest| {
+            participant(manifest, "ada").is_some_and(|ada| ada["display_name"] == "Ada Lovelace")
+        })
+        .await;
+    let ada = participant(&manifest, "ada").unwrap();
+    assert_eq!(ada["user_id"], "user-ada", "{manifest}");
+    assert_eq!(view().await, StatusCode::OK);
+    for name in [ada["id"].as_str().unwrap(), "user-ada", "ada"] {
+        assert_eq!(scene.consent(&id, name, "exclude").await, json!(["ada"]));
+        let before = scene.recorder.manifest(&id).await;
+        let samples = |manifest: &Value| samples_of(track(manifest, "ada", "audio"));
+        let grace = track(&before, "grace", "audio")["duration_us"].as_i64().unwrap();
+        scene.recorded(&id, "grace", grace + 1_000_000).await;
+        assert_eq!(samples(&scene.recorder.manifest(&id).await), samples(&before), "{name}");
+        assert_eq!(scene.consent(&id, name, "include").await, json!(["ada"]));
+        scene
+            .recorder
+            .manifest_until("her media again", &id, Duration::from_secs(10), |manifest| {
+                samples(manifest) > samples(&before)
+            })
+            .await;
+    }
+    scene.recorder.stop(&id).await;
+    assert!(!scene.recorder.log().contains("panicked"), "{}", scene.recorder.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_switches_everything_off_has_not_left() {
     let scene = Scene::new().await;
@@ -430,7 +473,10 @@ async fn a_simulcast_that_the_application_excludes_and_includes_is_one_timeline(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulcast_that_is_excluded_and_let_in_by_the_api_is_one_timeline_and_nobody_elses_gap() {
-    a_simulcast_leaves_and_returns(async |scene, id, what| scene.consent(id, "ada", what).await).await;
+    a_simulcast_leaves_and_returns(async |scene, id, what| {
+        assert_eq!(scene.consent(id, "ada", what).await, json!(["ada"]));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

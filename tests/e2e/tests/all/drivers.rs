@@ -73,6 +73,12 @@ async fn a_call(way: Way) {
     // A late participant.
     let ben = call.stage.publish("ben", None, Some("opus-b.ogg")).await;
     call.more("ben", "audio", 50).await;
+    // A new display name, by each signalling's own way to tell it.
+    assert!(call.stage.room.rename("ada", "Ada Lovelace"));
+    call.until("her new name", |manifest| {
+        participant(manifest, "ada").is_some_and(|ada| ada["display_name"] == "Ada Lovelace")
+    })
+    .await;
     // A camera that goes off and on, with a producer of its own each time; a microphone that is muted meanwhile.
     ada.close_video().await.unwrap();
     ben.pause_audio().await.unwrap();

@@ -176,8 +176,7 @@ fn change_name(room: &Room, peer: &Peer, data: Value) -> Answer {
         display_name: String,
     }
     let Change { display_name: name } = parse(data)?;
-    let old = std::mem::replace(&mut peer.state.lock().unwrap().display_name, name.clone());
-    room.tell_others(&peer.id, &Event::NameChanged { peer_id: peer.id.clone(), name, old });
+    room.rename(&peer.id, &name);
     Ok(json!({}))
 }
 

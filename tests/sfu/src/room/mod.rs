@@ -89,6 +89,15 @@ impl Room {
         peers.collect()
     }
 
+    /// Gives a participant another display name, which the others are told. False if there is no such participant.
+    pub fn rename(&self, peer_id: &str, name: &str) -> bool {
+        let Some(peer) = self.peer(peer_id) else { return false };
+        let old = std::mem::replace(&mut peer.state.lock().unwrap().display_name, name.to_owned());
+        let (peer_id, name) = (peer_id.to_owned(), name.to_owned());
+        self.tell_others(&peer.id, &Event::NameChanged { peer_id, name, old });
+        true
+    }
+
     /// Ends a participant's session as the application's server would: close code 4000 for one at a
     /// WebSocket. False if there is no such participant.
     pub fn kick(&self, peer_id: &str) -> bool {
