@@ -4,7 +4,8 @@ use super::fill::{self, SILENCE, SILENCE_TICKS, STILL_MICROS};
 use super::ladder::Step;
 use super::room::scale;
 use super::timeline::{Fill, Item};
-use super::{Error, black, trick};
+use super::trick::{self, Head};
+use super::{Error, black};
 use crate::catalog::{Segment, Shown, Track};
 use crate::id::TrackId;
 use crate::media::fmp4::fragment;
@@ -38,36 +39,30 @@ pub(super) async fn listed(
     steps: &[Step<'_>],
     segments: &[(&Track, &[Segment])],
 ) -> Result<Vec<(u64, i64)>, Error> {
-    let mut keys: HashMap<TrackId, HashMap<u32, u64>> = HashMap::new();
+    let mut keys: HashMap<TrackId, (&[Segment], HashMap<u32, Head>)> = HashMap::new();
     for (track, segments) in segments {
         let still = |step: &Step<'_>| {
             let shown = matches!(step.piece.item, Item::Fill(Fill { shown: Shown::Still, .. }));
             shown && step.track.id == track.id
         };
         if steps.iter().any(still) {
-            let heads = trick::heads(store, track, segments).await?;
-            keys.insert(track.id, heads.into_iter().map(|(number, head)| (number, head.size)).collect());
+            keys.insert(track.id, (*segments, trick::heads(store, track, segments).await?));
         }
     }
     let part = |track: &Track| Ticks::from_micros(part_micros, scale(track));
     let size = |step: &Step<'_>| match step.piece.item {
         Item::Segment(segment) => segment.range.end - segment.range.start,
         Item::Fill(fill) => {
-            let of_track = keys.get(&step.track.id);
             let key = || {
-                let numbers =
-                    of_track?.iter().filter(|(number, _)| fill.after.is_none_or(|after| **number <= after));
-                match fill.after {
-                    Some(_) => numbers.max_by_key(|(number, _)| **number),
-                    None => numbers.min_by_key(|(number, _)| **number),
-                }
+                let (segments, heads) = keys.get(&step.track.id)?;
+                trick::still(&fill, segments, heads)
             };
             let (step_ticks, each) = match fill.shown {
                 Shown::Silence => (SILENCE_TICKS, SILENCE.len() as u64),
                 Shown::Black => {
                     (still_ticks(), black::picture(step.track.codec).map_or(0, |own| own.len() as u64))
                 }
-                Shown::Still => (still_ticks(), key().map_or(0, |(_, size)| *size)),
+                Shown::Still => (still_ticks(), key().unwrap_or(0)),
             };
             let fragments = fill::parts(fill.duration, part(step.track)).map(|(_, length)| {
                 let samples = fill::parts(length, Ticks(step_ticks)).count();
