@@ -74,6 +74,28 @@ async fn a_recording_is_one_file_of_which_any_range_is_served() {
     assert_eq!((zip.header("content-encoding"), zip.body.len()), ("", len));
 }
 
+/// A strong tag and a length are of the bytes as they are.
+#[tokio::test]
+async fn sound_alone_is_not_compressed() {
+    let (app, _, sound) = with_call().await;
+    app.fixture.finish(10_000).await;
+    for format in ["mp4", "webm"] {
+        let path = app.at(&format!("/download?format={format}&track={sound}"));
+        let plain = app.get(&path, Role::Student).await;
+        let zip = app.get_with(&path, Role::Student, &[("accept-encoding", "gzip, br")]).await;
+        assert_eq!(zip.header("content-encoding"), "", "{format}");
+        for name in ["content-length", "accept-ranges", "etag"] {
+            assert!(
+                zip.header(name) == plain.header(name) && !plain.header(name).is_empty(),
+                "{format}: {name}"
+            );
+        }
+        assert!(zip.body == plain.body, "{format}");
+    }
+    let webm = app.get(&app.at(&format!("/download?format=webm&track={sound}")), Role::Student).await;
+    assert_eq!(webm.header("content-type"), "audio/webm");
+}
+
 #[tokio::test]
 async fn a_download_goes_on_while_the_recording_does() {
     let (app, ..) = with_call().await;
