@@ -1,7 +1,7 @@
 //! Progressive MP4 as a layout: the boxes in front are held, the media behind them is stored.
 
 use super::select::{self, Selection};
-use super::{File, Layout, Part};
+use super::{File, Layout, MOST_PARTS, Part};
 use crate::media::fmp4;
 use crate::media::mp4::{self, About, Content, Extent, Place, Tables, Track};
 use crate::media::{Kind, Rotation};
@@ -235,7 +235,7 @@ impl Layout for Progressive {
             parts.push(Part::Held(self.head.slice(place(range.start)..place(range.end))));
         }
         let behind = self.extents.partition_point(|extent| extent.at <= range.start);
-        for number in behind.saturating_sub(1)..self.extents.len() {
+        for number in (behind.saturating_sub(1)..self.extents.len()).take(MOST_PARTS) {
             let Some(extent) = self.extents.get(number).filter(|extent| extent.at < range.end) else { break };
             let end = self.extents.get(number + 1).map_or(self.len, |next| next.at);
             let wanted = range.start.max(extent.at)..range.end.min(end);

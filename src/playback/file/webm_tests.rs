@@ -2,7 +2,7 @@ use super::*;
 use crate::catalog::Shown;
 use crate::id::TrackId;
 use crate::media::Sample as Stored;
-use crate::playback::file::stream;
+use crate::playback::file::{WINDOW, stream};
 use crate::playback::film::{Shot, steady};
 use crate::playback::fixture::Fixture;
 use crate::playback::samples::Snapshot;
@@ -124,6 +124,24 @@ async fn little_is_held_of_a_long_recording() {
     let each = made.file.held() as f64 / pictures.len() as f64;
     // 16 for the sample; cues and clusters are one in 60.
     assert!(each <= 18.0, "{each} bytes for each of {}", pictures.len());
+}
+
+/// Of silence a window would be tens of thousands of parts, which take more memory than their bytes.
+#[tokio::test]
+async fn a_window_of_silence_has_few_parts() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let (audio, _) = it.film(ada, Codec::Opus, "microphone", &steady(Codec::Opus, 0, 0, 2)).await;
+    it.gap(audio, 0, Shown::Silence, 96_000, 900 * 48_000).await;
+    it.finish(902_000).await;
+    let made = made(it, &[audio]).await;
+    assert_eq!(blocks(&made.whole).len(), 100 + 900 * 50);
+    let range = 0..WINDOW.min(made.file.len());
+    assert!(range.end == WINDOW);
+    let parts = made.file.parts(range).await.unwrap();
+    assert!(parts.len() <= MOST_PARTS + 1, "{} parts", parts.len());
+    let bytes: u64 = parts.iter().map(Part::len).sum();
+    assert!((16 << 10..WINDOW).contains(&bytes), "{bytes} bytes");
 }
 
 #[tokio::test]
