@@ -5,7 +5,7 @@ use super::fetch::{Fetched, PATIENCE, Place, Source};
 use super::fill::{self, Cut};
 use super::room::{self, Room, scale};
 use super::timeline::{Fill, Item};
-use super::{Error, black, pieces};
+use super::{Error, VIEW_VERSION, black, pieces};
 use crate::catalog::{Segment, Shown, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::read;
@@ -166,7 +166,7 @@ impl Source {
             Some(part) => format!("p{part}"),
             None => fill.duration.0.to_string(),
         };
-        let tag = format!("{track}-{after}-{}-{what}-{}", fill.number, zero.0);
+        let tag = format!("{track}-{after}-{}-{what}-{}-v{VIEW_VERSION}", fill.number, zero.0);
         Ok(Fetched { bytes, tag, settled: false })
     }
 

@@ -61,7 +61,8 @@ async fn a_recording_is_one_file_of_which_any_range_is_served() {
     let old = [("range", "bytes=10-19"), ("if-range", "\"other\"")];
     assert_eq!(app.get_with(&path, Role::Student, &old).await.status, 200);
     let dated = [("range", "bytes=10-19"), ("if-range", "Fri, 15 Jan 2027 08:00:10 GMT")];
-    assert_eq!(app.get_with(&path, Role::Student, &dated).await.status, 206);
+    let answer = app.get_with(&path, Role::Student, &dated).await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (200, len), "a date does not tell files apart");
     let gone = app.get_with(&path, Role::Student, &[("if-match", "\"other\"")]).await;
     gone.problem(412, "precondition-failed");
     let head = app.call(Method::HEAD, &path, Role::Student, "").await;

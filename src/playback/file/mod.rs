@@ -85,7 +85,7 @@ pub struct File {
     pub layout: Arc<dyn Layout>,
     /// A strong validator (RFC 9110 8.8.3, without quotes): equal ones are of equal bytes.
     pub tag: String,
-    /// When its bytes last changed, if that is known.
+    /// When its recording ended, if it has. For people: its bytes may have changed since.
     pub modified: Option<WallTime>,
     /// The bytes under this name will never change.
     pub settled: bool,
