@@ -70,24 +70,18 @@ pub(super) async fn views(
     }
     let end = selection.duration.map(|duration| selection.start.saturating_add(duration));
     let mut start = selection.start;
-    if !selection.exact {
-        // Where the first of the pictures can begin; the sound begins with it.
-        for (view, offset) in views.iter().filter(|(view, _)| view.codec().kind() == Kind::Video) {
-            let mut view = view.clone();
-            cut(&mut view, &source.store, *offset, selection.start, end).await?;
-            let first = view.first().to_micros(view.scale()).saturating_add(*offset);
-            if !view.is_empty() {
-                start = start.min(first.max(0));
-            }
-        }
-    }
     if start > 0 || end.is_some() {
+        // Pictures come first. Each begins with its own key frame, whatever that of another one is, so that nothing is
+        // hidden and all stay in step; the file and the sound begin with the earliest.
         for (view, offset) in &mut views {
-            cut(view, &source.store, *offset, start, end).await?;
+            let picture = view.codec().kind() == Kind::Video;
+            let from = if picture { selection.start } else { start };
+            cut(view, &source.store, *offset, from, end).await?;
             if selection.exact {
                 view.roll_in(&source.store).await?;
-            } else if view.codec().kind() == Kind::Video {
+            } else if picture && !view.is_empty() {
                 view.begin_at_key_frame();
+                start = start.min(view.start().to_micros(view.scale()).saturating_add(*offset));
             }
         }
     }

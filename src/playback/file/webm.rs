@@ -1,6 +1,7 @@
 //! WebM as a layout: what lies in front of the clusters is held, and 16 bytes for each sample; samples are stored.
 //!
 //! WebM has no edit lists: a part of a recording begins with the key frame at or before its start, whatever was asked for.
+//! Of several pictures each begins with its own.
 
 use super::mp4::views;
 use super::select::{self, Selection};

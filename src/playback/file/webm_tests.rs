@@ -1,9 +1,11 @@
 use super::*;
 use crate::catalog::Shown;
 use crate::id::TrackId;
+use crate::media::Container;
 use crate::media::Sample as Stored;
-use crate::playback::file::{WINDOW, stream};
-use crate::playback::film::{Shot, steady};
+use crate::playback::file::select::{Moment, Wanted, Which};
+use crate::playback::file::{Files, WINDOW, stream};
+use crate::playback::film::{Shot, keyed, steady};
 use crate::playback::fixture::Fixture;
 use crate::playback::samples::Snapshot;
 use futures_util::TryStreamExt;
@@ -176,6 +178,31 @@ async fn a_part_begins_with_a_key_frame() {
     let wanted: Vec<Stored> =
         pictures.into_iter().filter(|sample| (360_000..720_000).contains(&sample.at.0)).collect();
     equals(&all, 1, &wanted, Codec::Vp8, 4_000_000);
+}
+
+#[tokio::test]
+async fn two_pictures_with_other_key_frames_stay_in_step() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let (one, first) = it.film(ada, Codec::Vp8, "camera", &keyed(&[0, 8, 10], 14)).await;
+    let (two, second) = it.film(ada, Codec::Vp8, "screen", &keyed(&[0, 9], 14)).await;
+    it.finish(14_000).await;
+    let wanted = Wanted {
+        which: Which::Tracks(vec![one, two]),
+        start: Moment::Media(10_700_000),
+        end: None,
+        duration: None,
+        exact: true,
+    };
+    let files = Files::new(it.source(), 1 << 20);
+    let file = files.open(it.recording, &wanted, Container::WebM, &[]).await.unwrap().file;
+    let range = 0..file.layout.len();
+    let parts: Vec<Bytes> =
+        stream(Arc::clone(&file.layout), it.store.clone(), range).try_collect().await.unwrap();
+    let all = blocks(&parts.concat());
+    // It begins with the earlier key frame, at 9 s. No two pictures of a track are of one time.
+    equals(&all, 1, &first[20..], Codec::Vp8, 9_000_000);
+    equals(&all, 2, &second[18..], Codec::Vp8, 9_000_000);
 }
 
 #[tokio::test]
