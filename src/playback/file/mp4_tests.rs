@@ -313,24 +313,6 @@ async fn ranges_of_an_hour_are_parts_of_it() {
     assert_eq!(sums.sum::<u64>(), stored);
 }
 
-/// A long lesson: how soon its first byte comes. Figures to be looked at, made on request.
-#[expect(clippy::print_stdout, reason = "figures are what it is for")]
-#[tokio::test]
-#[ignore = "it writes 150 MB, to be timed"]
-async fn four_hours_begin_soon() {
-    let (it, ..) = call(Codec::H264, 4 * 3600).await;
-    let files = files(&it);
-    for what in ["tables made", "tables kept", "tables kept"] {
-        let begun = std::time::Instant::now();
-        let file = files.mp4(it.recording, &ALL, &[]).await.unwrap().file;
-        let opened = begun.elapsed();
-        let first = bytes(&it, &file, 0..WINDOW).await;
-        let held = file.layout.held();
-        println!("{what}: opened {opened:?}, first {} bytes {:?}, {held} held", first.len(), begun.elapsed());
-        assert_eq!(first.len() as u64, WINDOW);
-    }
-}
-
 /// What a range is put together from: never more than a window of it at once.
 #[tokio::test]
 async fn a_window_is_all_that_is_held() {
