@@ -176,3 +176,11 @@ bench-serve: web ## CPU of serving segments beside nginx with sendfile. ROUNDS, 
 	cargo build --release --bin tureen
 	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen BENCH_CACHE=$(CACHE)/bench \
 		$(BIN)/bench_serve $(or $(ROUNDS),5) $(or $(GB),4)
+
+.PHONY: bench-download
+bench-download: web ## How soon the MP4 of a long recording begins, beside nginx. HOURS, TURNS
+	@tests/setup.sh bench
+	cargo build --workspace --bins
+	cargo build --release --bin tureen
+	@TUREEN=$(CARGO_TARGET_DIR)/release/tureen BENCH_CACHE=$(CACHE)/bench \
+		$(BIN)/bench_download $(or $(HOURS),4) $(or $(TURNS),50)

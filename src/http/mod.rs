@@ -162,7 +162,7 @@ pub fn router(app: App, origins: &Origins) -> Router {
     let recorder = audit::Recorder::new(app.audit.clone(), app.catalog.clone());
     let playable = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
-        .and(NotForContentType::const_new("audio/mp4"));
+        .and(NotForContentType::const_new("audio/"));
     let slow_bodies = RequestBodyTimeoutLayer::new(app.limits.body_pause());
     let (router, api) = routes::all(&app).into_parts();
     router

@@ -88,14 +88,13 @@ pub(super) fn respond_file(file: &File, store: Store, headers: &HeaderMap) -> Re
     if value(header::IF_MATCH).is_some_and(|tags| !matches_strongly(tags, &tag)) {
         return Err(Problem::changed());
     }
-    let modified = file.modified.and_then(date);
     let common = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, ASKED_ANEW.to_owned())];
-    let dated = modified.clone().map(|date| [(header::LAST_MODIFIED, date)]);
+    let dated = file.modified.and_then(date).map(|date| [(header::LAST_MODIFIED, date)]);
     if value(header::IF_NONE_MATCH).is_some_and(|tags| matches(tags, &tag)) {
         return Ok((StatusCode::NOT_MODIFIED, common, dated, ()).into_response());
     }
-    let same = value(header::IF_RANGE)
-        .is_none_or(|wanted| wanted == tag || modified.as_deref().is_some_and(|date| wanted == date));
+    // Not by a date: when somebody is erased, or files are made in another way, that stays as it was.
+    let same = value(header::IF_RANGE).is_none_or(|wanted| wanted == tag);
     let len = file.layout.len();
     let asked = value(header::RANGE).filter(|_| same).map_or(Asked::Whole, |text| parse(text, len));
     let (status, range) = match asked {

@@ -4,7 +4,7 @@ use super::filled::Fills;
 use super::popular::{Name, Popular};
 use super::room;
 use super::rows::{Kept, Rows};
-use super::{Error, black};
+use super::{Error, VIEW_VERSION, black};
 use crate::catalog::{Catalog, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::live::{Edge, Hub, Part};
@@ -74,7 +74,7 @@ impl Source {
         let codec = place.track.codec;
         let bytes = black::init(codec).map_err(|source| Error::Damaged { track, source })?;
         let bytes = bytes.ok_or(Error::NoBlack)?;
-        Ok(Fetched { bytes, tag: format!("black-{}", codec.name()), settled: true })
+        Ok(Fetched { bytes, tag: format!("black-{}-v{VIEW_VERSION}", codec.name()), settled: true })
     }
 
     /// A segment, its decode times counted from its participant's zero.

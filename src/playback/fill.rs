@@ -83,6 +83,13 @@ pub(super) fn parts(length: Ticks, part: Ticks) -> impl Iterator<Item = (Ticks, 
     })
 }
 
+/// How many bytes of a fill reach to the end of its first picture, which has `picture` bytes.
+pub(super) fn first_picture(length: Ticks, part: Ticks, picture: u64) -> u64 {
+    let fragment = parts(length, part).next().map_or(Ticks(0), |(_, length)| length);
+    let samples = parts(fragment, Ticks::from_micros(STILL_MICROS, Timescale::VIDEO)).count();
+    fragment::head(samples) + picture
+}
+
 /// The key frame that a fill repeats: the last of the segment before the gap, or the first of the one behind it.
 #[must_use]
 pub fn picture(scan: &Scan, segment: &Bytes, before_the_gap: bool) -> Option<Bytes> {

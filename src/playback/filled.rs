@@ -5,7 +5,7 @@ use super::fetch::{Fetched, PATIENCE, Place, Source};
 use super::fill::{self, Cut};
 use super::room::{self, Room, scale};
 use super::timeline::{Fill, Item};
-use super::{Error, black, pieces};
+use super::{Error, VIEW_VERSION, black, pieces};
 use crate::catalog::{Segment, Shown, Track};
 use crate::id::{RecordingId, TrackId};
 use crate::media::fmp4::read;
@@ -166,25 +166,26 @@ impl Source {
             Some(part) => format!("p{part}"),
             None => fill.duration.0.to_string(),
         };
-        let tag = format!("{track}-{after}-{}-{what}-{}", fill.number, zero.0);
+        let tag = format!("{track}-{after}-{}-{what}-{}-v{VIEW_VERSION}", fill.number, zero.0);
         Ok(Fetched { bytes, tag, settled: false })
     }
 
-    /// The key frame next to a gap, of the same run as the segment before it.
+    /// The key frame next to a gap.
     async fn picture(&self, track: &Track, segments: &[Segment], after: Option<u32>) -> Result<Bytes, Error> {
-        let chosen = match after {
-            None => segments.first(),
-            Some(after) => {
-                let run = segments.iter().find(|segment| segment.number == after).map(|segment| segment.run);
-                let before = segments.iter().filter(|segment| segment.number <= after);
-                before.rev().find(|segment| Some(segment.run) == run && segment.sync)
-            }
-        };
-        let chosen = chosen.ok_or(Error::NoSegment(after.unwrap_or(0)))?;
+        let chosen = repeated(segments, after).ok_or(Error::NoSegment(after.unwrap_or(0)))?;
         let key = Key::media(track.recording, track.id);
         let bytes = self.store.read(&key, chosen.range.clone()).await?;
         fill::picture(&read::scan(&bytes), &bytes, after.is_some()).ok_or(Error::NoSegment(chosen.number))
     }
+}
+
+/// The segment next to a gap whose key frame is shown there: the last one before it that begins with one, of the same run
+/// as the segment before it; the first of all in front of that.
+pub(super) fn repeated(segments: &[Segment], after: Option<u32>) -> Option<&Segment> {
+    let Some(after) = after else { return segments.first() };
+    let run = segments.iter().find(|segment| segment.number == after).map(|segment| segment.run);
+    let before = segments.iter().filter(|segment| segment.number <= after);
+    before.rev().find(|segment| Some(segment.run) == run && segment.sync)
 }
 
 fn part(place: &Place) -> Ticks {

@@ -45,6 +45,17 @@ pub(crate) fn steady(codec: Codec, run: u32, start: i64, seconds: u32) -> Vec<Sh
     shots
 }
 
+/// Two pictures a second up to `end`, with key frames at these seconds.
+pub(crate) fn keyed(keys: &[i64], end: i64) -> Vec<Shot> {
+    let ends = keys.iter().skip(1).copied().chain([end]);
+    let shot = |(from, to): (&i64, i64)| Shot {
+        run: 0,
+        start: from * 90_000,
+        samples: (0..2 * (to - from)).map(|n| (45_000, n == 0, 200)).collect(),
+    };
+    keys.iter().zip(ends).map(shot).collect()
+}
+
 /// The parameters of a run: odd ones have half the size, and the sixth is turned.
 pub(crate) fn parameters(codec: Codec, run: u32) -> (codec::Config, Rotation) {
     let config = if run % 2 == 1 { testing::halved(codec) } else { testing::config(codec) };

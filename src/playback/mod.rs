@@ -41,6 +41,9 @@ mod tests;
 use crate::id::{ParticipantId, TrackId};
 use crate::{catalog, media, storage};
 
+/// A number that changes with the bytes that are made of the same rows: it is part of the tags of all that is computed.
+pub(crate) const VIEW_VERSION: u64 = 3;
+
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

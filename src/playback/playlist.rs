@@ -396,7 +396,12 @@ pub(super) fn target_seconds(segments: &[Segment], track: &Track) -> u32 {
 /// An entry reaches from the end of the one before it to its own end, so that the sum of the durations stays equal to
 /// the media's own clock over the short gaps that are not filled. A date then belongs to that start. Fills behind fills
 /// need no date of their own: there may be thousands.
-fn entries(room: &Room, track: &Track, steps: &[Step<'_>], target_duration: u32) -> Vec<media::Entry> {
+pub(super) fn entries(
+    room: &Room,
+    track: &Track,
+    steps: &[Step<'_>],
+    target_duration: u32,
+) -> Vec<media::Entry> {
     let longest = i64::from(target_duration) * 1_000_000 + 499_999;
     let mut reached = room.zero(track).to_micros(scale(track));
     let mut filled = false;

@@ -2,7 +2,7 @@ use super::filled::Named;
 use super::fixture::{Fixture, INIT, START};
 use super::presentation::Choice;
 use super::room::{Room, Subject};
-use super::{Error, black, film, playlist, presentation};
+use super::{Error, VIEW_VERSION, black, film, playlist, presentation};
 use crate::catalog::{Cause, Gap, NewRun, Pause, Shown};
 use crate::id::{ParticipantId, TrackId};
 use crate::media::Codec;
@@ -282,6 +282,7 @@ async fn gaps_are_filled_with_silence_and_stills() {
     assert_eq!((found.start, found.duration, found.samples.len()), (Ticks(0), Ticks(45_000), 1));
     assert_eq!(read::scan(&fill.bytes).fragments.len(), 2);
     assert!(fill.bytes.ends_with(&black::picture(Codec::Vp9).unwrap()), "a lead of a second is black");
+    assert!(fill.tag.ends_with(&format!("-v{VIEW_VERSION}")), "{}: it may be made in another way", fill.tag);
     let fill = source.fill(it.recording, video, whole(Some(0), 1)).await.unwrap();
     assert_eq!(read::scan(&fill.bytes).fragments[0].start, Ticks(5 * 90_000));
     assert!(fill.bytes.ends_with(b"vp9-0-0"));

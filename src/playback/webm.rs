@@ -7,7 +7,7 @@ use crate::media::webm::head::Entry;
 use crate::media::webm::{cluster, head};
 use crate::media::{Codec, Sample};
 use crate::playback::fetch::{Fetched, Source};
-use crate::playback::{Error, black};
+use crate::playback::{Error, VIEW_VERSION, black};
 use crate::time::Ticks;
 use bytes::Bytes;
 
@@ -31,7 +31,11 @@ impl Source {
         let runs = self.catalog.runs(track).await?;
         let row = runs.iter().find(|row| row.number == run).ok_or(Error::NoInit(run))?;
         let bytes = head::stream(&[entry(TRACK, codec, row)])?;
-        Ok(Fetched { bytes: bytes.into(), tag: format!("{}-webm", stored.tag), settled: true })
+        Ok(Fetched {
+            bytes: bytes.into(),
+            tag: format!("{}-webm-v{VIEW_VERSION}", stored.tag),
+            settled: true,
+        })
     }
 
     /// The head in front of the clusters of black pictures.
@@ -43,7 +47,11 @@ impl Source {
         let (width, height) = black::SIZE;
         let codec = Some(self.codec(recording, track).await?);
         let bytes = head::stream(&[Entry { number: TRACK, codec, width, height, ..Entry::default() }])?;
-        Ok(Fetched { bytes: bytes.into(), tag: format!("{}-webm", stored.tag), settled: true })
+        Ok(Fetched {
+            bytes: bytes.into(),
+            tag: format!("{}-webm-v{VIEW_VERSION}", stored.tag),
+            settled: true,
+        })
     }
 
     /// The segment or fill that begins at a tick ([`Source::at`]) as clusters.
@@ -54,7 +62,7 @@ impl Source {
         let codec = self.codec(recording, track).await?;
         let fetched = self.at(recording, track, time).await?;
         let bytes = cluster::clusters(TRACK, codec.timescale(), &samples(&fetched.bytes))?;
-        Ok(Fetched { bytes: bytes.into(), tag: format!("{}-webm", fetched.tag), ..fetched })
+        Ok(Fetched { bytes: bytes.into(), tag: format!("{}-webm-v{VIEW_VERSION}", fetched.tag), ..fetched })
     }
 
     /// The codec of a track, if browsers play it from segments of WebM without more than its key frames say.

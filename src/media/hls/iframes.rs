@@ -10,8 +10,8 @@ use std::fmt::Write;
 pub struct Entry {
     /// The resource that it lies in.
     pub uri: String,
-    /// The bytes of it that reach to its end, from the first on; `None` for all.
-    pub bytes: Option<u64>,
+    /// The bytes of it that reach to its end, from the first on.
+    pub bytes: u64,
     /// Where its init segment is.
     pub map: String,
     /// How long it stands, in microseconds.
@@ -20,15 +20,6 @@ pub struct Entry {
     pub wall: WallTime,
     /// The timeline or the encoding breaks before it.
     pub discontinuity: bool,
-}
-
-impl Entry {
-    /// What it takes to show it in time; `None` when it is not known.
-    #[must_use]
-    pub fn bits_per_second(&self) -> Option<u64> {
-        let micros = u64::try_from(self.duration_micros).ok().filter(|micros| *micros > 0)?;
-        Some(self.bytes?.saturating_mul(8_000_000) / micros)
-    }
 }
 
 /// The playlist's text.
@@ -50,10 +41,7 @@ pub fn render(target_duration: u32, entries: &[Entry]) -> String {
         }
         let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", entry.wall);
         let _ = writeln!(out, "#EXTINF:{},", Seconds(entry.duration_micros.max(0)));
-        if let Some(bytes) = entry.bytes {
-            let _ = writeln!(out, "#EXT-X-BYTERANGE:{bytes}@0");
-        }
-        let _ = writeln!(out, "{}", line(&entry.uri));
+        let _ = writeln!(out, "#EXT-X-BYTERANGE:{}@0\n{}", entry.bytes, line(&entry.uri));
     }
     out.push_str("#EXT-X-ENDLIST\n");
     out
@@ -65,7 +53,7 @@ mod tests {
 
     #[test]
     fn key_frames_are_ranges_of_their_segments() {
-        let entry = |number: i64, bytes: Option<u64>, map: &str| Entry {
+        let entry = |number: i64, bytes: u64, map: &str| Entry {
             uri: format!("{number}.m4s"),
             bytes,
             map: map.into(),
@@ -73,8 +61,7 @@ mod tests {
             wall: WallTime(1_792_000_000_000_000 + 2_000_000 * number),
             discontinuity: false,
         };
-        let list = [entry(0, Some(900), "init-0.mp4"), entry(1, None, "black.mp4")];
-        assert_eq!((list[0].bits_per_second(), list[1].bits_per_second()), (Some(3600), None));
+        let list = [entry(0, 900, "init-0.mp4"), entry(1, 300, "black.mp4")];
         insta::assert_snapshot!(render(4, &list), @r#"
         #EXTM3U
         #EXT-X-VERSION:7
@@ -91,6 +78,7 @@ mod tests {
         #EXT-X-MAP:URI="black.mp4"
         #EXT-X-PROGRAM-DATE-TIME:2026-10-14T17:46:42.000Z
         #EXTINF:2.000000,
+        #EXT-X-BYTERANGE:300@0
         1.m4s
         #EXT-X-ENDLIST
         "#);

@@ -31,7 +31,7 @@ pub struct Live<'a> {
     pub open: Option<&'a Entry>,
     /// Where the next part will be.
     pub hint: &'a str,
-    /// How many segments are left out of a delta update (4.4.5.2): see [`skippable`].
+    /// How many segments are left out of a delta update (4.4.5.2), their marks excepted: see [`skippable`].
     pub skipped: usize,
 }
 
@@ -116,7 +116,11 @@ pub fn render(snapshot: &Snapshot<'_>) -> String {
     let mut map = None;
     let skipped = snapshot.live.map_or(0, |live| live.skipped.min(snapshot.segments.len()));
     for (number, entry) in snapshot.segments.iter().enumerate() {
-        if number >= skipped {
+        if number < skipped {
+            // Date ranges stay: players forget those that a delta update does not have, unless it may skip them too
+            // (RFC 8216bis 4.4.3.8, CAN-SKIP-DATERANGES).
+            entry.marks.iter().for_each(|told| mark(&mut out, told));
+        } else {
             segment(&mut out, entry, map);
             let micros = entry.duration_micros.max(0);
             // Writing to a String cannot fail.

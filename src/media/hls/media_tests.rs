@@ -206,6 +206,33 @@ fn a_delta_update_leaves_out_what_is_old_and_nothing_else() {
 }
 
 #[test]
+fn a_delta_update_tells_date_ranges_of_what_it_leaves_out() {
+    let mut segments: Vec<Entry> = (0..40).map(|n| entry(n, "a")).collect();
+    let start = WallTime(1_792_000_002_000_000);
+    let begun = Mark { id: "gap-1".into(), class: "tureen.gap", start, end: None, attribute: None };
+    segments[2].marks = vec![begun.clone()];
+    segments[4].marks = vec![Mark { end: Some(start.plus(4_000_000)), ..begun.clone() }];
+    segments[39].marks = vec![Mark { id: "gap-2".into(), ..begun }];
+    let told = |skipped| {
+        let live = Live { part_target_micros: 200_000, open: None, hint: "h", skipped };
+        let text = render(&Snapshot {
+            target_duration: 4,
+            ended: false,
+            independent: true,
+            segments: &segments,
+            marks: &[],
+            live: Some(live),
+        });
+        let ranges = text.lines().filter(|line| line.starts_with("#EXT-X-DATERANGE"));
+        (ranges.map(str::to_owned).collect::<Vec<_>>(), text)
+    };
+    let ((whole, _), (delta, text)) = (told(0), told(28));
+    assert_eq!((delta.len(), &delta), (3, &whole), "{text}");
+    let skip = "#EXT-X-SKIP:SKIPPED-SEGMENTS=28\n#EXT-X-DATERANGE:ID=\"gap-1\"";
+    assert!(text.contains(skip) && !text.contains("CAN-SKIP-DATERANGES"), "{text}");
+}
+
+#[test]
 fn what_lasts_for_a_while_is_told_where_it_begins_and_where_it_ends() {
     let start = WallTime(1_792_000_002_000_000);
     let begun = Mark {

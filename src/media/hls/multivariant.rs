@@ -36,7 +36,7 @@ pub struct Iframes {
 pub struct Variant {
     /// Its media playlist.
     pub uri: String,
-    /// RFC 6381 strings of every encoding that it has used; the sound's is added.
+    /// The RFC 6381 string of its largest encoding, if any; those of other sizes are not told. The sound's is added.
     pub codecs: Vec<String>,
     /// Pixels; 0 when not known.
     pub width: u32,

@@ -151,13 +151,17 @@ impl Clusters {
         std::mem::size_of_val(&*self.blocks) + std::mem::size_of_val(&*self.clusters)
     }
 
-    /// The bytes of a range, counted from the first cluster.
+    /// The bytes of a range, counted from the first cluster; only the first of them if these are more than `most` pieces,
+    /// which is at least two.
     #[must_use]
-    pub fn pieces(&self, range: &Range<u64>) -> Vec<Piece> {
+    pub fn pieces(&self, range: &Range<u64>, most: usize) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let behind = self.clusters.partition_point(|cluster| cluster.offset <= range.start);
         for number in behind.saturating_sub(1)..self.clusters.len() {
             let Some(cluster) = self.clusters.get(number).filter(|own| own.offset < range.end) else { break };
+            if pieces.len() >= most {
+                break;
+            }
             let next = self.clusters.get(number + 1);
             let end = next.map_or(self.len, |next| next.offset);
             let blocks = cluster.first..next.map_or(self.blocks.len(), |next| next.first);
@@ -166,8 +170,9 @@ impl Clusters {
             put_head(&mut pieces, range, at, head);
             at += cluster::HEAD as u64;
             for block in self.blocks.get(blocks).unwrap_or_default() {
-                if at >= range.end {
-                    break;
+                // A block is two pieces.
+                if at >= range.end || pieces.len() + 2 > most {
+                    return pieces;
                 }
                 self::pieces(&mut pieces, range, at, block);
                 at += block.len();

@@ -25,7 +25,7 @@ fn data(samples: &[(Sample, Vec<u8>)], from: u64, range: &Range<u32>) -> Vec<u8>
 
 fn read(made: &Made, range: Range<u64>) -> Vec<u8> {
     let mut out = Vec::new();
-    for piece in made.clusters.pieces(&range) {
+    for piece in made.clusters.pieces(&range, usize::MAX) {
         match piece {
             Piece::Head(bytes) => out.extend(bytes),
             Piece::Data { from, range } => out.extend(data(&made.samples, from, &range)),
@@ -127,6 +127,25 @@ fn sixteen_bytes_a_sample_are_held() {
     made.clusters.settle();
     let samples = made.samples.len();
     assert!(made.clusters.held() <= 16 * samples + 24 * 51, "{} for {samples}", made.clusters.held());
+}
+
+#[test]
+fn a_window_of_small_samples_ends_with_the_most_pieces() {
+    let made = made(&vec![(false, 20, true, 3); 30_000]);
+    let (len, most) = (made.clusters.len(), 1000);
+    let (mut out, mut windows) = (Vec::new(), 0);
+    while (out.len() as u64) < len {
+        let pieces = made.clusters.pieces(&(out.len() as u64..len), most);
+        assert!(!pieces.is_empty() && pieces.len() <= most, "{} pieces", pieces.len());
+        for piece in pieces {
+            match piece {
+                Piece::Head(bytes) => out.extend(bytes),
+                Piece::Data { from, range } => out.extend(data(&made.samples, from, &range)),
+            }
+        }
+        windows += 1;
+    }
+    assert!(out == made.bytes[made.head as usize..] && windows <= 70, "{windows} windows");
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! Files that are not there: any range of one is put together when it is asked for.
 //!
 //! A [`Layout`] says of which parts such a file consists: bytes that it holds or makes (boxes, tables, headers), and
-//! ranges of stored files. [`File`] adds what HTTP says of it. [`stream()`] reads a range, [`WINDOW`] bytes at a time and
-//! only as fast as they are taken, so that a download holds less than 2 MiB whatever its length; when nobody takes them
+//! ranges of stored files. [`File`] adds what HTTP says of it. [`stream()`] reads a range, [`WINDOW`] bytes and
+//! [`MOST_PARTS`] parts at a time and only as fast as they are taken, so that a download holds less than 2 MiB whatever its length; when nobody takes them
 //! any more nothing is read. Neither knows of a container or of HTTP.
 //!
 //! [`Files::mp4`] is how a request comes to a file: [`select`] says which tracks and which part of them, a snapshot holds
@@ -19,7 +19,7 @@ mod tests;
 pub mod webm;
 
 pub use open::{Files, Opened};
-pub use read::{WINDOW, stream};
+pub use read::{MOST_PARTS, WINDOW, stream};
 
 use super::Error;
 use crate::storage::Key;
@@ -71,7 +71,7 @@ pub trait Layout: fmt::Debug + Send + Sync {
     fn held(&self) -> usize;
 
     /// The parts that together are exactly the bytes of `range`, which lies within the file and has at most [`WINDOW`]
-    /// bytes.
+    /// bytes. If these are more than about [`MOST_PARTS`], only the first of them.
     ///
     /// # Errors
     /// What reading a table says.
@@ -85,7 +85,7 @@ pub struct File {
     pub layout: Arc<dyn Layout>,
     /// A strong validator (RFC 9110 8.8.3, without quotes): equal ones are of equal bytes.
     pub tag: String,
-    /// When its bytes last changed, if that is known.
+    /// When its recording ended, if it has. For people: its bytes may have changed since.
     pub modified: Option<WallTime>,
     /// The bytes under this name will never change.
     pub settled: bool,

@@ -1,7 +1,7 @@
 //! Progressive MP4 as a layout: the boxes in front are held, the media behind them is stored.
 
 use super::select::{self, Selection};
-use super::{File, Layout, Part};
+use super::{File, Layout, MOST_PARTS, Part};
 use crate::media::fmp4;
 use crate::media::mp4::{self, About, Content, Extent, Place, Tables, Track};
 use crate::media::{Kind, Rotation};
@@ -70,24 +70,18 @@ pub(super) async fn views(
     }
     let end = selection.duration.map(|duration| selection.start.saturating_add(duration));
     let mut start = selection.start;
-    if !selection.exact {
-        // Where the first of the pictures can begin; the sound begins with it.
-        for (view, offset) in views.iter().filter(|(view, _)| view.codec().kind() == Kind::Video) {
-            let mut view = view.clone();
-            cut(&mut view, &source.store, *offset, selection.start, end).await?;
-            let first = view.first().to_micros(view.scale()).saturating_add(*offset);
-            if !view.is_empty() {
-                start = start.min(first.max(0));
-            }
-        }
-    }
     if start > 0 || end.is_some() {
+        // Pictures come first. Each begins with its own key frame, whatever that of another one is, so that nothing is
+        // hidden and all stay in step; the file and the sound begin with the earliest.
         for (view, offset) in &mut views {
-            cut(view, &source.store, *offset, start, end).await?;
+            let picture = view.codec().kind() == Kind::Video;
+            let from = if picture { selection.start } else { start };
+            cut(view, &source.store, *offset, from, end).await?;
             if selection.exact {
                 view.roll_in(&source.store).await?;
-            } else if view.codec().kind() == Kind::Video {
+            } else if picture && !view.is_empty() {
                 view.begin_at_key_frame();
+                start = start.min(view.start().to_micros(view.scale()).saturating_add(*offset));
             }
         }
     }
@@ -235,7 +229,7 @@ impl Layout for Progressive {
             parts.push(Part::Held(self.head.slice(place(range.start)..place(range.end))));
         }
         let behind = self.extents.partition_point(|extent| extent.at <= range.start);
-        for number in behind.saturating_sub(1)..self.extents.len() {
+        for number in (behind.saturating_sub(1)..self.extents.len()).take(MOST_PARTS) {
             let Some(extent) = self.extents.get(number).filter(|extent| extent.at < range.end) else { break };
             let end = self.extents.get(number + 1).map_or(self.len, |next| next.at);
             let wanted = range.start.max(extent.at)..range.end.min(end);

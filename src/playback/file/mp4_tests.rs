@@ -4,7 +4,7 @@ use crate::id::{ParticipantId, TrackId};
 use crate::media::{self, Codec};
 use crate::playback::file::select::{Moment, Wanted, Which};
 use crate::playback::file::{Files, WINDOW, stream};
-use crate::playback::film::{Shot, steady};
+use crate::playback::film::{Shot, keyed, steady};
 use crate::playback::fixture::{Fixture, START};
 use futures_util::StreamExt;
 use mp4_atom::{Any, Decode, Moov};
@@ -150,6 +150,34 @@ async fn a_clip_is_exact_by_its_edit_lists() {
 }
 
 #[tokio::test]
+async fn two_pictures_with_other_key_frames_stay_in_step() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let (one, first) = it.film(ada, Codec::H264, "camera", &keyed(&[0, 8, 10], 14)).await;
+    let (two, second) = it.film(ada, Codec::H264, "screen", &keyed(&[0, 9], 14)).await;
+    it.finish(14_000).await;
+    let wanted = Wanted {
+        which: Which::Tracks(vec![one, two]),
+        start: Moment::Media(10_700_000),
+        end: Some(Moment::Media(12_800_000)),
+        exact: false,
+        ..ALL
+    };
+    let file = whole(&it, &wanted).await;
+    let moov = moov(&file);
+    // The file begins at 9 s; the first picture, whose key frame is at 10 s, waits for it.
+    assert_eq!(edits(&moov, 0), [(90_000, None), (252_000, Some(0))]);
+    assert_eq!(edits(&moov, 1), [(342_000, Some(0))]);
+    let (one, two) = (read(&file, 1), read(&file, 2));
+    assert!(one[0].2 && one == made(&first[20..20 + one.len()]));
+    assert!(two[0].2 && two == made(&second[18..18 + two.len()]));
+    // Exactly, both begin at once and hide what is before.
+    let moov = self::moov(&whole(&it, &Wanted { exact: true, ..wanted }).await);
+    assert_eq!(edits(&moov, 0), [(189_000, Some(63_000))]);
+    assert_eq!(edits(&moov, 1), [(189_000, Some(153_000))]);
+}
+
+#[tokio::test]
 async fn a_track_that_begins_later_waits() {
     let it = Fixture::new().await;
     let (ada, ben) = (it.participant("Ada", 0).await, it.participant("Ben", 0).await);
@@ -283,24 +311,6 @@ async fn ranges_of_an_hour_are_parts_of_it() {
     });
     let stored = pictures.iter().chain(&sound).map(|own| own.data.len() as u64).sum::<u64>();
     assert_eq!(sums.sum::<u64>(), stored);
-}
-
-/// A long lesson: how soon its first byte comes. Figures to be looked at, made on request.
-#[expect(clippy::print_stdout, reason = "figures are what it is for")]
-#[tokio::test]
-#[ignore = "it writes 150 MB, to be timed"]
-async fn four_hours_begin_soon() {
-    let (it, ..) = call(Codec::H264, 4 * 3600).await;
-    let files = files(&it);
-    for what in ["tables made", "tables kept", "tables kept"] {
-        let begun = std::time::Instant::now();
-        let file = files.mp4(it.recording, &ALL, &[]).await.unwrap().file;
-        let opened = begun.elapsed();
-        let first = bytes(&it, &file, 0..WINDOW).await;
-        let held = file.layout.held();
-        println!("{what}: opened {opened:?}, first {} bytes {:?}, {held} held", first.len(), begun.elapsed());
-        assert_eq!(first.len() as u64, WINDOW);
-    }
 }
 
 /// What a range is put together from: never more than a window of it at once.

@@ -5,15 +5,13 @@ use super::select::{self, Selection, Wanted, Which};
 use super::{File, mp4, webm};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Container;
-use crate::playback::Error;
 use crate::playback::fetch::Source;
 use crate::playback::room::Room;
 use crate::playback::samples::Snapshot;
+use crate::playback::{Error, VIEW_VERSION};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// A number that changes with what a file of the same recording looks like: it is part of every tag.
-const VIEW_VERSION: u64 = 3;
 /// Tables that are made at once: those of a long recording take some tens of megabytes while they grow.
 const MADE_AT_ONCE: usize = 4;
 

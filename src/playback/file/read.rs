@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 /// Bytes that are put together at once.
 pub const WINDOW: u64 = 256 << 10;
+/// Parts that are put together at once: many small samples would take more memory than their bytes.
+pub const MOST_PARTS: usize = 4000;
 /// Most bytes of one read, what lies between two wanted parts included.
 const LONGEST_READ: u64 = 512 << 10;
 /// Two parts of a file that are nearer than this are read at once: a second read costs more.
 const NEAR: u64 = 32 << 10;
 
-/// The bytes of a range in order, [`WINDOW`] at a time. It ends with the first error.
+/// The bytes of a range in order, [`WINDOW`] at a time, or less where that has many parts. It ends with the first error.
 pub fn stream(
     layout: Arc<dyn Layout>,
     store: Store,
@@ -26,10 +28,11 @@ pub fn stream(
         let end = range.end.min(range.start.saturating_add(WINDOW));
         let parts = layout.parts(range.start..end).await?;
         let bytes = gather(&store, &parts).await?;
-        if bytes.len() as u64 != end - range.start {
+        let next = range.start + bytes.len() as u64;
+        if bytes.is_empty() || next > end {
             return Err(Error::Layout { at: range.start });
         }
-        Ok(Some((bytes, (layout, store, end..range.end))))
+        Ok(Some((bytes, (layout, store, next..range.end))))
     })
 }
 

@@ -1,10 +1,11 @@
 //! WebM as a layout: what lies in front of the clusters is held, and 16 bytes for each sample; samples are stored.
 //!
 //! WebM has no edit lists: a part of a recording begins with the key frame at or before its start, whatever was asked for.
+//! Of several pictures each begins with its own.
 
 use super::mp4::views;
 use super::select::{self, Selection};
-use super::{File, Layout, Part};
+use super::{File, Layout, MOST_PARTS, Part};
 use crate::catalog::Run;
 use crate::media::webm::head::{self, Entry};
 use crate::media::webm::layout::{Clusters, Piece, Sample};
@@ -280,7 +281,7 @@ impl Layout for WebM {
             parts.push(Part::Held(self.head.slice(place(range.start)..place(range.end))));
         }
         let behind = range.start.saturating_sub(head)..range.end.saturating_sub(head);
-        for piece in self.clusters.pieces(&behind) {
+        for piece in self.clusters.pieces(&behind, MOST_PARTS) {
             parts.push(match piece {
                 Piece::Head(bytes) => Part::Held(bytes.into()),
                 Piece::Data { from, range: own } => {

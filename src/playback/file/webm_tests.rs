@@ -1,9 +1,11 @@
 use super::*;
 use crate::catalog::Shown;
 use crate::id::TrackId;
+use crate::media::Container;
 use crate::media::Sample as Stored;
-use crate::playback::file::stream;
-use crate::playback::film::{Shot, steady};
+use crate::playback::file::select::{Moment, Wanted, Which};
+use crate::playback::file::{Files, WINDOW, stream};
+use crate::playback::film::{Shot, keyed, steady};
 use crate::playback::fixture::Fixture;
 use crate::playback::samples::Snapshot;
 use futures_util::TryStreamExt;
@@ -126,6 +128,24 @@ async fn little_is_held_of_a_long_recording() {
     assert!(each <= 18.0, "{each} bytes for each of {}", pictures.len());
 }
 
+/// Of silence a window would be tens of thousands of parts, which take more memory than their bytes.
+#[tokio::test]
+async fn a_window_of_silence_has_few_parts() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let (audio, _) = it.film(ada, Codec::Opus, "microphone", &steady(Codec::Opus, 0, 0, 2)).await;
+    it.gap(audio, 0, Shown::Silence, 96_000, 900 * 48_000).await;
+    it.finish(902_000).await;
+    let made = made(it, &[audio]).await;
+    assert_eq!(blocks(&made.whole).len(), 100 + 900 * 50);
+    let range = 0..WINDOW.min(made.file.len());
+    assert!(range.end == WINDOW);
+    let parts = made.file.parts(range).await.unwrap();
+    assert!(parts.len() <= MOST_PARTS + 1, "{} parts", parts.len());
+    let bytes: u64 = parts.iter().map(Part::len).sum();
+    assert!((16 << 10..WINDOW).contains(&bytes), "{bytes} bytes");
+}
+
 #[tokio::test]
 async fn fills_are_in_the_file_and_sizes_change_in_band() {
     let it = Fixture::new().await;
@@ -158,6 +178,31 @@ async fn a_part_begins_with_a_key_frame() {
     let wanted: Vec<Stored> =
         pictures.into_iter().filter(|sample| (360_000..720_000).contains(&sample.at.0)).collect();
     equals(&all, 1, &wanted, Codec::Vp8, 4_000_000);
+}
+
+#[tokio::test]
+async fn two_pictures_with_other_key_frames_stay_in_step() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let (one, first) = it.film(ada, Codec::Vp8, "camera", &keyed(&[0, 8, 10], 14)).await;
+    let (two, second) = it.film(ada, Codec::Vp8, "screen", &keyed(&[0, 9], 14)).await;
+    it.finish(14_000).await;
+    let wanted = Wanted {
+        which: Which::Tracks(vec![one, two]),
+        start: Moment::Media(10_700_000),
+        end: None,
+        duration: None,
+        exact: true,
+    };
+    let files = Files::new(it.source(), 1 << 20);
+    let file = files.open(it.recording, &wanted, Container::WebM, &[]).await.unwrap().file;
+    let range = 0..file.layout.len();
+    let parts: Vec<Bytes> =
+        stream(Arc::clone(&file.layout), it.store.clone(), range).try_collect().await.unwrap();
+    let all = blocks(&parts.concat());
+    // It begins with the earlier key frame, at 9 s. No two pictures of a track are of one time.
+    equals(&all, 1, &first[20..], Codec::Vp8, 9_000_000);
+    equals(&all, 2, &second[18..], Codec::Vp8, 9_000_000);
 }
 
 #[tokio::test]
