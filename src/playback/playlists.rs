@@ -1,6 +1,8 @@
 //! Media playlists as texts that are made once and handed out to all who ask, and what players of low-latency HLS may
 //! wait for (RFC 8216bis 6.2.5).
 
+mod clips;
+
 use super::playlist::{self, QUERY, Reached, Text, beside};
 use super::room::Room;
 use super::{Error, presentation, trick};
@@ -49,6 +51,8 @@ struct Shared {
     variants: Cache<(RecordingId, Option<ParticipantId>, Version), Arc<String>, Bytes>,
     /// I-frame playlists of ended recordings, and what they take.
     tricks: Cache<(TrackId, Version), Arc<(String, u64)>, Bytes>,
+    /// Texts of clips of ended recordings.
+    clips: Cache<clips::Key, Arc<String>, Bytes>,
     patience: Duration,
 }
 
@@ -95,7 +99,8 @@ impl Playlists {
         let texts = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let variants = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let tricks = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
-        Self(Arc::new(Shared { catalog, edges, store, texts, variants, tricks, patience }))
+        let clips = Cache::with_weighter(KEPT, clips::KEPT_BYTES, Bytes);
+        Self(Arc::new(Shared { catalog, edges, store, texts, variants, tricks, clips, patience }))
     }
 
     /// Something of a recording was removed: its texts are not kept. Texts of single tracks do not say whose they are, so
@@ -104,6 +109,7 @@ impl Playlists {
         self.0.variants.retain(|(of, _, _), _| *of != recording);
         self.0.texts.clear();
         self.0.tricks.clear();
+        self.0.clips.retain(|(of, ..), _| *of != recording);
     }
 
     /// The multivariant playlist of a participant; without one of the first with a picture, else with sound. `query`
@@ -169,7 +175,8 @@ impl Playlists {
     ) -> Result<(String, u64), Error> {
         let shared = &self.0;
         let version = self.ended(recording).await?.ok_or(Error::NothingYet)?;
-        let make = async { trick::of(&shared.catalog, &shared.store, recording, track).await.map(Arc::new) };
+        let make =
+            async { trick::of(&shared.catalog, &shared.store, recording, track, None).await.map(Arc::new) };
         let made = shared.tricks.get_or_insert_async(&(track, version), make).await?;
         Ok((made.0.replace(QUERY, query), made.1))
     }

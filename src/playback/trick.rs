@@ -2,8 +2,11 @@
 //! players can show pictures while they wind. No bytes are stored for them.
 
 use super::Error;
-use super::pieces::{self, Map};
+use super::clip::Clip;
+use super::ladder::Step;
+use super::pieces::Map;
 use super::playlist::{QUERY, target_seconds};
+use super::presentation;
 use super::room::Room;
 use super::timeline::Item;
 use crate::catalog::{Catalog, Segment, Track};
@@ -17,15 +20,17 @@ use std::collections::HashMap;
 /// Entries of the index that are read at once.
 const BLOCK: u64 = 1 << 16;
 
-/// The I-frame playlist of a track, and the bits in a second that it takes at most.
+/// The I-frame playlist of a track, or of a clip of it, and the bits in a second that it takes at most.
 ///
 /// # Errors
-/// [`Error::NoRecording`], [`Error::NoTrack`]; [`Error::NoBlack`] for sound; [`Error::Nothing`] without a key frame.
+/// [`Error::NoRecording`], [`Error::NoTrack`]; [`Error::NoBlack`] for sound; [`Error::Nothing`] without a key frame;
+/// [`Error::Outside`].
 pub(super) async fn of(
     catalog: &Catalog,
     store: &Store,
     recording: RecordingId,
     track: TrackId,
+    clip: Option<&Clip>,
 ) -> Result<(String, u64), Error> {
     let segments = catalog.segments(track).await?;
     let room = Room::load(catalog, recording).await?;
@@ -35,7 +40,13 @@ pub(super) async fn of(
     }
     let heads = heads(store, track, &segments).await?;
     let mut list: Vec<iframes::Entry> = Vec::new();
-    for piece in pieces::pieces(&room, track, &segments) {
+    let mut view = presentation::shown(&room, track, &segments);
+    let mut breaks = 0;
+    if let Some(clip) = clip {
+        breaks = clip.span(&room, track.participant)?.leave(&mut view);
+        view.first().ok_or_else(|| clip.outside(&room, track.participant))?;
+    }
+    for Step { piece, .. } in view {
         let micros = piece.end - piece.start;
         let head = match piece.item {
             Item::Segment(segment) => heads.get(&segment.number).map(|head| (segment.number, head.bytes)),
@@ -67,7 +78,7 @@ pub(super) async fn of(
     let target = target_seconds(&segments, track)
         .max(u32::try_from((target + 500_000) / 1_000_000).unwrap_or(u32::MAX));
     let peak = list.iter().filter_map(|entry| entry.bits_per_second()).max().unwrap_or(0);
-    Ok((iframes::render(target, &list), peak))
+    Ok((iframes::render(target, &list, breaks), peak))
 }
 
 /// The key frame that a segment begins with.

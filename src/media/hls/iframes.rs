@@ -31,13 +31,17 @@ impl Entry {
     }
 }
 
-/// The playlist's text.
+/// The playlist's text. In front of a part there are as many discontinuities as its media playlist tells.
 #[must_use]
-pub fn render(target_duration: u32, entries: &[Entry]) -> String {
+pub fn render(target_duration: u32, entries: &[Entry], discontinuities: usize) -> String {
     let mut out = String::with_capacity(200 + 200 * entries.len());
     // Writing to a String cannot fail.
     let _ = writeln!(out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target_duration}");
-    out.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n");
+    out.push_str("#EXT-X-MEDIA-SEQUENCE:0\n");
+    if discontinuities > 0 {
+        let _ = writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
+    }
+    out.push_str("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n");
     let mut map = None;
     for entry in entries {
         let changed = map != Some(entry.map.as_str());
@@ -75,7 +79,7 @@ mod tests {
         };
         let list = [entry(0, Some(900), "init-0.mp4"), entry(1, None, "black.mp4")];
         assert_eq!((list[0].bits_per_second(), list[1].bits_per_second()), (Some(3600), None));
-        insta::assert_snapshot!(render(4, &list), @r#"
+        insta::assert_snapshot!(render(4, &list, 0), @r#"
         #EXTM3U
         #EXT-X-VERSION:7
         #EXT-X-TARGETDURATION:4
@@ -94,9 +98,11 @@ mod tests {
         1.m4s
         #EXT-X-ENDLIST
         "#);
-        let playlist = m3u8_rs::parse_media_playlist_res(render(4, &list).as_bytes()).unwrap();
+        let playlist = m3u8_rs::parse_media_playlist_res(render(4, &list, 0).as_bytes()).unwrap();
         assert!(playlist.i_frames_only && playlist.end_list);
         let range = playlist.segments[0].byte_range.as_ref().unwrap();
         assert_eq!((range.length, range.offset), (900, Some(0)));
+        let part = m3u8_rs::parse_media_playlist_res(render(4, &list, 3).as_bytes()).unwrap();
+        assert_eq!((part.discontinuity_sequence, part.segments.len()), (3, 2));
     }
 }
