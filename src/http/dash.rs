@@ -6,7 +6,7 @@ use super::extract::{Arguments, Bearer, Place};
 use super::openapi::params::{Known, OfRecording};
 use super::openapi::problems::{BadRequest, NotFound, NotPlayable, NothingYet, Refused};
 use super::range;
-use super::stream::Who;
+use super::stream::{Part, Who};
 use crate::auth::Action;
 use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, TrackId};
@@ -23,7 +23,7 @@ const MANIFEST_TYPE: &str = "application/dash+xml";
 /// The DASH manifest of one participant.
 #[utoipa::path(
     get, path = "/{id}/stream/manifest.mpd", operation_id = "getDashManifest", tag = "Playback",
-    params(OfRecording, Who, Known),
+    params(OfRecording, Who, Part, Known),
     responses(
         (status = 200, body = String, content_type = "application/dash+xml", description = "A manifest."),
         (status = 304, description = "It is as it was."),
@@ -35,10 +35,15 @@ pub(super) async fn manifest(
     bearer: Bearer,
     Place(id): Place<String>,
     Arguments(who): Arguments<Who>,
+    Arguments(part): Arguments<Part>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
     let participant = who.participant()?;
+    if let Some(clip) = part.clip()? {
+        let text = app.playlists.description_clip(id, participant, &clip, &bearer.query()).await?;
+        return Ok(described(id, text, &headers));
+    }
     let now = SystemClock.wall();
     let snapshot = dash::manifest(&app.catalog, id, participant, &bearer.query(), now).await?;
     Ok(described(id, mpd::render(&snapshot), &headers))
