@@ -54,11 +54,13 @@ fn described(id: RecordingId, text: String, headers: &HeaderMap) -> Response {
     ([(header::LINK, manifest)], range::document(text, MANIFEST_TYPE, headers)).into_response()
 }
 
-/// The files of a track that only a description names. Parsed strictly: there is one name for each.
+/// The files of a track that are named by their time. Parsed strictly: there is one name for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     /// What begins at a tick of the participant's clock.
     At(u64, Container),
+    /// Of the sound that begins at a tick what is heard from another one on: playlists of clips name it.
+    Rest(u64, u64),
     /// In front of a run's clusters.
     Init(u32),
     /// In front of black pictures.
@@ -74,6 +76,9 @@ impl Name {
             return number(run).map(Self::Init);
         }
         let rest = name.strip_prefix("at-")?;
+        if let Some((time, from)) = rest.strip_suffix(".m4s").and_then(|ticks| ticks.split_once('-')) {
+            return Some(Self::Rest(number(time)?, number(from)?));
+        }
         let mp4 = rest.strip_suffix(".m4s").map(|time| (time, Container::Mp4));
         let (time, container) = mp4.or(rest.strip_suffix(".webm").map(|time| (time, Container::WebM)))?;
         number(time).map(|time| Self::At(time, container))
@@ -82,7 +87,7 @@ impl Name {
     /// As it is found on the timeline.
     pub(super) fn placed(self) -> File {
         match self {
-            Self::At(time, _) => File::At(time),
+            Self::At(time, _) | Self::Rest(time, _) => File::At(time),
             Self::Init(_) | Self::Black => File::Init,
         }
     }
@@ -105,10 +110,12 @@ pub(super) async fn file(
     let fetched = match name {
         Name::At(time, Container::Mp4) => source.at(id, track, time).await?,
         Name::At(time, Container::WebM) => source.at_webm(id, track, time).await?,
+        Name::Rest(time, from) => source.rest(id, track, time, from).await?,
         Name::Init(run) => source.init_webm(id, track, run).await?,
         Name::Black => source.black_webm(id, track).await?,
     };
-    let media_type = if matches!(name, Name::At(_, Container::Mp4)) { "video/mp4" } else { "video/webm" };
+    let mp4 = matches!(name, Name::At(_, Container::Mp4) | Name::Rest(..));
+    let media_type = if mp4 { "video/mp4" } else { "video/webm" };
     range::respond(fetched, media_type, headers)
 }
 
@@ -120,11 +127,16 @@ mod tests {
     fn names_parse_strictly() {
         assert_eq!(Name::parse("at-0.m4s"), Some(Name::At(0, Container::Mp4)));
         assert_eq!(Name::parse("at-9000000000.webm"), Some(Name::At(9_000_000_000, Container::WebM)));
+        assert_eq!(Name::parse("at-960-1920.m4s"), Some(Name::Rest(960, 1920)));
         assert_eq!(Name::parse("init-3.webm"), Some(Name::Init(3)));
         assert_eq!(Name::parse("black.webm"), Some(Name::Black));
         for name in [
             "at-.m4s",
             "at--1.m4s",
+            "at-1-.m4s",
+            "at-1-02.m4s",
+            "at-1-2-3.m4s",
+            "at-1-2.webm",
             "at-+1.m4s",
             "at-01.m4s",
             "at-1.mp4",

@@ -2,22 +2,28 @@
 //!
 //! A clip is made of whole segments, because players take nothing less: those that overlap it, from the last one on that a
 //! decoder can begin with. A sound takes what overlaps the segments of its picture, so that both are there throughout, and
-//! has its discontinuities where these have theirs. Players line up what they load by its decode times, which are those
-//! of the whole.
+//! has its discontinuities where these have theirs. It begins with its picture, to the packet: of its first segment the rest
+//! is listed ([`Source::rest`]), because shaka leaves out what lies behind the shorter of two lists before it lines them up.
+//! Decode times are those of the whole.
 
 use super::Error;
+use super::fetch::{Fetched, Source};
 use super::file::select::{self, Moment};
 use super::ladder::Step;
 use super::pieces::Piece;
-use super::room::Room;
+use super::playlist::QUERY;
+use super::room::{Room, scale};
+use super::webm;
 use crate::catalog::Track;
-use crate::id::ParticipantId;
+use crate::id::{ParticipantId, RecordingId, TrackId};
+use crate::media::fmp4::fragment;
 use crate::media::hls::media::{Begin, Entry, Mark};
+use crate::time::Ticks;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Ticks of sound and picture are that near to one place.
-const NEAR_MICROS: i64 = 1_000;
+/// What sound is cut into.
+const PACKET_MICROS: i64 = 20_000;
 
 /// Which part a request asks for. Times count as those of a download do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,10 +121,14 @@ impl Clip {
             number += usize::from(step.piece.broken.is_some());
             entry.discontinuity &= number > before && number <= last;
         }
+        let mut begins = first.piece.start;
         if let Some(entry) = inside.first_mut() {
+            if let Some((from, uri)) = beside.and_then(|beside| rest(room, first, beside.span.from)) {
+                (begins, entry.uri) = (from, uri);
+            }
             // The short gap before it is not there any more.
-            entry.duration_micros = (first.piece.end - first.piece.start).max(1);
-            (entry.wall, entry.dated) = (room.wall(first.piece.start), true);
+            entry.duration_micros = (first.piece.end - begins).max(1);
+            (entry.wall, entry.dated) = (room.wall(begins), true);
         }
         let told = told(entries, marks, &range);
         marks.clear();
@@ -131,7 +141,7 @@ impl Clip {
         Ok(Begin {
             segments: range.start,
             discontinuities: before,
-            start_micros: span.from.saturating_sub(first.piece.start).max(0),
+            start_micros: span.from.saturating_sub(begins).max(0),
         })
     }
 }
@@ -178,10 +188,10 @@ impl Span {
         before
     }
 
-    /// Without what only touches its bounds.
+    /// Without what reaches over its bounds by less than a packet of sound.
     pub(super) fn without_bounds(self) -> Self {
-        let from = self.from.saturating_add(NEAR_MICROS);
-        Self { from, to: self.to.saturating_sub(NEAR_MICROS).max(from.saturating_add(1)) }
+        let from = self.from.saturating_add(PACKET_MICROS);
+        Self { from, to: self.to.saturating_sub(PACKET_MICROS).max(from.saturating_add(1)) }
     }
 }
 
@@ -207,6 +217,44 @@ impl Shown {
     fn and(self, other: Self) -> Self {
         let span = Span { from: self.span.from.min(other.span.from), to: self.span.to.max(other.span.to) };
         Self { span, before: self.before.min(other.before), last: self.last.max(other.last) }
+    }
+}
+
+/// Where the rest of a step of sound begins that has a place in it, and what it is called; `None` if that is all of it.
+fn rest(room: &Room, Step { track, piece }: &Step<'_>, place: i64) -> Option<(i64, String)> {
+    let (scale, start) = (scale(track), piece.item.start());
+    let packet = Ticks::from_micros(PACKET_MICROS, scale).0.max(1);
+    let front = (Ticks::from_micros(place, scale) - start).0 / packet * packet;
+    let (from, zero) = (start + Ticks(front), room.zero(track));
+    let name = format!("at-{}-{}.m4s{QUERY}", (start - zero).0, (from - zero).0);
+    (front > 0).then(|| (from.to_micros(scale), name))
+}
+
+impl Source {
+    /// Of the sound that begins at a tick ([`Source::at`]) what is heard from another one on.
+    ///
+    /// # Errors
+    /// Those of [`Source::at`]; [`Error::NothingAt`] also where no decoder can begin.
+    pub async fn rest(
+        &self,
+        recording: RecordingId,
+        track: TrackId,
+        time: u64,
+        from: u64,
+    ) -> Result<Fetched, Error> {
+        let whole = self.at(recording, track, time).await?;
+        let begin = i64::try_from(from).map_err(|_| Error::NothingAt(from))?;
+        let mut samples = webm::samples(&whole.bytes);
+        samples.retain(|sample| sample.at.0 + i64::from(sample.duration) > begin);
+        if samples.first().is_none_or(|first| first.at.0 > begin || !first.sync) {
+            return Err(Error::NothingAt(from));
+        }
+        let mut bytes = Vec::new();
+        for run in samples.chunk_by(|a, b| a.at + Ticks(a.duration.into()) == b.at) {
+            let fragment = fragment::write(1, run).map_err(|source| Error::Damaged { track, source })?;
+            bytes.extend_from_slice(&fragment.bytes);
+        }
+        Ok(Fetched { bytes: bytes.into(), tag: format!("{}-{from}", whole.tag), ..whole })
     }
 }
 

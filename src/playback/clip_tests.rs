@@ -4,6 +4,7 @@ use super::*;
 use crate::catalog::{Cause, Gap, Pause, Shown as Fill};
 use crate::id::TrackId;
 use crate::media::Codec;
+use crate::media::fmp4::read;
 use crate::time::Ticks;
 use m3u8_rs::MediaPlaylist;
 use proptest::prelude::*;
@@ -94,11 +95,12 @@ async fn the_sound_is_there_wherever_the_picture_is() {
     let picture = it.part(camera, 5.0, 3.0).await;
     assert_eq!(said(&picture), "2 0 +1.0: 2 3");
     let sound = it.part(voice, 5.0, 3.0).await;
-    assert_eq!(said(&sound), "2 0 +1.5: 2 3 4");
+    assert_eq!(said(&sound), "2 0 +1.0: at-168000-192000 3 4");
     let date = |(list, _): &(MediaPlaylist, String)| {
         list.segments[0].program_date_time.unwrap().timestamp_millis() - START.0 / 1000
     };
-    assert_eq!((date(&picture), date(&sound)), (4000, 3500));
+    assert_eq!((date(&picture), date(&sound)), (4000, 4000));
+    assert!(sound.1.contains("#EXTINF:1.500000,\nat-"), "{}", sound.1);
     // Over the end, up to the end, and all of it.
     assert_eq!(said(&it.part(camera, 11.0, 99.0).await), "5 0 +1.0: 5");
     let open = Clip { start: Moment::Media(9_000_000), end: None, duration: None };
@@ -119,13 +121,40 @@ async fn sound_and_picture_have_the_same_discontinuities() {
     let (it, camera, voice) = call([0, 0, 1, 1, 1, 1]).await;
     it.finish(12_000).await;
     assert_eq!(said(&it.part(camera, 3.0, 2.0).await), "1 0 +1.0: 1 | 2");
-    assert_eq!(said(&it.part(voice, 3.0, 2.0).await), "1 0 +1.5: 1 2 | 3");
+    assert_eq!(said(&it.part(voice, 3.0, 2.0).await), "1 0 +1.0: at-72000-96000 2 | 3");
     // Behind the change there is none in either, and both count it.
     assert_eq!(said(&it.part(camera, 4.5, 1.0).await), "2 1 +0.5: 2");
-    assert_eq!(said(&it.part(voice, 4.5, 1.0).await), "2 1 +1.0: 2 3");
+    assert_eq!(said(&it.part(voice, 4.5, 1.0).await), "2 1 +0.5: at-168000-192000 3");
     // In front of it.
     assert_eq!(said(&it.part(camera, 3.0, 1.0).await), "1 0 +1.0: 1");
-    assert_eq!(said(&it.part(voice, 3.0, 1.0).await), "1 0 +1.5: 1 2");
+    assert_eq!(said(&it.part(voice, 3.0, 1.0).await), "1 0 +1.0: at-72000-96000 2");
+}
+
+#[tokio::test]
+async fn the_rest_of_a_sound_is_what_is_heard_from_then_on() {
+    let (it, camera, voice) = call([0; 6]).await;
+    let source = it.source();
+    // Packets of the fixture are 100 ms long.
+    for (from, first) in [(192_000, 192_000), (192_001, 192_000), (168_000, 168_000), (263_999, 259_200)] {
+        let rest = source.rest(it.recording, voice, 168_000, from).await.unwrap();
+        let scan = read::scan(&rest.bytes);
+        assert_eq!(scan.valid, rest.bytes.len() as u64);
+        let length: i64 = scan.fragments.iter().map(|fragment| fragment.duration.0).sum();
+        assert_eq!((scan.fragments[0].start, length), (Ticks(first), 264_000 - first), "{from}");
+        let whole = source.at(it.recording, voice, 168_000).await.unwrap();
+        assert_ne!(rest.tag, whole.tag);
+    }
+    for (track, time, from) in [
+        (voice, 168_000, 264_000),
+        (voice, 168_000, 167_999),
+        (voice, 168_000, u64::MAX),
+        (voice, 168_001, 192_000),
+        // Not a key frame.
+        (camera, 0, 90_000),
+    ] {
+        let none = source.rest(it.recording, track, time, from).await;
+        assert!(matches!(none, Err(Error::NothingAt(_))), "{time} {from}");
+    }
 }
 
 #[tokio::test]
@@ -133,7 +162,7 @@ async fn a_clip_of_a_running_recording_is_what_is_closed() {
     let (it, camera, voice) = call([0; 6]).await;
     let text = it.part(camera, 8.0, 60.0).await;
     assert_eq!(said(&text), "4 0 +0.0: 4 5");
-    assert_eq!(said(&it.part(voice, 8.0, 60.0).await), "4 0 +0.5: 4 5");
+    assert_eq!(said(&it.part(voice, 8.0, 60.0).await), "4 0 +0.0: at-360000-384000 5");
     for clip in [seconds(12.0, 1.0), seconds(1e9, 1e9), seconds(0.0, 0.0)] {
         for track in [camera, voice] {
             assert!(matches!(it.clip(track, &clip).await, Err(Error::Outside { .. })), "{clip:?}");
@@ -175,7 +204,7 @@ async fn a_clip_that_begins_in_a_gap_tells_of_it() {
     assert_eq!(said(&behind), "9 2 +0.5: 2");
     assert!(!behind.1.contains("DATERANGE"), "{}", behind.1);
     // Of the sound there is one segment, which has neither change.
-    assert_eq!(said(&it.part(voice, 24.5, 1.0).await), "0 2 +24.5: 0");
+    assert_eq!(said(&it.part(voice, 24.5, 1.0).await), "0 2 +0.5: at-0-1152000");
 }
 
 #[tokio::test]

@@ -282,6 +282,24 @@ async fn a_clip_leads_to_the_same_part_of_every_playlist() {
     assert!(text.contains(&format!("\n0.m4s?token={token}\n")), "{text}");
 }
 
+/// Players find sound and picture at the same time, whatever the sound was cut into.
+#[tokio::test]
+async fn the_sound_of_a_clip_begins_with_its_picture() {
+    let (app, _) = with_track().await;
+    let bob = app.fixture.participant("Bob", 0).await;
+    app.fixture.track(bob, Codec::H264, "camera", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    let voice = app.fixture.track(bob, Codec::Opus, "microphone", &[(0, 0, 1500), (0, 1500, 2500)]).await;
+    app.fixture.finish(5000).await;
+    let path = app.at(&format!("/stream/{voice}/playlist.m3u8?start=2.5&duration=1"));
+    let text = app.get(&path, Role::Student).await.text();
+    assert!(text.contains("#EXTINF:2.000000,\nat-72000-96000.m4s\n"), "{text}");
+    let rest = app.get(&app.at(&format!("/stream/{voice}/at-72000-96000.m4s")), Role::Student).await;
+    assert_eq!((rest.status.as_u16(), rest.header("content-type")), (200, "video/mp4"));
+    assert_eq!(read::scan(&rest.body).fragments[0].start, Ticks(96_000));
+    let none = app.get(&app.at(&format!("/stream/{voice}/at-72000-999999.m4s")), Role::Student).await;
+    none.problem(404, "not-found");
+}
+
 #[tokio::test]
 async fn no_clip_is_taken_for_another_or_for_the_whole() {
     let (app, track) = with_track().await;
