@@ -14,6 +14,7 @@ use super::range;
 use crate::auth::{Action, Bound, Purpose, digest_of};
 use crate::id::TrackId;
 use crate::media::Container;
+use crate::playback::clip::Clip;
 use crate::playback::file::select::{Moment, Wanted, Which};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -128,21 +129,27 @@ impl Download {
 }
 
 pub(super) fn wanted(arguments: &Download) -> Result<Wanted, Problem> {
-    let start = moment("start", &arguments.start)?.unwrap_or(Moment::Media(0));
-    let end = moment("end", &arguments.end)?;
-    let duration = given(&arguments.duration).map(|text| seconds("duration", text)).transpose()?;
-    if duration == Some(0) {
-        return Err(Problem::field("duration", "must be above 0"));
-    }
-    if duration.is_some() && end.is_some() {
-        return Err(Problem::field("end", "cannot be beside duration"));
-    }
+    let Clip { start, end, duration } = clip(&arguments.start, &arguments.end, &arguments.duration)?;
     let exact = match arguments.exact.as_str() {
         "" | "true" | "1" => true,
         "false" | "0" => false,
         _ => return Err(Problem::field("exact", "must be true or false")),
     };
     Ok(Wanted { which: which(arguments)?, start, end, duration, exact })
+}
+
+/// What the arguments of these names say: which part of the whole.
+pub(super) fn clip(start: &str, end: &str, duration: &str) -> Result<Clip, Problem> {
+    let start = moment("start", start)?.unwrap_or(Moment::Media(0));
+    let end = moment("end", end)?;
+    let duration = given(duration).map(|text| seconds("duration", text)).transpose()?;
+    if duration == Some(0) {
+        return Err(Problem::field("duration", "must be above 0"));
+    }
+    if duration.is_some() && end.is_some() {
+        return Err(Problem::field("end", "cannot be beside duration"));
+    }
+    Ok(Clip { start, end, duration })
 }
 
 fn which(arguments: &Download) -> Result<Which, Problem> {

@@ -4,6 +4,7 @@ use super::App;
 use super::analytics::cmcd::Said;
 use super::dash;
 use super::describe::words;
+use super::download;
 use super::error::Problem;
 use super::extract::{Arguments, Bearer, Place, track_id};
 use super::openapi::params::{CmcdArgument, CmcdHeaders, Known, OfFile, OfRecording, OfTrack, Parts};
@@ -14,6 +15,7 @@ use super::openapi::problems::{
 use super::range;
 use crate::auth::Action;
 use crate::id::RecordingId;
+use crate::playback::clip::Clip;
 use crate::playback::filled::Named;
 use crate::playback::placed::File;
 use crate::playback::playlists::Directives;
@@ -61,6 +63,41 @@ pub(super) struct Asked {
     skip: Option<String>,
 }
 
+/// Which part, of a download too. All text, so that a mistake is told by the name of its argument; empty ones are as if
+/// absent.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Part {
+    /// Seconds from the participant's first media, or a time of RFC 3339.
+    #[param(required = false, example = "60.5")]
+    start: String,
+    /// The same.
+    #[param(required = false, example = "2026-01-31T12:00:00Z")]
+    end: String,
+    /// Seconds, in place of `end`.
+    #[param(required = false, value_type = f64, exclusive_minimum = 0, maximum = 1_000_000_000)]
+    duration: String,
+}
+
+impl Part {
+    /// `None` without an argument: the whole.
+    pub(super) fn clip(&self) -> Result<Option<Clip>, Problem> {
+        let clip = download::clip(&self.start, &self.end, &self.duration)?;
+        Ok(self.given().next().map(|_| clip))
+    }
+
+    /// What the URIs of playlists end with: these arguments and the token.
+    fn query(&self, bearer: &Bearer) -> String {
+        bearer.with(&self.given().collect::<Vec<_>>())
+    }
+
+    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [("start", &self.start), ("end", &self.end), ("duration", &self.duration)];
+        all.into_iter().map(|(name, value)| (name, value.as_str())).filter(|(_, value)| !value.is_empty())
+    }
+}
+
 impl Asked {
     fn directives(&self) -> Directives {
         let delta = self.skip.as_deref().is_some_and(|skip| ["YES", "v2"].contains(&skip));
@@ -84,7 +121,7 @@ impl Who {
 /// The multivariant playlist of one presentation: camera and microphone, or a screen and its sound.
 #[utoipa::path(
     get, path = "/{id}/stream/playlist.m3u8", operation_id = "getMultivariantPlaylist", tag = "Playback",
-    params(OfRecording, Who, Known),
+    params(OfRecording, Who, Part, Known),
     responses(
         (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
         (status = 304, description = "It is as it was."),
@@ -96,17 +133,22 @@ pub(super) async fn multivariant(
     bearer: Bearer,
     Place(id): Place<String>,
     Arguments(who): Arguments<Who>,
+    Arguments(part): Arguments<Part>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = bearer.permitted_on(&app, Action::View, &id).await?;
-    let text = app.playlists.multivariant(id, who.choice()?, &bearer.query()).await?;
+    let choice = who.choice()?;
+    if let Some(clip) = part.clip()? {
+        app.playlists.holds(id, choice, &clip).await?;
+    }
+    let text = app.playlists.multivariant(id, choice, &part.query(&bearer)).await?;
     Ok(playlist(id, text, &headers))
 }
 
 /// The media playlist of a track; low-latency while its participant is being recorded.
 #[utoipa::path(
     get, path = "/{id}/stream/{track}/playlist.m3u8", operation_id = "getMediaPlaylist", tag = "Playback",
-    params(OfTrack, Asked, Known),
+    params(OfTrack, Asked, Part, Known),
     responses(
         (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
         (status = 304, description = "It is as it was."),
@@ -118,31 +160,40 @@ pub(super) async fn media(
     bearer: Bearer,
     Place((id, track)): Place<(String, String)>,
     Arguments(asked): Arguments<Asked>,
+    Arguments(part): Arguments<Part>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
-    let text = app.playlists.media(id, track, asked.directives(), &bearer.query()).await?;
+    let text = match part.clip()? {
+        // It does not grow: there is nothing to wait for, and nothing to leave out.
+        Some(clip) => app.playlists.media_clip(id, track, &clip, &bearer.query()).await?,
+        None => app.playlists.media(id, track, asked.directives(), &bearer.query()).await?,
+    };
     Ok(playlist(id, text, &headers))
 }
 
 /// The I-frame playlist of a picture, once the recording has ended.
 #[utoipa::path(
     get, path = "/{id}/stream/{track}/iframes.m3u8", operation_id = "getIframePlaylist", tag = "Playback",
-    params(OfTrack, Known),
+    params(OfTrack, Part, Known),
     responses(
         (status = 200, body = String, content_type = "application/vnd.apple.mpegurl", description = "A playlist."),
         (status = 304, description = "It is as it was."),
-        Refused<(NotFound, NothingYet)>,
+        Refused<(BadRequest, NotFound, NothingYet)>,
     ),
 )]
 pub(super) async fn iframes(
     State(app): State<App>,
     bearer: Bearer,
     Place((id, track)): Place<(String, String)>,
+    Arguments(part): Arguments<Part>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
-    let (text, _) = app.playlists.iframes(id, track, &bearer.query()).await?;
+    let text = match part.clip()? {
+        Some(clip) => app.playlists.iframes_clip(id, track, &clip, &bearer.query()).await?,
+        None => app.playlists.iframes(id, track, &bearer.query()).await?.0,
+    };
     Ok(playlist(id, text, &headers))
 }
 

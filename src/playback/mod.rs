@@ -9,6 +9,7 @@
 
 pub mod bandwidth;
 pub mod black;
+pub mod clip;
 pub mod dash;
 pub mod fetch;
 pub mod file;

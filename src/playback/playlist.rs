@@ -5,11 +5,12 @@
 //! it is told before its first part.
 
 use super::Error;
+use super::clip::Clip;
 use super::fill;
 use super::ladder::{self, Layer, Step};
 use super::marks;
 use super::pieces::{self, Break, Map};
-use super::presentation::plays;
+use super::presentation::{plays, shown};
 use super::room::{Presented, Room, Subject, scale};
 use super::timeline::Item;
 use crate::catalog::{Catalog, Segment, Track};
@@ -38,6 +39,8 @@ pub struct Playlist {
     marks: Vec<media::Mark>,
     edge: Option<Edge>,
     beside: Vec<TrackId>,
+    /// It is of a clip.
+    begin: Option<media::Begin>,
 }
 
 /// The end of a low-latency playlist.
@@ -91,6 +94,17 @@ impl Text {
 }
 
 impl Playlist {
+    fn of_clip(
+        target_duration: u32,
+        independent: bool,
+        entries: Vec<media::Entry>,
+        begin: media::Begin,
+    ) -> Self {
+        let (marks, edge, beside) = (Vec::new(), None, Vec::new());
+        let begin = Some(begin);
+        Self { target_duration, ended: true, independent, entries, marks, edge, beside, begin }
+    }
+
     /// The text.
     #[must_use]
     pub fn render(&self) -> Text {
@@ -124,14 +138,18 @@ impl Playlist {
             hint: &edge.hint,
             skipped,
         });
-        media::render(&media::Snapshot {
+        let snapshot = media::Snapshot {
             target_duration: self.target_duration,
             ended: self.ended,
             independent: self.independent,
             segments: &self.entries,
             marks: &self.marks,
             live,
-        })
+        };
+        match self.begin {
+            Some(begin) => media::render_part(&snapshot, begin),
+            None => media::render(&snapshot),
+        }
     }
 }
 
@@ -153,6 +171,29 @@ pub async fn of(
     recording: RecordingId,
     track: TrackId,
 ) -> Result<Playlist, Error> {
+    listed(catalog, edge, recording, track, None).await
+}
+
+/// The media playlist of a clip of a track, always `VOD`: of a recording that runs it is of what is closed now.
+///
+/// # Errors
+/// Those of [`of`]; [`Error::Outside`].
+pub async fn clip(
+    catalog: &Catalog,
+    recording: RecordingId,
+    track: TrackId,
+    clip: &Clip,
+) -> Result<Playlist, Error> {
+    listed(catalog, None, recording, track, Some(clip)).await
+}
+
+async fn listed(
+    catalog: &Catalog,
+    edge: Option<&live::Edge>,
+    recording: RecordingId,
+    track: TrackId,
+    clip: Option<&Clip>,
+) -> Result<Playlist, Error> {
     let mut segments = catalog.segments(track).await?;
     let (parts, sure) = (edge.map(|edge| edge.parts(track)), edge.and_then(|edge| edge.sure(track)));
     let room = &Room::load(catalog, recording).await?;
@@ -167,7 +208,7 @@ pub async fn of(
     };
     if let Some(picture) = picture.filter(|picture| picture.picture.is_some()) {
         let layers = stored_layers(catalog, room, picture).await?;
-        return Ok(layered(room, track, &segments, &layers));
+        return layered(room, track, &segments, &layers, clip);
     }
     let ended = room.ended(track.participant);
     let parts = parts.filter(|_| !ended);
@@ -184,7 +225,17 @@ pub async fn of(
     }
     let list: Vec<Step<'_>> = list.into_iter().map(|piece| Step { track, piece }).collect();
     let mut entries = entries(room, track, &list, target_duration);
-    let marks = marks::put(room, track, &list, &mut entries);
+    let mut marks = marks::put(room, track, &list, &mut entries);
+    if let Some(clip) = clip {
+        let stored;
+        let mut pictures = Vec::new();
+        if let (Kind::Audio, Some(picture)) = (track.kind, picture) {
+            stored = catalog.segments(picture.id).await?;
+            pictures.push(shown(room, picture, &stored));
+        }
+        let begin = clip.cut(room, track, &list, &pictures, (&mut entries, &mut marks))?;
+        return Ok(Playlist::of_clip(target_duration, independent, entries, begin));
+    }
     let edge = parts.map(|parts| {
         let part_target_micros = room.recording.part.0;
         let number = open.as_ref().map(|open| open.number);
@@ -201,7 +252,7 @@ pub async fn of(
         }
     });
     let beside = if edge.is_some() { presented_with(room, track) } else { Vec::new() };
-    Ok(Playlist { target_duration, ended, independent, entries, marks, edge, beside })
+    Ok(Playlist { target_duration, ended, independent, entries, marks, edge, beside, begin: None })
 }
 
 /// The other tracks of the presentations that a track is of.
@@ -368,7 +419,13 @@ pub(super) fn layers_as_shown<'a>(
 
 /// The playlist of a layer, or of the sound beside the layers. It lists no parts: which layer stands in for one that
 /// stops is known only when a segment is whole.
-fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, Vec<Segment>)]) -> Playlist {
+fn layered(
+    room: &Room,
+    track: &Track,
+    segments: &[Segment],
+    stored: &[(&Track, Vec<Segment>)],
+    clip: Option<&Clip>,
+) -> Result<Playlist, Error> {
     let ended = room.ended(track.participant);
     let mut views = layers_as_shown(room, stored);
     let all = stored.iter().flat_map(|(layer, segments)| segments.iter().map(move |own| (*layer, own)));
@@ -378,12 +435,17 @@ fn layered(room: &Room, track: &Track, segments: &[Segment], stored: &[(&Track, 
         });
     let own = stored.iter().position(|(layer, _)| layer.id == track.id);
     let list = match own {
-        Some(own) if own < views.len() => views.swap_remove(own),
+        Some(own) if own < views.len() => std::mem::take(&mut views).swap_remove(own),
         _ => ladder::sound(track, pieces::pieces(room, track, segments), &views, ended),
     };
     let mut entries = entries(room, track, &list, target_duration);
-    let marks = marks::put(room, track, &list, &mut entries);
-    Playlist { target_duration, ended, independent, entries, marks, edge: None, beside: Vec::new() }
+    let mut marks = marks::put(room, track, &list, &mut entries);
+    if let Some(clip) = clip {
+        let begin = clip.cut(room, track, &list, &views, (&mut entries, &mut marks))?;
+        return Ok(Playlist::of_clip(target_duration, independent, entries, begin));
+    }
+    let (edge, beside) = (None, Vec::new());
+    Ok(Playlist { target_duration, ended, independent, entries, marks, edge, beside, begin: None })
 }
 
 /// The recorder's promise, unless a segment broke it.

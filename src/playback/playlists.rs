@@ -1,6 +1,8 @@
 //! Playlists and descriptions as texts that are made once and handed out to all who ask, and what players of low-latency
 //! HLS may wait for (RFC 8216bis 6.2.5).
 
+mod clips;
+
 use super::dash::{self, Description};
 use super::playlist::{self, QUERY, Reached, Text, beside};
 use super::presentation::{self, Choice};
@@ -57,6 +59,8 @@ struct Shared {
     descriptions: Cache<OfChoice, Arc<Description>, Bytes>,
     /// I-frame playlists of ended recordings, and what they take.
     tricks: Cache<OfTrack, Arc<(String, u64)>, Bytes>,
+    /// Texts of clips of ended recordings.
+    clips: Cache<clips::Key, Arc<String>, Bytes>,
     patience: Duration,
 }
 
@@ -114,7 +118,9 @@ impl Playlists {
         let variants = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let tricks = Cache::with_weighter(KEPT, KEPT_BYTES, Bytes);
         let descriptions = Cache::with_weighter(DESCRIBED, DESCRIBED_BYTES, Bytes);
-        Self(Arc::new(Shared { catalog, edges, store, texts, variants, descriptions, tricks, patience }))
+        let clips = Cache::with_weighter(KEPT, clips::KEPT_BYTES, Bytes);
+        let shared = Shared { catalog, edges, store, texts, variants, descriptions, tricks, clips, patience };
+        Self(Arc::new(shared))
     }
 
     /// Something of a recording was removed: its texts are not kept.
@@ -124,6 +130,7 @@ impl Playlists {
         shared.variants.retain(|(of, _, _), _| *of != recording);
         shared.descriptions.retain(|(of, _, _), _| *of != recording);
         shared.tricks.retain(|(of, _, _), _| *of != recording);
+        shared.clips.retain(|(of, ..), _| *of != recording);
     }
 
     /// The multivariant playlist of a presentation. `query` ends every URI.
@@ -206,7 +213,8 @@ impl Playlists {
     ) -> Result<(String, u64), Error> {
         let shared = &self.0;
         let version = self.ended(recording).await?.ok_or(Error::NothingYet)?;
-        let make = async { trick::of(&shared.catalog, &shared.store, recording, track).await.map(Arc::new) };
+        let make =
+            async { trick::of(&shared.catalog, &shared.store, recording, track, None).await.map(Arc::new) };
         let made = shared.tricks.get_or_insert_async(&(recording, track, version), make).await?;
         Ok((made.0.replace(QUERY, query), made.1))
     }

@@ -64,7 +64,7 @@ pub async fn multivariant(
 }
 
 /// A track as its own playlist shows it.
-fn shown<'a>(room: &Room, track: &'a Track, segments: &'a [Segment]) -> Vec<Step<'a>> {
+pub(super) fn shown<'a>(room: &Room, track: &'a Track, segments: &'a [Segment]) -> Vec<Step<'a>> {
     if segments.is_empty() {
         return Vec::new();
     }

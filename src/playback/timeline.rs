@@ -73,6 +73,15 @@ impl Item<'_> {
             Self::Fill(fill) => fill.start + fill.duration,
         }
     }
+
+    /// A decoder can begin with it.
+    #[must_use]
+    pub fn independent(&self) -> bool {
+        match self {
+            Self::Segment(segment) => segment.sync,
+            Self::Fill(_) => true,
+        }
+    }
 }
 
 /// What bounds a view.

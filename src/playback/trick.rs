@@ -2,6 +2,7 @@
 //! players can show pictures while they wind. No bytes are stored for them. They have the entries of the media playlist, so
 //! that both have the same length and break at the same places (RFC 8216 6.2.4).
 
+use super::clip::Clip;
 use super::ladder::Step;
 use super::pieces;
 use super::playlist::{self, target_seconds};
@@ -20,15 +21,17 @@ use std::collections::HashMap;
 /// Entries of the index that are read at once.
 const BLOCK: u64 = 1 << 16;
 
-/// The I-frame playlist of a track, and the bits in a second that it takes at most.
+/// The I-frame playlist of a track, or of a clip of it, and the bits in a second that it takes at most.
 ///
 /// # Errors
-/// [`Error::NoRecording`], [`Error::NoTrack`]; [`Error::NoBlack`] for sound; [`Error::Nothing`] without a key frame.
+/// [`Error::NoRecording`], [`Error::NoTrack`]; [`Error::NoBlack`] for sound; [`Error::Nothing`] without a key frame;
+/// [`Error::Outside`].
 pub(super) async fn of(
     catalog: &Catalog,
     store: &Store,
     recording: RecordingId,
     track: TrackId,
+    clip: Option<&Clip>,
 ) -> Result<(String, u64), Error> {
     let room = Room::load(catalog, recording).await?;
     let track = room.track(track)?;
@@ -38,12 +41,17 @@ pub(super) async fn of(
     let stored = playlist::stored_layers(catalog, &room, track).await?;
     let own = stored.iter().position(|(layer, segments)| layer.id == track.id && !segments.is_empty());
     let (place, (_, segments)) = own.and_then(|own| Some((own, stored.get(own)?))).ok_or(Error::Nothing)?;
-    let steps: Vec<Step<'_>> = match track.picture {
+    let mut steps: Vec<Step<'_>> = match track.picture {
         Some(_) => playlist::layers_as_shown(&room, &stored).into_iter().nth(place).unwrap_or_default(),
         None => {
             pieces::pieces(&room, track, segments).into_iter().map(|piece| Step { track, piece }).collect()
         }
     };
+    let mut breaks = 0;
+    if let Some(clip) = clip {
+        breaks = clip.span(&room, track.participant)?.leave(&mut steps);
+        steps.first().ok_or_else(|| clip.outside(&room, track.participant))?;
+    }
     let target = stored.iter().map(|(layer, segments)| target_seconds(segments, layer)).max().unwrap_or(0);
     let mut keys = Vec::new();
     for (layer, segments) in &stored {
@@ -79,7 +87,7 @@ pub(super) async fn of(
     let longest = list.iter().map(|entry| entry.duration_micros).max().unwrap_or(0);
     let target = target.max(u32::try_from((longest + 500_000) / 1_000_000).unwrap_or(u32::MAX));
     let sizes: Vec<(u64, i64)> = list.iter().map(|entry| (entry.bytes, entry.duration_micros)).collect();
-    Ok((iframes::render(target, &list), bandwidth::measure(&sizes, target).peak))
+    Ok((iframes::render(target, &list, breaks), bandwidth::measure(&sizes, target).peak))
 }
 
 /// How many bytes of a segment or a fill reach to the end of the key frame that it begins with, if it does.
@@ -115,11 +123,7 @@ struct Head {
 }
 
 /// The key frames of the segments that begin with one, by their numbers.
-async fn heads(
-    store: &Store,
-    track: &Track,
-    segments: &[Segment],
-) -> Result<HashMap<u32, Head>, Error> {
+async fn heads(store: &Store, track: &Track, segments: &[Segment]) -> Result<HashMap<u32, Head>, Error> {
     let key = Key::index(track.recording, track.id);
     let entries = store.len(&key).await? / ENTRY as u64;
     let wanted: Vec<&Segment> = segments.iter().filter(|segment| segment.sync).collect();

@@ -12,7 +12,7 @@ use m3u8_rs::MediaPlaylist;
 /// The I-frame playlist of a track, and its media playlist.
 async fn both(it: &Fixture, track: TrackId) -> (MediaPlaylist, MediaPlaylist) {
     let parsed = |text: String| m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
-    let (keys, peak) = of(&it.catalog, &it.store, it.recording, track).await.unwrap();
+    let (keys, peak) = of(&it.catalog, &it.store, it.recording, track, None).await.unwrap();
     assert!(peak > 0);
     let media = playlist::of(&it.catalog, None, it.recording, track).await.unwrap();
     (parsed(keys.replace(QUERY, "")), parsed(media.render().with("", false)))

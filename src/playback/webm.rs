@@ -96,7 +96,7 @@ fn entry(number: u8, codec: Codec, run: &Run) -> Entry {
 }
 
 /// The samples of whole fragments.
-fn samples(fragments: &Bytes) -> Vec<Sample> {
+pub(super) fn samples(fragments: &Bytes) -> Vec<Sample> {
     let mut all = Vec::new();
     for fragment in read::scan(fragments).fragments {
         let mut at = fragment.start;

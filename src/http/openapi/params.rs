@@ -72,10 +72,10 @@ parts! {
         /// The track.
         track: Uuid,
         /// `init-{run}.mp4`, `{n}.m4s`, `{n}.{p}.m4s` (a part), `fill-{after}-{n}.m4s`, `lead-{n}.m4s`, parts of both, `black.mp4`; of
-        /// DASH `at-{time}.m4s`, `at-{time}.webm`, `init-{run}.webm`, `black.webm`.
+        /// clips `at-{time}-{from}.m4s`; of DASH `at-{time}.m4s`, `at-{time}.webm`, `init-{run}.webm`, `black.webm`.
         #[param(
             example = "0.m4s",
-            pattern = r"^(init-\d+\.(mp4|webm)|black\.(mp4|webm)|((fill-\d+|lead)-)?\d+(\.\d+)?\.m4s|at-\d+\.(m4s|webm))$"
+            pattern = r"^(init-\d+\.(mp4|webm)|black\.(mp4|webm)|((fill-\d+|lead)-)?\d+(\.\d+)?\.m4s|at-\d+(-\d+)?\.m4s|at-\d+\.webm)$"
         )]
         file: String,
     }

@@ -152,3 +152,31 @@ async fn a_download_may_be_webm() {
     let body = refused.problem(422, "not-in-container");
     assert!(body["detail"].as_str().unwrap().contains("MP4"), "{body}");
 }
+
+#[tokio::test]
+async fn a_clip_is_static_and_leads_to_every_byte_it_names() {
+    for codec in [Codec::H264, Codec::Vp8] {
+        let app = TestApp::new().await;
+        let ada = app.fixture.participant("Ada", 0).await;
+        let four = [(0, 0, 2000), (0, 2000, 2000), (1, 4000, 2000), (1, 6000, 2000)];
+        app.fixture.track(ada, codec, "camera", &four).await;
+        app.fixture.track(ada, Codec::Opus, "microphone", &[(0, 0, 3000), (0, 3000, 5000)]).await;
+        for ended in [false, true] {
+            if ended {
+                app.fixture.finish(8000).await;
+            }
+            let token = token(Role::Student);
+            let path = app.at(&format!("/stream/manifest.mpd?start=3&duration=2&token={token}"));
+            let answer = app.bare(Method::GET, &path, "").await;
+            let mpd = dash_mpd_core::parse(&answer.text()).unwrap();
+            assert_eq!(mpd.mpdtype.as_deref(), Some("static"), "{}", answer.text());
+            assert_eq!(mpd.mediaPresentationDuration.unwrap().as_secs_f64(), 3.0);
+            let names = named(&mpd);
+            assert_eq!(names.len(), 9, "two periods: {names:?}");
+            for name in names {
+                assert!(name.ends_with(&format!("?token={token}")), "{name}");
+                assert_eq!(app.bare(Method::GET, &app.at(&format!("/stream/{name}")), "").await.status, 200);
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use crate::media::Codec;
 use crate::media::fmp4::read;
 use crate::playback::fixture::INIT;
 use crate::time::Ticks;
+use std::collections::BTreeSet;
 
 async fn with_track() -> (TestApp, TrackId) {
     let app = TestApp::new().await;
@@ -312,4 +313,143 @@ async fn key_frames_are_listed_once_the_recording_has_ended() {
     assert!(line.contains(&format!("URI=\"{track}/iframes.m3u8\"")) && line.contains("RESOLUTION=640x480"));
     let voice = app.get(&app.at(&format!("/stream/{}/iframes.m3u8", TrackId::new())), Role::Student).await;
     assert_eq!(voice.status, 404);
+}
+
+#[tokio::test]
+async fn a_clip_leads_to_the_same_part_of_every_playlist() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    let text = app.get(&app.at("/stream/playlist.m3u8?start=2.5&duration=1"), Role::Student).await.text();
+    let multivariant = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+    assert_eq!(multivariant.variants[0].uri, format!("{track}/playlist.m3u8?start=2.5&duration=1"));
+    assert!(text.contains(&format!("URI=\"{track}/iframes.m3u8?start=2.5&duration=1\"")), "{text}");
+    let at = app.at(&format!("/stream/{}", multivariant.variants[0].uri));
+    let text = app.get(&at, Role::Student).await.text();
+    let media = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+    assert_eq!((media.segments.len(), media.segments[0].uri.as_str()), (1, "1.m4s"));
+    assert_eq!((media.media_sequence, media.end_list), (1, true));
+    assert!(text.contains("#EXT-X-START:TIME-OFFSET=0.500000,PRECISE=YES\n"), "{text}");
+    let keys = app.at(&format!("/stream/{track}/iframes.m3u8?start=2.5&duration=1"));
+    let keys = app.get(&keys, Role::Student).await.text();
+    assert_eq!((keys.matches("#EXTINF").count(), keys.contains("\n1.m4s\n")), (1, true), "{keys}");
+    // The wall clock says the same.
+    let wall =
+        format!("/stream/{track}/playlist.m3u8?start=2027-01-15T08:00:03.5Z&end=2027-01-15T08:00:04.5Z");
+    assert_eq!(app.get(&app.at(&wall), Role::Student).await.text(), text);
+    // A token in the address is carried on: to playlists with the part, to segments without.
+    let token = token(Role::Student);
+    let path = app.at(&format!("/stream/playlist.m3u8?token={token}&start=0&end=&duration=2"));
+    let text = app.bare(Method::GET, &path, "").await.text();
+    let uri = format!("{track}/playlist.m3u8?start=0&duration=2&token={token}");
+    assert!(text.contains(&format!("\n{uri}\n")), "{text}");
+    let text = app.bare(Method::GET, &app.at(&format!("/stream/{uri}")), "").await.text();
+    assert!(text.contains(&format!("\n0.m4s?token={token}\n")), "{text}");
+}
+
+/// Players find sound and picture at the same time, whatever the sound was cut into.
+#[tokio::test]
+async fn the_sound_of_a_clip_begins_with_its_picture() {
+    let (app, _) = with_track().await;
+    let bob = app.fixture.participant("Bob", 0).await;
+    app.fixture.track(bob, Codec::H264, "camera", &[(0, 0, 2000), (0, 2000, 2000)]).await;
+    let voice = app.fixture.track(bob, Codec::Opus, "microphone", &[(0, 0, 1500), (0, 1500, 2500)]).await;
+    app.fixture.finish(5000).await;
+    let path = app.at(&format!("/stream/{voice}/playlist.m3u8?start=2.5&duration=1"));
+    let text = app.get(&path, Role::Student).await.text();
+    assert!(text.contains("#EXTINF:2.000000,\nat-72000-96000.m4s\n"), "{text}");
+    let rest = app.get(&app.at(&format!("/stream/{voice}/at-72000-96000.m4s")), Role::Student).await;
+    assert_eq!((rest.status.as_u16(), rest.header("content-type")), (200, "video/mp4"));
+    assert_eq!(read::scan(&rest.body).fragments[0].start, Ticks(96_000));
+    let none = app.get(&app.at(&format!("/stream/{voice}/at-72000-999999.m4s")), Role::Student).await;
+    none.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn no_clip_is_taken_for_another_or_for_the_whole() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    // Of key frames there are two, which are told without a start.
+    for (name, different) in [
+        ("playlist.m3u8".to_owned(), 5),
+        ("manifest.mpd".to_owned(), 5),
+        (format!("{track}/playlist.m3u8"), 5),
+        (format!("{track}/iframes.m3u8"), 3),
+    ] {
+        let (mut texts, mut tags) = (BTreeSet::new(), BTreeSet::new());
+        // Each twice: the second time it may come from memory.
+        for part in ["", "?start=0&duration=1", "?start=2&duration=1", "?start=2.5", "?duration=3"].repeat(2)
+        {
+            let path = app.at(&format!("/stream/{name}{part}"));
+            let answer = app.get(&path, Role::Student).await;
+            assert_eq!(answer.status, 200, "{path}");
+            let tag = answer.header("etag").to_owned();
+            let same = app.get_with(&path, Role::Student, &[("if-none-match", &tag)]).await;
+            assert_eq!(same.status, 304, "{path}");
+            tags.insert(tag);
+            texts.insert((part, answer.text()));
+        }
+        assert_eq!((texts.len(), tags.len()), (5, different), "{name}: one text for each part");
+    }
+    // The same part of another recording's track is of that one.
+    let other = app.at(&format!("/stream/{}/playlist.m3u8?start=2.5", TrackId::new()));
+    app.get(&other, Role::Student).await.problem(404, "not-found");
+    assert_eq!(app.call(Method::DELETE, &app.at(""), Role::Teacher, "").await.status, 200);
+    let gone = app.at(&format!("/stream/{track}/playlist.m3u8?start=2.5"));
+    app.get(&gone, Role::Student).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn bad_parts_are_told_by_their_field() {
+    let (app, track) = with_track().await;
+    app.fixture.finish(5000).await;
+    for (query, field) in [
+        ("start=-1", "start"),
+        ("start=NaN", "start"),
+        ("start=1e99", "start"),
+        ("start=x", "start"),
+        ("start=4", "start"),
+        ("start=999999999", "start"),
+        ("start=2027-02-15T08:00:00Z", "start"),
+        ("start=1&end=1", "start"),
+        ("start=2&end=1", "start"),
+        ("end=0", "start"),
+        ("end=-1", "end"),
+        ("duration=0", "duration"),
+        ("duration=-1", "duration"),
+        ("duration=inf", "duration"),
+        ("duration=1&end=2", "end"),
+    ] {
+        for name in [
+            "playlist.m3u8".to_owned(),
+            "manifest.mpd".to_owned(),
+            format!("{track}/playlist.m3u8"),
+            format!("{track}/iframes.m3u8"),
+        ] {
+            let answer = app.get(&app.at(&format!("/stream/{name}?{query}")), Role::Student).await;
+            assert_eq!(answer.problem(400, "bad-request")["field"], field, "{name}?{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clip_of_a_running_recording_ends_and_is_not_waited_for() {
+    let (app, track) = with_track().await;
+    let at = |part: &str| app.at(&format!("/stream/{track}/playlist.m3u8?{part}"));
+    for part in
+        ["start=1&duration=1", "start=1&duration=60", "start=1&_HLS_msn=99&_HLS_part=1", "end=3&_HLS_part=1"]
+    {
+        let text = app.get(&at(part), Role::Student).await.text();
+        assert!(text.contains("PLAYLIST-TYPE:VOD\n") && text.ends_with("#EXT-X-ENDLIST\n"), "{part}: {text}");
+        assert!(!text.contains("SERVER-CONTROL"), "{part}");
+    }
+    assert!(!app.get(&at(""), Role::Student).await.text().contains("ENDLIST"));
+    for part in ["start=4&duration=1", "start=99"] {
+        for name in ["playlist.m3u8".to_owned(), "manifest.mpd".to_owned(), format!("{track}/playlist.m3u8")]
+        {
+            let path = app.at(&format!("/stream/{name}?{part}"));
+            assert_eq!(app.get(&path, Role::Student).await.problem(400, "bad-request")["field"], "start");
+        }
+    }
+    let keys = app.at(&format!("/stream/{track}/iframes.m3u8?start=1"));
+    app.get(&keys, Role::Student).await.problem(404, "nothing-yet");
 }

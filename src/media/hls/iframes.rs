@@ -22,13 +22,17 @@ pub struct Entry {
     pub discontinuity: bool,
 }
 
-/// The playlist's text.
+/// The playlist's text. In front of a part there are as many discontinuities as its media playlist tells.
 #[must_use]
-pub fn render(target_duration: u32, entries: &[Entry]) -> String {
+pub fn render(target_duration: u32, entries: &[Entry], discontinuities: usize) -> String {
     let mut out = String::with_capacity(200 + 200 * entries.len());
     // Writing to a String cannot fail.
     let _ = writeln!(out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target_duration}");
-    out.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n");
+    out.push_str("#EXT-X-MEDIA-SEQUENCE:0\n");
+    if discontinuities > 0 {
+        let _ = writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
+    }
+    out.push_str("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n");
     let mut map = None;
     for entry in entries {
         let changed = map != Some(entry.map.as_str());
@@ -62,7 +66,7 @@ mod tests {
             discontinuity: false,
         };
         let list = [entry(0, 900, "init-0.mp4"), entry(1, 300, "black.mp4")];
-        insta::assert_snapshot!(render(4, &list), @r#"
+        insta::assert_snapshot!(render(4, &list, 0), @r#"
         #EXTM3U
         #EXT-X-VERSION:7
         #EXT-X-TARGETDURATION:4
@@ -82,9 +86,11 @@ mod tests {
         1.m4s
         #EXT-X-ENDLIST
         "#);
-        let playlist = m3u8_rs::parse_media_playlist_res(render(4, &list).as_bytes()).unwrap();
+        let playlist = m3u8_rs::parse_media_playlist_res(render(4, &list, 0).as_bytes()).unwrap();
         assert!(playlist.i_frames_only && playlist.end_list);
         let range = playlist.segments[0].byte_range.as_ref().unwrap();
         assert_eq!((range.length, range.offset), (900, Some(0)));
+        let part = m3u8_rs::parse_media_playlist_res(render(4, &list, 3).as_bytes()).unwrap();
+        assert_eq!((part.discontinuity_sequence, part.segments.len()), (3, 2));
     }
 }

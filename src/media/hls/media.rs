@@ -83,6 +83,17 @@ pub struct Mark {
     pub attribute: Option<(&'static str, String)>,
 }
 
+/// How a playlist begins that is of a part of what there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begin {
+    /// How many segments are in front of it.
+    pub segments: usize,
+    /// How many discontinuities are in front of it: tracks that are presented together have the same number.
+    pub discontinuities: usize,
+    /// Where players begin in it, in microseconds.
+    pub start_micros: i64,
+}
+
 /// A delta update may leave out what is older than so many target durations (RFC 8216bis 4.4.3.8 wants at least six).
 const SKIP_BOUNDARY: u32 = 6;
 /// Players stay so many parts behind the end (RFC 8216bis 4.4.3.8 wants three).
@@ -111,8 +122,18 @@ pub fn report(uri: &str, last: usize, part: Option<usize>) -> String {
 /// The playlist's text. While it grows it is an `EVENT` playlist: all of it can be seeked from the start.
 #[must_use]
 pub fn render(snapshot: &Snapshot<'_>) -> String {
+    text(snapshot, None)
+}
+
+/// The text of a part, which the segments are of.
+#[must_use]
+pub fn render_part(snapshot: &Snapshot<'_>, begin: Begin) -> String {
+    text(snapshot, Some(begin))
+}
+
+fn text(snapshot: &Snapshot<'_>, begin: Option<Begin>) -> String {
     let mut out = String::with_capacity(600 + 160 * snapshot.segments.len());
-    head(&mut out, snapshot);
+    head(&mut out, snapshot, begin);
     let mut map = None;
     let skipped = snapshot.live.map_or(0, |live| live.skipped.min(snapshot.segments.len()));
     for (number, entry) in snapshot.segments.iter().enumerate() {
@@ -142,7 +163,7 @@ pub fn render(snapshot: &Snapshot<'_>) -> String {
 }
 
 /// What is said of the whole.
-fn head(out: &mut String, snapshot: &Snapshot<'_>) {
+fn head(out: &mut String, snapshot: &Snapshot<'_>, begin: Option<Begin>) {
     // Delta updates are of version 9 (RFC 8216bis 8); what is listed whole stays as it was when the recording ends.
     let version = if snapshot.live.is_some_and(|live| live.skipped > 0) { 9 } else { 7 };
     let kind = if snapshot.ended { "VOD" } else { "EVENT" };
@@ -158,7 +179,13 @@ fn head(out: &mut String, snapshot: &Snapshot<'_>) {
         );
         let _ = writeln!(out, "#EXT-X-PART-INF:PART-TARGET={}", Seconds(part));
     }
-    let _ = writeln!(out, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:{kind}");
+    let _ = writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{}", begin.map_or(0, |begin| begin.segments));
+    if let Some(begin) = begin {
+        let _ = writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", begin.discontinuities);
+        let start = Seconds(begin.start_micros.max(0));
+        let _ = writeln!(out, "#EXT-X-START:TIME-OFFSET={start},PRECISE=YES");
+    }
+    let _ = writeln!(out, "#EXT-X-PLAYLIST-TYPE:{kind}");
     if snapshot.independent {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }

@@ -268,3 +268,26 @@ fn what_lasts_for_a_while_is_told_where_it_begins_and_where_it_ends() {
     );
     assert_eq!(parsed(&text).segments.len(), 2);
 }
+
+#[test]
+fn a_part_tells_what_is_in_front_of_it_and_where_to_begin() {
+    let mut segments = [entry(2, "b"), entry(3, "b"), entry(4, "a")];
+    segments[0].discontinuity = true;
+    let snapshot = Snapshot {
+        target_duration: 4,
+        ended: true,
+        independent: true,
+        segments: &segments,
+        marks: &[],
+        live: None,
+    };
+    let begin = Begin { segments: 2, discontinuities: 1, start_micros: 1_250_000 };
+    let text = render_part(&snapshot, begin);
+    assert!(text.contains("#EXT-X-START:TIME-OFFSET=1.250000,PRECISE=YES\n"), "{text}");
+    let playlist = parsed(&text);
+    assert_eq!((playlist.media_sequence, playlist.discontinuity_sequence), (2, 1));
+    let breaks: Vec<bool> = playlist.segments.iter().map(|segment| segment.discontinuity).collect();
+    assert_eq!(breaks, [false, false, true]);
+    assert!(playlist.end_list && playlist.start.is_some());
+    assert!(!render(&snapshot).contains("EXT-X-START"));
+}

@@ -8,6 +8,7 @@
 pub mod at;
 mod periods;
 
+use super::clip::{Clip, Span};
 use super::ladder::{self, Layer, Step};
 use super::playlist::QUERY;
 use super::presentation::{Choice, choose, measured};
@@ -136,11 +137,36 @@ pub async fn manifest(
     choice: impl Into<Choice>,
     query: &str,
 ) -> Result<(Snapshot, Clock), Error> {
+    loaded(catalog, recording, choice.into(), None, query).await
+}
+
+/// The same of a clip, always static: of a recording that runs it is of what is closed now. It begins with a segment,
+/// because players leave out the pictures up to the next key frame where a period begins within one, and it ends exactly.
+///
+/// # Errors
+/// Those of [`manifest`]; [`Error::Outside`].
+pub async fn clip(
+    catalog: &Catalog,
+    recording: RecordingId,
+    choice: impl Into<Choice>,
+    clip: &Clip,
+    query: &str,
+) -> Result<Snapshot, Error> {
+    loaded(catalog, recording, choice.into(), Some(clip), query).await.map(|(snapshot, _)| snapshot)
+}
+
+async fn loaded(
+    catalog: &Catalog,
+    recording: RecordingId,
+    choice: Choice,
+    clip: Option<&Clip>,
+    query: &str,
+) -> Result<(Snapshot, Clock), Error> {
     let room = Room::load(catalog, recording).await?;
     let (who, presented) = choose(&room, choice, plays)?;
     let (who, stored) = (who.id, Stored::load(catalog, &room, presented).await?);
     let room = Room::load(catalog, recording).await?;
-    let snapshot = snapshot(&room, room.participant(who)?, &stored, query)?;
+    let snapshot = snapshot(&room, room.participant(who)?, &stored, clip, query)?;
     Ok((snapshot, Clock(room.pauses)))
 }
 
@@ -161,19 +187,29 @@ impl Stored {
     }
 }
 
-fn snapshot(room: &Room, who: &Participant, stored: &Stored, query: &str) -> Result<Snapshot, Error> {
+fn snapshot(
+    room: &Room,
+    who: &Participant,
+    stored: &Stored,
+    clip: Option<&Clip>,
+    query: &str,
+) -> Result<Snapshot, Error> {
     let ended = room.ended(who.id);
-    let (pictures, sound) = views(room, stored, ended)?;
-    let begin = room.zero_micros(who.id).unwrap_or(0);
+    let (mut pictures, mut sound) = views(room, stored, ended)?;
+    let Span { from: begin, to } = match clip {
+        Some(clip) => cut(&mut pictures, sound.as_mut(), clip.span(room, who.id)?)
+            .ok_or_else(|| clip.outside(room, who.id))?,
+        None => Span { from: room.zero_micros(who.id).unwrap_or(0), to: i64::MAX },
+    };
     let all = || pictures.iter().chain(&sound);
     let reached = all().filter_map(|view| view.steps.last()).map(|step| step.piece.end).max();
-    let reached = reached.ok_or(if ended { Error::Nothing } else { Error::NothingYet })?;
+    let reached = reached.ok_or(if ended { Error::Nothing } else { Error::NothingYet })?.min(to);
     let longest = all().flat_map(|view| &view.steps).map(|step| step.piece.end - step.piece.start).max();
     let promised = i64::from(Policy::default().target_duration()) * 1_000_000;
     let name = Some(&who.display_name).filter(|name| !name.is_empty()).unwrap_or(&who.peer_id);
     Ok(Snapshot {
         title: room.recording.title.clone(),
-        live: (!ended).then(|| Live {
+        live: (!ended && clip.is_none()).then(|| Live {
             available_from: room.recording.started_at.plus(begin),
             published: room.recording.started_at.plus(reached),
             now: NOW.to_owned(),
@@ -184,6 +220,26 @@ fn snapshot(room: &Room, who: &Participant, stored: &Stored, query: &str) -> Res
         longest_micros: longest.unwrap_or(0).max(promised),
         periods: periods::periods(room, &pictures, sound.as_ref(), begin, name, query),
     })
+}
+
+/// Leaves what a clip takes of all views; from where to where it goes. `None` if it takes nothing.
+fn cut(pictures: &mut Vec<View<'_>>, sound: Option<&mut View<'_>>, clip: Span) -> Option<Span> {
+    if pictures.is_empty() {
+        let view = sound?;
+        clip.leave(&mut view.steps);
+        return Some(Span { from: view.steps.first()?.piece.start, to: clip.to });
+    }
+    for view in pictures.iter_mut() {
+        clip.leave(&mut view.steps);
+    }
+    pictures.retain(|view| !view.steps.is_empty());
+    let from = pictures.iter().filter_map(|view| view.steps.first()).map(|step| step.piece.start).min()?;
+    let end = pictures.iter().filter_map(|view| view.steps.last()).map(|step| step.piece.end).max()?;
+    let shown = Span { from, to: end.min(clip.to) };
+    if let Some(view) = sound {
+        shown.without_bounds().leave(&mut view.steps);
+    }
+    Some(shown)
 }
 
 /// The views of the layers, highest first, and of the sound.

@@ -9,7 +9,6 @@ use crate::playback::black;
 use crate::playback::ladder::Step;
 use crate::playback::pieces::{Break, Map};
 use crate::playback::room::{Room, scale};
-use crate::playback::timeline::Item;
 use crate::time::Ticks;
 
 /// Bounds of layers that are this near are one; a shorter hole is left to the player.
@@ -68,7 +67,7 @@ pub(super) fn periods(
                 kind,
                 container: container(views.clone().next().map(|view| view.track.codec)),
                 label: name.to_owned(),
-                independent: views.flat_map(|view| &view.steps).all(|step| independent(step)),
+                independent: views.flat_map(|view| &view.steps).all(|step| step.piece.item.independent()),
                 representations: list,
             }
         });
@@ -99,13 +98,6 @@ fn changes(views: &[&View<'_>]) -> Vec<i64> {
 /// Browsers play VP8 from WebM only.
 fn container(codec: Option<Codec>) -> Container {
     if codec == Some(Codec::Vp8) { Container::WebM } else { Container::Mp4 }
-}
-
-fn independent(step: &Step<'_>) -> bool {
-    match step.piece.item {
-        Item::Segment(segment) => segment.sync,
-        Item::Fill(_) => true,
-    }
 }
 
 /// One period: a stretch of the timeline in microseconds.

@@ -4,7 +4,9 @@ use crate::id::ParticipantId;
 use crate::media::dash::mpd::{AdaptationSet, Representation};
 use crate::media::fmp4::read;
 use crate::media::{Codec, Container, Kind};
+use crate::playback::clip::Clip;
 use crate::playback::fetch::Source;
+use crate::playback::file::select::Moment;
 use crate::playback::fixture::{Fixture, START};
 use crate::playback::room::Subject;
 use crate::time::Ticks;
@@ -387,7 +389,7 @@ async fn a_description_is_told_with_the_time_and_known_without_it() {
         began_at: START.plus(5_000_000),
         ended_at: None,
     };
-    let live = description(&it.catalog, it.recording, None).await.unwrap();
+    let live = description(&it.catalog, it.recording, Choice::default()).await.unwrap();
     let at = |seconds: i64| live.told("?a=1&token=t", START.plus(seconds * 1_000_000));
     let (first, soon, late) = (at(8), at(11), at(12));
     assert_ne!(first.text, soon.text);
@@ -398,12 +400,75 @@ async fn a_description_is_told_with_the_time_and_known_without_it() {
     assert_ne!(first.version, live.told("", START.plus(8_000_000)).version);
     // In a pause its clock stands still.
     it.catalog.add_pause(&pause).await.unwrap();
-    let paused = description(&it.catalog, it.recording, None).await.unwrap();
+    let paused = description(&it.catalog, it.recording, Choice::default()).await.unwrap();
     let at = |seconds: i64| paused.told("", START.plus(seconds * 1_000_000));
     assert_eq!((at(8).text, at(8).version), (at(900).text, at(900).version));
     it.finish(4000).await;
-    let ended = description(&it.catalog, it.recording, None).await.unwrap();
+    let ended = description(&it.catalog, it.recording, Choice::default()).await.unwrap();
     let at = |seconds: i64| ended.told("", START.plus(seconds * 1_000_000));
     assert_eq!((at(8).text, at(8).version), (at(900).text, at(900).version));
     assert_ne!(at(8).version, paused.told("", START).version);
+}
+
+async fn part(it: &Fixture, start: i64, duration: Option<i64>) -> Result<Snapshot, Error> {
+    let seconds = 1_000_000;
+    let duration = duration.map(|duration| duration * seconds);
+    let wanted = Clip { start: Moment::Media(start * seconds), end: None, duration };
+    clip(&it.catalog, it.recording, None, &wanted, "?token=t").await
+}
+
+#[tokio::test]
+async fn a_clip_begins_with_a_segment_and_ends_where_it_should() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let picture = [(0, 1000, 2000), (0, 3000, 2000), (1, 5000, 2000), (1, 7000, 2000)];
+    it.track(ada, Codec::H264, "camera", &picture).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 1000, 3000), (0, 4000, 3000), (0, 7000, 2000)]).await;
+    // While it runs too: what is closed will not change.
+    for ended in [false, true] {
+        if ended {
+            it.finish(9000).await;
+        }
+        let found = part(&it, 3, Some(2)).await.unwrap();
+        let starts: Vec<i64> = found.periods.iter().map(|period| period.start_micros).collect();
+        assert!(found.live.is_none(), "{found:?}");
+        assert_eq!((starts, found.duration_micros), (vec![0, 2_000_000], 3_000_000));
+        // Ticks count from the participant's zero, as those of the whole do.
+        assert_eq!(said(only(&found, 0, Kind::Video)), "180000: 180000+180000");
+        assert_eq!(said(only(&found, 1, Kind::Video)), "360000: 360000+180000");
+        assert_eq!(said(only(&found, 0, Kind::Audio)), "96000: 0+144000 144000+144000");
+        assert_eq!(said(only(&found, 1, Kind::Audio)), "192000: 144000+144000");
+        keeps_the_rules(&it, &found).await;
+        let rest = part(&it, 5, None).await.unwrap();
+        assert_eq!((rest.periods.len(), rest.duration_micros), (1, 4_000_000));
+        assert_eq!(said(only(&rest, 0, Kind::Video)), "360000: 360000+180000 540000+180000");
+        keeps_the_rules(&it, &rest).await;
+        for start in [8, 999_999_999] {
+            assert!(matches!(part(&it, start, Some(1)).await, Err(Error::Outside { .. })), "{start}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clip_of_layers_and_one_of_sound_alone() {
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    let whole = [(0, 0, 2000), (0, 2000, 2000), (0, 4000, 2000), (0, 6000, 2000)];
+    let low = it.layer(ada, 0, None, &whole).await;
+    it.layer(ada, 1, Some(low), &[(0, 0, 2000), (1, 6000, 2000)]).await;
+    it.finish(8000).await;
+    let found = part(&it, 5, Some(2)).await.unwrap();
+    let layers: Vec<usize> =
+        found.periods.iter().map(|period| period.sets[0].representations.len()).collect();
+    assert_eq!((layers, found.duration_micros), (vec![1, 2], 3_000_000));
+    keeps_the_rules(&it, &found).await;
+
+    let it = Fixture::new().await;
+    let ada = it.participant("Ada", 0).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 2000), (0, 2000, 2000), (0, 4000, 2000)]).await;
+    it.finish(6000).await;
+    let found = part(&it, 3, Some(2)).await.unwrap();
+    assert_eq!(said(only(&found, 0, Kind::Audio)), "96000: 96000+96000 192000+96000");
+    assert_eq!(found.duration_micros, 3_000_000);
+    keeps_the_rules(&it, &found).await;
 }

@@ -3,6 +3,7 @@
 use crate::catalog::Track;
 use crate::id::{ParticipantId, TrackId};
 use crate::media::{Codec, Container, Kind};
+use crate::playback::clip::Clip;
 use crate::playback::room::Room;
 use crate::playback::{Error, dash, presentation, webm};
 use crate::time::WallTime;
@@ -17,7 +18,7 @@ pub enum Which {
 }
 
 /// A moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Moment {
     /// In microseconds since the first media of what is selected.
     Media(i64),
@@ -66,28 +67,20 @@ impl Selection {
             zeros.extend(room.zero_micros(room.track(*track)?.participant));
         }
         let zero = zeros.into_iter().min().unwrap_or(0);
-        let place = |moment| match moment {
-            Moment::Media(micros) => micros,
-            Moment::Wall(at) => timeline(room, at).saturating_sub(zero).max(0),
-        };
-        let start = place(wanted.start);
-        let until = wanted.end.map(|end| place(end).saturating_sub(start));
-        let duration = wanted.duration.or(until);
-        if duration.is_some_and(|duration| duration <= 0) {
-            return Err(outside(room, zero, start));
-        }
+        let clip = Clip { start: wanted.start, end: wanted.end, duration: wanted.duration };
+        let (start, duration) = clip.place(room, zero)?;
         Ok(Self { tracks, zero, start, duration, exact: wanted.exact })
     }
 }
 
 /// Nothing of it is there.
-pub(super) fn outside(room: &Room, zero: i64, start: i64) -> Error {
+pub(in crate::playback) fn outside(room: &Room, zero: i64, start: i64) -> Error {
     let seconds = |micros: i64| micros as f64 / 1e6;
     Error::Outside { start: seconds(start), length: seconds(room.duration_micros().saturating_sub(zero)) }
 }
 
 /// The place of a moment on the recording's timeline, in microseconds; what lies in a pause is where it stood still.
-fn timeline(room: &Room, at: WallTime) -> i64 {
+pub(in crate::playback) fn timeline(room: &Room, at: WallTime) -> i64 {
     let mut place = at.since(room.recording.started_at);
     for pause in &room.pauses {
         if pause.began_at >= at {

@@ -184,6 +184,59 @@ async fn a_clip_shows_what_was_asked_for_and_nothing_else() {
     let edits =
         video["tracks"].as_array().unwrap().iter().filter_map(|own| own["edits"][0]["media_time"].as_i64());
     assert!(edits.into_iter().all(|hidden| hidden < 960), "{video}");
+    plays_as_a_part(&stage, &id, START, LENGTH).await;
+}
+
+/// The same clip of the playlists and of the description plays to its end, without a stall.
+async fn plays_as_a_part(stage: &Stage, id: &str, start: f64, length: f64) {
+    let folder = format!("/api/v1/recordings/{id}/stream");
+    let query = format!("start={start}&duration={length}");
+    let text = async |name: &str| {
+        String::from_utf8(stage.recorder.get(&format!("{folder}/{name}")).await.to_vec()).unwrap()
+    };
+    let variants = text(&format!("playlist.m3u8?{query}")).await;
+    let picture = text(variants.lines().find(|line| !line.starts_with('#')).unwrap()).await;
+    let numbers = |name: &str| -> Vec<f64> {
+        let lines = picture.lines().filter_map(|line| line.strip_prefix(name)?.split(',').next());
+        lines.map(|number| number.parse().unwrap()).collect()
+    };
+    // Whole segments: the clip begins in the first, and ends in the last.
+    let (begins, segments) = (numbers("#EXT-X-START:TIME-OFFSET=")[0], numbers("#EXTINF:"));
+    let listed: f64 = segments.iter().sum();
+    assert!(begins < segments[0] && begins + length <= listed, "{picture}");
+    assert!(begins + length > listed - segments.last().unwrap(), "{picture}");
+    for (player, name) in [
+        ("hls", "playlist.m3u8"),
+        ("shaka", "playlist.m3u8"),
+        ("dash", "manifest.mpd"),
+        ("shaka", "manifest.mpd"),
+    ] {
+        let address = format!("{}{folder}/{name}?{query}", stage.recorder.url);
+        let mut arguments =
+            vec!["--player", player, "--playlist", &address, "--token", &stage.recorder.token];
+        if player == "hls" {
+            // Where the playlist says.
+            arguments.extend(["--read-all", "--config", "{\"startPosition\":-1}"]);
+        }
+        let played = readers::script("play.mjs", &arguments).await;
+        let what = format!("{name} in {player}: {played}");
+        assert_eq!((&played["opened"], &played["ended"]), (&true.into(), &true.into()), "{what}");
+        assert_eq!(played["errors"].as_array().map(Vec::len), Some(0), "{what}");
+        let stalls = played["stalls"].as_array().unwrap().iter().filter_map(|stall| stall["len"].as_f64());
+        assert!(stalls.into_iter().all(|stall| stall <= 0.3), "{what}");
+        assert!(played["webkitAudioDecodedByteCount"].as_u64().unwrap_or(0) > 1000, "sound: {what}");
+        let duration = played["duration"].as_f64().unwrap();
+        if name == "manifest.mpd" {
+            assert!((duration - begins - length).abs() < 0.1, "it ends exactly: {what}");
+            continue;
+        }
+        // The sound's last segment may reach further.
+        assert!((listed - 0.1..listed + 4.0).contains(&duration), "of {listed} s: {what}");
+        if player == "hls" {
+            let first = played["frames"][0][0].as_f64().unwrap();
+            assert!((first - begins).abs() < 0.2, "it begins at {begins} s: {what}");
+        }
+    }
 }
 
 /// A download that is begun while the recording runs goes on afterwards with the same bytes.
