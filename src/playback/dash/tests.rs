@@ -180,7 +180,7 @@ async fn what_begins_a_little_after_its_period_is_told_from_its_start() {
     let it = Fixture::new().await;
     let ada = it.participant("Ada", 0).await;
     it.track(ada, Codec::H264, "camera", &[(0, 3, 3997), (1, 4000, 2000)]).await;
-    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 3900), (0, 4080, 1920)]).await;
+    it.track(ada, Codec::Opus, "microphone", &[(0, 0, 4000), (0, 4003, 1997)]).await;
     it.finish(6000).await;
     let found = described(&it, None).await.unwrap();
     let first = |period, kind| only(&found, period, kind).segments[0];

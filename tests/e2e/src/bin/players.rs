@@ -77,41 +77,48 @@ async fn all(
     known: &[table::Known],
 ) -> HashMap<String, Outcome> {
     let mut outcomes = HashMap::new();
-    for browser in BROWSERS {
-        let mut open = Vec::new();
-        for row in rows {
-            for player in PLAYERS {
-                let cell = Cell { row, player, browser };
-                if !wanted(&cell, words) {
-                    continue;
-                }
-                match cell.refused(recorder).await {
-                    Some(status) => drop(outcomes.insert(cell.name(), Outcome::Refused(status))),
-                    None => open.push(cell),
+    let mut open = Vec::new();
+    for (row, player, browser) in rows
+        .iter()
+        .flat_map(|row| PLAYERS.map(|player| BROWSERS.map(|browser| (row, player, browser))))
+        .flatten()
+    {
+        let cell = Cell { row, player, browser };
+        if !wanted(&cell, words) {
+            continue;
+        }
+        match cell.refused(recorder).await {
+            Some(status) => drop(outcomes.insert(cell.name(), Outcome::Refused(status))),
+            None => open.push(cell),
+        }
+    }
+    for again in 0..TRIES {
+        let of = |browser| open.iter().filter(|cell| cell.browser == browser).collect::<Vec<_>>();
+        let [first, second] = BROWSERS.map(of);
+        // Both browsers at once; what failed so is played by one alone.
+        let seen = if again == 0 {
+            tokio::join!(play(recorder, &first), play(recorder, &second))
+        } else {
+            (play(recorder, &first).await, play(recorder, &second).await)
+        };
+        let seen: Vec<_> = first.into_iter().zip(seen.0).chain(second.into_iter().zip(seen.1)).collect();
+        let mut failed = Vec::new();
+        for (cell, seen) in seen {
+            let judged = verdict(cell.row, &seen);
+            if judged.faults.is_empty() {
+                let before = match outcomes.remove(&cell.name()) {
+                    Some(Outcome::Fails(why)) => Some(why),
+                    _ => None,
+                };
+                outcomes.insert(cell.name(), Outcome::Plays { before });
+            } else {
+                outcomes.insert(cell.name(), Outcome::Fails(judged.tell()));
+                if table::listed(known, &cell.row.name, cell.player, cell.browser).is_none() {
+                    failed.push(cell.clone());
                 }
             }
         }
-        for _ in 0..TRIES {
-            let cells: Vec<&Cell<'_>> = open.iter().collect();
-            let seen = play(recorder, &cells).await;
-            let mut again = Vec::new();
-            for (cell, seen) in open.iter().zip(&seen) {
-                let judged = verdict(cell.row, seen);
-                if judged.faults.is_empty() {
-                    let before = match outcomes.remove(&cell.name()) {
-                        Some(Outcome::Fails(why)) => Some(why),
-                        _ => None,
-                    };
-                    outcomes.insert(cell.name(), Outcome::Plays { before });
-                } else {
-                    outcomes.insert(cell.name(), Outcome::Fails(judged.tell()));
-                    if table::listed(known, &cell.row.name, cell.player, browser).is_none() {
-                        again.push(cell.clone());
-                    }
-                }
-            }
-            open = again;
-        }
+        open = failed;
     }
     outcomes
 }
