@@ -227,7 +227,8 @@ async fn plays_as_a_part(stage: &Stage, id: &str, start: f64, length: f64) {
         assert!(played["webkitAudioDecodedByteCount"].as_u64().unwrap_or(0) > 1000, "sound: {what}");
         let duration = played["duration"].as_f64().unwrap();
         if name == "manifest.mpd" {
-            assert!((duration - begins - length).abs() < 0.1, "it ends exactly: {what}");
+            // Shaka lets in what begins up to 0.1 s behind the end, and lists it.
+            assert!((duration - begins - length).abs() < 0.15, "it ends exactly: {what}");
             continue;
         }
         // The sound's last segment may reach further.
