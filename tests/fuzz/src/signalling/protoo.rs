@@ -7,6 +7,7 @@ mod envelope;
 
 use crate::session::{Consumer, TransportParameters, capabilities};
 use envelope::Message;
+use serde_json::Map;
 
 /// The longest reason of a failure that is kept, in characters.
 const LONGEST_REASON: usize = 500;
@@ -27,7 +28,7 @@ pub fn read(text: &str) -> Option<Consumer> {
             if let Ok((dialect, router)) = dialect::router_capabilities(data) {
                 let ours = capabilities(&router);
                 assert!(ours.codecs.len() <= router.codecs.len());
-                let _ = (dialect::create_transport(dialect), dialect::join("us", &ours));
+                let _ = (dialect::create_transport(dialect), dialect::join("us", &ours, &Map::new()));
             }
             None
         }
