@@ -53,6 +53,7 @@ async function cell(page, one) {
   const seeks = [];
   if (played.ended) {
     await page.evaluate((what) => players.open(what), one);
+    await page.evaluate((what) => players.settle(what), one);
     for (let i = 0; i < 3; i += 1) {
       // Far ahead, back, and on: never to where it is already.
       const to = Number((((i * 0.41 + 0.73) % 1) * 0.95 * played.duration).toFixed(3));

@@ -184,6 +184,16 @@
     element.requestVideoFrameCallback(seen);
   }
 
+  /**
+   * Waits until so many seconds are loaded, or all. dash.js that begins to load the next period in the moment of a seek into
+   * another one loses its source buffers, and the seek after that does not arrive.
+   */
+  async function settle(ahead = 12) {
+    const goal = Math.min(element.duration, ahead) - 0.5;
+    const loaded = () => element.buffered.length > 0 && element.buffered.end(element.buffered.length - 1) >= goal;
+    await until(() => loaded() || failed(), 10_000);
+  }
+
   /** Seeks, waits until it landed and its picture is there, then sees whether it plays on. */
   async function seek({ to, playOn }) {
     const begun = performance.now();
@@ -247,6 +257,7 @@
     playThrough,
     watchLive,
     playLive,
+    settle,
     seek,
     numberIn,
     quality,

@@ -194,6 +194,17 @@
     shown.requestVideoFrameCallback(seen);
   }
 
+  /**
+   * Waits until so many seconds are loaded, or all. dash.js that begins to load the next period in the moment of a seek into
+   * another one loses its source buffers, and the seek after that does not arrive.
+   */
+  async function settle({ kind, buffer }) {
+    if (kind !== 'dash') return;
+    const goal = Math.min(element.duration, buffer ?? 12) - 0.5;
+    const loaded = () => element.buffered.length > 0 && element.buffered.end(element.buffered.length - 1) >= goal;
+    await until(() => loaded() || failed(), 10_000);
+  }
+
   /** Seeks, waits for the picture there, and sees whether it plays on. */
   async function seek(to) {
     let shown = null;
@@ -227,6 +238,7 @@
   globalThis.players = {
     open,
     play,
+    settle,
     seek,
     duration: () => element.duration,
     faults: () => [...failures, ...(element?.error ? [`element: ${element.error.message}`] : [])],
