@@ -92,7 +92,7 @@ async function secondPass(page, source, duration) {
   const numbers = [];
   if (count === 0 && times.length === 0) return { seeks, numbers };
   await page.evaluate((from) => player.open(from), source);
-  if (source.engine === 'dash') await page.evaluate(() => player.settle());
+  if (['dash', 'shaka'].includes(source.engine)) await page.evaluate(() => player.settle());
   for (let i = 0; i < count; i += 1) {
     // Far ahead, back, and on: never to where it is already.
     const share = ((i * 0.41 + 0.73) % 1) * 0.95;

@@ -195,12 +195,12 @@
   }
 
   /**
-   * Waits until so many seconds are loaded, or all. dash.js that begins to load the next period in the moment of a seek into
-   * another one loses its source buffers, and the seek after that does not arrive.
+   * Waits until so many seconds are loaded, or all. A seek into another period while the first ones are being loaded does not
+   * arrive, or the one after it does not, in shaka and in dash.js (docs/players.md).
    */
   async function settle({ kind, buffer }) {
-    if (kind !== 'dash') return;
-    const goal = Math.min(element.duration, buffer ?? 12) - 0.5;
+    if (!['dash', 'shaka'].includes(kind)) return;
+    const goal = Math.min(element.duration, buffer ?? 10) - 0.5;
     const loaded = () => element.buffered.length > 0 && element.buffered.end(element.buffered.length - 1) >= goal;
     await until(() => loaded() || failed(), 10_000);
   }
