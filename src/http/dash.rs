@@ -12,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::id::{RecordingId, TrackId};
 use crate::media::Container;
 use crate::playback::placed::File;
+use crate::playback::playlists::Of;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -40,7 +41,7 @@ pub(super) async fn manifest(
     let choice = who.choice()?;
     let manifest = format!("</api/v1/recordings/{id}/manifest.json>; rel=\"collection\"");
     if let Some(clip) = part.clip()? {
-        let text = app.playlists.description_clip(id, choice, &clip, &bearer.query()).await?;
+        let text = app.playlists.clip(id, Of::Description(choice), &clip, &bearer.query()).await?;
         return Ok(
             ([(header::LINK, manifest)], range::document(text, MANIFEST_TYPE, &headers)).into_response()
         );

@@ -18,7 +18,7 @@ use crate::id::RecordingId;
 use crate::playback::clip::Clip;
 use crate::playback::filled::Named;
 use crate::playback::placed::File;
-use crate::playback::playlists::Directives;
+use crate::playback::playlists::{Directives, Of};
 use crate::playback::presentation::Choice;
 use crate::playback::room::Subject;
 use axum::extract::State;
@@ -166,7 +166,7 @@ pub(super) async fn media(
     let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
     let text = match part.clip()? {
         // It does not grow: there is nothing to wait for, and nothing to leave out.
-        Some(clip) => app.playlists.media_clip(id, track, &clip, &bearer.query()).await?,
+        Some(clip) => app.playlists.clip(id, Of::Media(track), &clip, &bearer.query()).await?,
         None => app.playlists.media(id, track, asked.directives(), &bearer.query()).await?,
     };
     Ok(playlist(id, text, &headers))
@@ -191,7 +191,7 @@ pub(super) async fn iframes(
 ) -> Result<Response, Problem> {
     let (id, track) = (bearer.permitted_on(&app, Action::View, &id).await?, track_id(&track)?);
     let text = match part.clip()? {
-        Some(clip) => app.playlists.iframes_clip(id, track, &clip, &bearer.query()).await?,
+        Some(clip) => app.playlists.clip(id, Of::Iframes(track), &clip, &bearer.query()).await?,
         None => app.playlists.iframes(id, track, &bearer.query()).await?.0,
     };
     Ok(playlist(id, text, &headers))

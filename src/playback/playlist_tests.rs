@@ -6,6 +6,7 @@ use crate::catalog::{Cause, Gap, NewRecording, NewRun, Pause, Shown};
 use crate::id::ParticipantId;
 use crate::live::{Hub, NewPart};
 use crate::media::Codec;
+use crate::time::Ticks;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 
 mod clips;
 
+pub use clips::Of;
+
 use super::dash::{self, Description};
 use super::playlist::{self, QUERY, Reached, Text, beside};
 use super::presentation::{self, Choice};

@@ -17,11 +17,14 @@ pub(super) const KEPT_BYTES: u64 = 8 << 20;
 /// What a text is of.
 pub(super) type Key = (RecordingId, Of, Version, Clip);
 
-/// Which text.
+/// Which text of a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Of {
+pub enum Of {
+    /// The media playlist of a track.
     Media(TrackId),
+    /// The I-frame playlist of a track whose recording has ended.
     Iframes(TrackId),
+    /// The DASH description of a presentation.
     Description(Choice),
 }
 
@@ -43,49 +46,17 @@ impl Playlists {
         clip.holds(&room, who.id, &tracks)
     }
 
-    /// The media playlist of a clip of a track. `query` ends every URI.
+    /// A text of a clip. `query` ends every URI.
     ///
     /// # Errors
-    /// Those of [`playlist::clip`].
-    pub async fn media_clip(
+    /// [`Error::Outside`]; those of [`playlist::clip`], [`Self::iframes`], [`dash::clip`].
+    pub async fn clip(
         &self,
         recording: RecordingId,
-        track: TrackId,
+        of: Of,
         clip: &Clip,
         query: &str,
     ) -> Result<String, Error> {
-        self.kept(recording, Of::Media(track), clip, query).await
-    }
-
-    /// The I-frame playlist of a clip of a track whose recording has ended. `query` ends every URI.
-    ///
-    /// # Errors
-    /// Those of [`Self::iframes`]; [`Error::Outside`].
-    pub async fn iframes_clip(
-        &self,
-        recording: RecordingId,
-        track: TrackId,
-        clip: &Clip,
-        query: &str,
-    ) -> Result<String, Error> {
-        self.kept(recording, Of::Iframes(track), clip, query).await
-    }
-
-    /// The DASH description of a clip of a presentation. `query` ends every URI.
-    ///
-    /// # Errors
-    /// Those of [`dash::clip`].
-    pub async fn description_clip(
-        &self,
-        recording: RecordingId,
-        choice: Choice,
-        clip: &Clip,
-        query: &str,
-    ) -> Result<String, Error> {
-        self.kept(recording, Of::Description(choice), clip, query).await
-    }
-
-    async fn kept(&self, recording: RecordingId, of: Of, clip: &Clip, query: &str) -> Result<String, Error> {
         let make = self.make(recording, of, clip);
         let text = match self.ended(recording).await? {
             Some(version) => self.0.clips.get_or_insert_async(&(recording, of, version, *clip), make).await?,
